@@ -1,1 +1,2 @@
 //! podfs.
+pub mod crypto;

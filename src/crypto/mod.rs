@@ -1,0 +1,22 @@
+//! Pure functions over bytes: derive, seal, open, wrap, sign. No I/O, no clock, no randomness of its own.
+//!
+//! Every key has one purpose and one type; every input to a hash or a key derivation is encoded injectively
+//! (see [`derive`]). Nothing in this room can say *why* an opening failed: a wrong key, a wrong place and
+//! changed bytes are the same error.
+#![cfg_attr(
+    not(test),
+    warn(clippy::arithmetic_side_effects, clippy::as_conversions)
+)]
+
+pub mod derive;
+pub mod domain;
+pub mod local;
+pub mod seal;
+pub mod secret;
+
+pub use local::{JournalKeys, LocalPurpose, journal_keys, local_key, name_hash};
+pub use seal::{
+    BOX_OVERHEAD, BoxKey, OpenError, PAGE_LEN, PageKey, TAG_LEN, Tag, open_box, open_page,
+    seal_box, seal_page,
+};
+pub use secret::Secret;
