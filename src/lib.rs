@@ -1,2 +1,22 @@
+<<<<<<< Updated upstream
 //! podfs.
+=======
+//! podfs: a person's files, mounted as an ordinary folder, sealed everywhere but in memory.
+//!
+//! Rooms, bottom up; a room names only rooms above its own line (`tests/tidy.rs` holds the arrows):
+//!
+//! | room | charter |
+//! |---|---|
+//! | [`types`] | ids, names, time, limits: words everybody uses |
+//! | [`crypto`] | pure functions over bytes: derive, seal, open |
+//! | [`format`] | every byte layout that outlives the process; total decoders |
+//! | [`journal`] | the truth on this machine: one append-only sealed log, replay, checkpoints, space |
+//! | [`index`] | the view on this machine: sled; rebuildable |
+//! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |
+
 pub mod crypto;
+pub mod format;
+pub mod journal;
+pub mod pod;
+pub mod types;
+>>>>>>> Stashed changes

@@ -1,0 +1,6 @@
+//! Every byte layout that outlives the process: encode and decode, versioned. Decoders are total: any bytes give a
+//! value or an error, never a panic. `FORMAT.md` beside this file is enough to write an independent reader.
+#![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
+pub mod rows;
+pub mod wire;

@@ -1,0 +1,133 @@
+use crate::format::rows::Slot;
+use crate::types::Ino;
+
+/// Bytes of the longest key (a parent row).
+const KEY_MAX: usize = 25;
+
+/// Key of a row, held inline: 9, 17 or 25 bytes. Ordered as its bytes.
+#[derive(Clone, Copy)]
+pub struct Key {
+    len: u8,
+    bytes: [u8; KEY_MAX],
+}
+
+impl Key {
+    fn build(kind: u8, fields: &[u64]) -> Self {
+        let mut bytes = [0; KEY_MAX];
+        let mut len = 1_u8;
+        let (first, rest) = bytes.split_at_mut(1);
+        first.fill(kind);
+        for (place, field) in rest.chunks_exact_mut(8).zip(fields) {
+            place.copy_from_slice(&field.to_be_bytes());
+            len = len.saturating_add(8);
+        }
+        Self { len, bytes }
+    }
+
+    /// `I ‖ ino`: the inode.
+    pub fn inode(ino: Ino) -> Self {
+        Self::build(b'I', &[ino.0])
+    }
+
+    /// `D ‖ directory ‖ name hash`: the entries of a directory whose names have that hash.
+    pub fn dentry(dir: Ino, hash: u64) -> Self {
+        Self::build(b'D', &[dir.0, hash])
+    }
+
+    /// `P ‖ ino ‖ directory ‖ name hash`: one of the places where an inode has a name.
+    pub fn parent(ino: Ino, dir: Ino, hash: u64) -> Self {
+        Self::build(b'P', &[ino.0, dir.0, hash])
+    }
+
+    /// `E ‖ ino ‖ bucket`: where 32 pages of a file are.
+    pub fn extent(ino: Ino, bucket: u64) -> Self {
+        Self::build(b'E', &[ino.0, bucket])
+    }
+
+    /// `X ‖ ino ‖ name hash`: extended attributes whose names have that hash.
+    pub fn xattr(ino: Ino, hash: u64) -> Self {
+        Self::build(b'X', &[ino.0, hash])
+    }
+
+    /// `O ‖ ino`: an inode with work left: unlinked while open, or cut and not yet reaped.
+    pub fn orphan(ino: Ino) -> Self {
+        Self::build(b'O', &[ino.0])
+    }
+
+    /// `R ‖ segment and page`: how often a run of shared pages is named.
+    pub fn shared(slot: Slot) -> Self {
+        Self::build(b'R', &[slot.as_u64()])
+    }
+
+    /// The key of these bytes, if any row can have it.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let known = match bytes.first()? {
+            b'I' | b'O' | b'R' => bytes.len() == 9,
+            b'D' | b'E' | b'X' => bytes.len() == 17,
+            b'P' => bytes.len() == 25,
+            _ => false,
+        };
+        if !known {
+            return None;
+        }
+        let mut key = Self {
+            len: u8::try_from(bytes.len()).ok()?,
+            bytes: [0; KEY_MAX],
+        };
+        key.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(key)
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Field `at` (0, 1, 2) of the key; 0 where it has none.
+    pub fn field(&self, at: usize) -> u64 {
+        let start = at.saturating_mul(8).saturating_add(1);
+        let field = self
+            .as_bytes()
+            .get(start..)
+            .and_then(|tail| tail.first_chunk::<8>());
+        field.map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+
+    /// The type byte.
+    pub const fn kind(&self) -> u8 {
+        self.bytes[0]
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+impl Eq for Key {}
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}:{:x}:{:x}",
+            char::from(self.kind()),
+            self.field(0),
+            self.field(1)
+        )
+    }
+}

@@ -1,0 +1,14 @@
+//! Rows: the pod as one sorted map. A key is a type byte and big-endian fields, so that byte order is the order
+//! we read in; values are little-endian. `FORMAT.md` has the table.
+
+mod dentry;
+mod extent;
+mod inode;
+mod key;
+mod xattr;
+
+pub use dentry::{Dentries, Dentry};
+pub use extent::{Bucket, PageState, Run, RunData, Slot, SlotRange, Tag};
+pub use inode::{FileKind, Inode};
+pub use key::Key;
+pub use xattr::{Xattr, Xattrs};

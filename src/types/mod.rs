@@ -1,0 +1,10 @@
+//! Words everybody uses: ids, names, time and limits. Nothing here can fail late or touch the world.
+
+mod id;
+pub mod limits;
+mod name;
+mod time;
+
+pub use id::{Ino, ROOT};
+pub use name::{Name, NameError};
+pub use time::{Clock, Timespec, system_clock};
