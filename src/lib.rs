@@ -1,6 +1,3 @@
-<<<<<<< Updated upstream
-//! podfs.
-=======
 //! podfs: a person's files, mounted as an ordinary folder, sealed everywhere but in memory.
 //!
 //! Rooms, bottom up; a room names only rooms above its own line (`tests/tidy.rs` holds the arrows):
@@ -11,12 +8,15 @@
 //! | [`crypto`] | pure functions over bytes: derive, seal, open |
 //! | [`format`] | every byte layout that outlives the process; total decoders |
 //! | [`journal`] | the truth on this machine: one append-only sealed log, replay, checkpoints, space |
-//! | [`index`] | the view on this machine: sled; rebuildable |
+//! | `index` | the view on this machine: sled; rebuildable |
 //! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |
+//! | `fuse` | translates kernel and pod; the only room that names fuser |
+//! | `control` | the daemon's local socket: messages, client, server |
+//! | `daemon` | builds the house, owns the one tokio runtime, opens and shuts the mount |
+//! | `cli` | one file per command; the only room that prints |
 
 pub mod crypto;
 pub mod format;
 pub mod journal;
 pub mod pod;
 pub mod types;
->>>>>>> Stashed changes

@@ -1,0 +1,3 @@
+//! The file system: the meaning of every operation. It knows no FUSE.
+
+pub mod rows;

@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+
+use parking_lot::RwLock;
+
+use crate::format::rows::{Key, RunData, Slot};
+use crate::journal::{Batch, Change, JournalError, Sealed, Value};
+use crate::types::limits::PAGE;
+
+/// The pod's rows: what was appended last, wherever it is.
+pub struct Rows {
+    map: RwLock<(BTreeMap<Key, Value>, Vec<u8>)>,
+}
+
+impl Rows {
+    /// An empty map.
+    pub fn memory() -> Self {
+        Self {
+            map: RwLock::new((BTreeMap::new(), vec![0; PAGE])),
+        }
+    }
+
+    /// The row of that key.
+    pub fn get(&self, key: &Key) -> Result<Option<Value>, JournalError> {
+        Ok(self.map.read().0.get(key).cloned())
+    }
+
+    /// The first `limit` rows with `from <= key <= to`, in order.
+    pub fn scan(
+        &self,
+        from: &Key,
+        to: &Key,
+        limit: usize,
+    ) -> Result<Vec<(Key, Value)>, JournalError> {
+        Ok(self
+            .map
+            .read()
+            .0
+            .range(from..=to)
+            .take(limit)
+            .map(|(k, v)| (*k, v.clone()))
+            .collect())
+    }
+
+    /// The last row with `from <= key <= to`.
+    pub fn last(&self, from: &Key, to: &Key) -> Result<Option<(Key, Value)>, JournalError> {
+        Ok(self
+            .map
+            .read()
+            .0
+            .range(from..=to)
+            .next_back()
+            .map(|(k, v)| (*k, v.clone())))
+    }
+
+    /// Seals whole pages in place. Holds no lock.
+    pub fn seal(&self, bytes: Vec<u8>) -> Sealed {
+        let tags = vec![[0; 16]; bytes.len() / PAGE];
+        Sealed {
+            bytes,
+            number: 0,
+            tags,
+        }
+    }
+
+    /// Appends one operation: when this returns it survives the end of this process.
+    pub fn append(&self, batch: Batch, pages: Option<Sealed>) -> Result<(), JournalError> {
+        let mut map = self.map.write();
+        let base = Slot {
+            segment: 0,
+            page: u32::try_from(map.1.len() / PAGE).unwrap(),
+        };
+        if let Some(pages) = pages {
+            map.1.extend_from_slice(&pages.bytes);
+        }
+        for (key, change) in batch.rows {
+            match change {
+                Change::Delete => drop(map.0.remove(&key)),
+                Change::Put(value) => drop(map.0.insert(key, value)),
+                Change::Extent(mut bucket) => {
+                    bucket.resolve(base);
+                    map.0.insert(key, bucket.encode().into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is room for more unsynced bytes. Call before locks are taken.
+    pub fn admit(&self, _bytes: u64) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    /// Reads and opens pages of `data`, from its page `from` on, into `out` (whole pages).
+    pub fn read(&self, data: &RunData, from: usize, out: &mut [u8]) -> Result<(), JournalError> {
+        let start = (data.slot.page as usize + from) * PAGE;
+        out.copy_from_slice(&self.map.read().1[start..start + out.len()]);
+        Ok(())
+    }
+
+    /// Makes everything appended so far durable: one shared `fdatasync`.
+    pub fn sync(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    /// A number no inode of this pod ever had, for its counter.
+    pub fn next_ino(&self) -> u64 {
+        let last = self
+            .map
+            .read()
+            .0
+            .range(..=Key::inode(crate::types::Ino(u64::MAX)))
+            .next_back()
+            .map(|(k, _)| k.field(0));
+        last.unwrap_or(0) + 1
+    }
+
+    /// The 63-bit keyed hash of a name in a directory (or of an xattr name on an inode): never 0, 1 or 2.
+    pub fn name_hash(&self, ino: crate::types::Ino, name: &[u8]) -> u64 {
+        let hash = blake3::keyed_hash(&[7; 32], &[&ino.0.to_le_bytes(), name].concat());
+        (u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap()) >> 1).max(3)
+    }
+}
