@@ -1,0 +1,28 @@
+//! Tests from outside: the real program, a real mount, the programs that people use on it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, says what it does, and polls what another process does"
+)]
+
+/// A test file that nobody lists below would never run.
+#[test]
+fn every_test_file_is_listed() {
+    let this = include_str!("main.rs");
+    for entry in std::fs::read_dir("tests/it").unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let listed = this.lines().any(|line| line == format!("mod {name};"));
+        assert!(
+            listed || name == "main",
+            "tests/it/main.rs lacks `mod {name};`"
+        );
+    }
+}
