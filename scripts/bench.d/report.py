@@ -28,6 +28,12 @@ def seconds(value):
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
+def percentile(values, part):
+    """The value that `part` (0 to 1) of all values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, math.ceil(part * len(ordered)) - 1))]
+
+
 def medians(samples):
     """{row: {system: median}} of {row: {system: [seconds]}}."""
     return {row: {system: statistics.median(taken) for system, taken in by_system.items() if taken}

@@ -77,10 +77,40 @@ class Plain:
         machine.remove(self.folder)
 
 
-class Foreground(Plain):
+class Daemon(Plain):
+    """A file system served by one process."""
+
+    pid = None
+
+    def find_pid(self):
+        """The process that serves the mount."""
+        return self.pid
+
+    def kill(self):
+        """kill -9, as the out-of-memory killer would."""
+        pid = self.find_pid()
+        os.kill(pid, signal.SIGKILL)
+        if not wait_for_exit(pid, START_SECONDS):
+            raise RuntimeError(f"{self.name} (process {pid}) survived kill -9")
+        self.pid = None
+
+    def resident(self, field="VmRSS"):
+        """Bytes of memory the daemon holds now (VmRSS) or held at most (VmHWM)."""
+        with open(f"/proc/{self.find_pid()}/status", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith(field + ":"):
+                    return int(line.split()[1]) * 1024
+        raise RuntimeError(f"process {self.pid} shows no {field}")
+
+    def forget_peak(self):
+        """Let VmHWM begin anew at the present size."""
+        pathlib.Path(f"/proc/{self.find_pid()}/clear_refs").write_text("5\n", encoding="ascii")
+
+
+class Foreground(Daemon):
     """A file system whose daemon is our own child, so that its process is known from the start."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, _options=()):
         super().__init__(folder)
         self.state = self.folder / "state"
         self.passphrase = self.folder / "passphrase"
@@ -93,6 +123,7 @@ class Foreground(Plain):
         run(self.create_command())
 
     def mount(self):
+        machine.detach(self.mountpoint)
         log = self.folder / "log"
         with open(log, "wb") as words:
             self.child = subprocess.Popen([str(word) for word in self.mount_command()],
@@ -103,11 +134,12 @@ class Foreground(Plain):
                 raise RuntimeError(f"{self.name} did not mount: {log.read_text(errors='replace').strip()[-2000:]}")
             time.sleep(0.001)
         os.listdir(self.mountpoint)
+        self.pid = self.child.pid
 
     def unmount(self):
         run(["fusermount", "-u", self.mountpoint])
         self.child.wait(timeout=START_SECONDS)
-        self.child = None
+        self.child = self.pid = None
 
     def destroy(self):
         machine.detach(self.mountpoint)
@@ -143,7 +175,7 @@ class Securefs(Foreground):
         return ["securefs", "mount", "--pass", PASSPHRASE, self.state, self.mountpoint]
 
 
-class Podfs(Plain):
+class Podfs(Daemon):
     """podfs through its real command line, with state and settings in a private folder."""
 
     name = "podfs"
@@ -155,7 +187,6 @@ class Podfs(Plain):
         self.options = [word for option in options for word in ("-o", option)]
         self.passphrase = self.folder / "passphrase"
         self.state = self.folder / "data" / "podfs" / "main"
-        self.pid = None
         self.environment = dict(os.environ, XDG_DATA_HOME=str(self.folder / "data"),
                                 XDG_CONFIG_HOME=str(self.folder / "config"),
                                 XDG_RUNTIME_DIR=str(self.folder / "run"))
@@ -177,6 +208,7 @@ class Podfs(Plain):
         return json.loads(self.command("status", "--json"))
 
     def mount(self):
+        self.pid = None
         self.command("mount", self.mountpoint, "--passphrase-file", self.passphrase, *self.options)
         os.listdir(self.mountpoint)
         if machine.mount_source(self.mountpoint) is None:
@@ -184,7 +216,8 @@ class Podfs(Plain):
 
     def find_pid(self):
         """The process that serves the mount, asked outside of anything that is timed."""
-        self.pid = int(self.status()["pid"])
+        if self.pid is None:
+            self.pid = int(self.status()["pid"])
         return self.pid
 
     def unmount(self):
@@ -194,32 +227,12 @@ class Podfs(Plain):
             raise RuntimeError(f"podfs (process {pid}) still runs {START_SECONDS} s after it was unmounted")
         self.pid = None
 
-    def kill(self):
-        """kill -9, as the out-of-memory killer would."""
-        pid = self.find_pid()
-        os.kill(pid, signal.SIGKILL)
-        if not wait_for_exit(pid, START_SECONDS):
-            raise RuntimeError(f"podfs (process {pid}) survived kill -9")
-        self.pid = None
-
-    def resident(self, field="VmRSS"):
-        """Bytes of memory the daemon holds now (VmRSS) or held at most (VmHWM)."""
-        with open(f"/proc/{self.pid}/status", encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith(field + ":"):
-                    return int(line.split()[1]) * 1024
-        raise RuntimeError(f"process {self.pid} shows no {field}")
-
-    def forget_peak(self):
-        """Let VmHWM begin anew at the present size."""
-        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5\n", encoding="ascii")
-
     def destroy(self):
         if machine.mount_source(self.mountpoint) is not None:
             try:
                 pid = self.find_pid()
             except (RuntimeError, ValueError, KeyError):
-                pid = self.pid
+                pid = None
             machine.detach(self.mountpoint)
             if pid is not None and not wait_for_exit(pid, 10):
                 os.kill(pid, signal.SIGKILL)
