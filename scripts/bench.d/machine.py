@@ -146,7 +146,8 @@ def remove(folder):
     for target in reversed(targets):
         if target.startswith(f"{folder}/"):
             detach(target)
-    subprocess.run(["chattr", "-R", "-i", str(folder)], check=False, stderr=subprocess.DEVNULL)
+    if shutil.which("chattr"):  # a mountpoint may have been made immutable
+        subprocess.run(["chattr", "-R", "-i", str(folder)], check=False, stderr=subprocess.DEVNULL)
     shutil.rmtree(folder, ignore_errors=True)
     if os.path.exists(folder):
         print(f"could not remove {folder}", file=sys.stderr)
