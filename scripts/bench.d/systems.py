@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -14,6 +15,7 @@ import machine
 PASSPHRASE = "correct horse battery staple"
 START_SECONDS = 60
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).resolve()
 
 
 def run(command, keep=None, **options):
@@ -180,7 +182,7 @@ class Podfs(Daemon):
 
     name = "podfs"
     programs = {"fusermount3": "fuse3"}
-    binary = REPOSITORY / "target" / "release" / "podfs"
+    binary = TARGET / "release" / "podfs"
 
     def __init__(self, folder, options=()):
         super().__init__(folder)
@@ -250,6 +252,8 @@ def need_podfs(path):
     elif not Podfs.binary.exists():
         cargo = shutil.which("cargo") or cargo_of_the_user()
         subprocess.run([cargo, "build", "--release", "--locked"], cwd=REPOSITORY, check=True)
+    elif max(path.stat().st_mtime for path in (REPOSITORY / "src").rglob("*.rs")) > Podfs.binary.stat().st_mtime:
+        print(f"note: {Podfs.binary} is older than the source; cargo build --release makes it anew", file=sys.stderr)
     if not os.access(Podfs.binary, os.X_OK):
         raise machine.Refused(f"{Podfs.binary} is not a program: build it with cargo build --release, or use --podfs")
 
