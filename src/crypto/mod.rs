@@ -10,11 +10,19 @@
 
 pub mod derive;
 pub mod domain;
+pub mod entropy;
+pub mod keys;
 pub mod local;
+pub mod pairwise;
+pub mod passphrase;
+pub mod phrase;
+pub mod scalar;
 pub mod seal;
 pub mod secret;
 
+pub use entropy::{Entropy, EntropyError};
 pub use local::{JournalKeys, LocalPurpose, journal_keys, local_key, name_hash};
+pub use phrase::{PHRASE_WORDS, Phrase, PhraseError};
 pub use seal::{
     BOX_OVERHEAD, BoxKey, OpenError, PAGE_LEN, PageKey, TAG_LEN, Tag, open_box, open_page,
     seal_box, seal_page,

@@ -12,6 +12,10 @@
     reason = "a test fails by panicking, says what it does, and polls what another process does"
 )]
 
+mod hex;
+mod keys;
+mod primitives;
+
 /// A test file that nobody lists below would never run.
 #[test]
 fn every_test_file_is_listed() {
