@@ -11,11 +11,13 @@
 //! | `index` | the view on this machine: sled; rebuildable |
 //! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |
 //! | `fuse` | translates kernel and pod; the only room that names fuser |
-//! | `control` | the daemon's local socket: messages, client, server |
-//! | `daemon` | builds the house, owns the one tokio runtime, opens and shuts the mount |
+//! | [`control`] | the daemon's local socket: messages, client, server |
+//! | [`daemon`] | builds the house, owns the one tokio runtime, opens and shuts the mount |
 //! | `cli` | one file per command; the only room that prints |
 
+pub mod control;
 pub mod crypto;
+pub mod daemon;
 pub mod format;
 pub mod journal;
 pub mod pod;

@@ -1,0 +1,98 @@
+//! The asking end. Blocking, because a command does one thing at a time.
+
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::control::LINE_MAX;
+use crate::control::Request;
+use crate::control::Response;
+use crate::control::address::ShortPath;
+
+/// Why there was no answer.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// Nobody listens: the pod is not mounted, or its daemon died.
+    #[error("no daemon listens")]
+    Absent,
+    /// Somebody listens and does not answer, or the connection broke.
+    #[error("the daemon does not answer: {0}")]
+    Silent(#[source] io::Error),
+    /// An answer that is none: another version, or not our daemon.
+    #[error("the daemon's answer cannot be read: {0}")]
+    Garbled(#[source] serde_json::Error),
+}
+
+/// A connection to the daemon of one pod.
+#[derive(Debug)]
+pub struct Client {
+    stream: BufReader<UnixStream>,
+}
+
+impl Client {
+    /// Connects; no answer takes longer than `patience`.
+    pub fn connect(socket: &Path, patience: Duration) -> Result<Self, ClientError> {
+        let absent = |error: io::Error| {
+            let nobody = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+            if nobody.contains(&error.kind()) {
+                ClientError::Absent
+            } else {
+                ClientError::Silent(error)
+            }
+        };
+        let short = ShortPath::of(socket).map_err(absent)?;
+        let stream = UnixStream::connect(short.path()).map_err(absent)?;
+        stream
+            .set_read_timeout(Some(patience))
+            .map_err(ClientError::Silent)?;
+        stream
+            .set_write_timeout(Some(patience))
+            .map_err(ClientError::Silent)?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
+    }
+
+    /// Asks and waits for the answer.
+    pub fn ask(&mut self, request: &Request) -> Result<Response, ClientError> {
+        let mut line = serde_json::to_vec(request).map_err(ClientError::Garbled)?;
+        line.push(b'\n');
+        self.stream
+            .get_mut()
+            .write_all(&line)
+            .map_err(ClientError::Silent)?;
+        let mut answer = Vec::new();
+        let mut limited = (&mut self.stream).take(LINE_MAX as u64);
+        limited
+            .read_until(b'\n', &mut answer)
+            .map_err(ClientError::Silent)?;
+        if answer.is_empty() {
+            return Err(ClientError::Silent(io::ErrorKind::UnexpectedEof.into()));
+        }
+        serde_json::from_slice(&answer).map_err(ClientError::Garbled)
+    }
+
+    /// Waits until the daemon has ended; `false` when it still runs after `patience`.
+    pub fn wait_for_end(mut self, patience: Duration) -> bool {
+        if self
+            .stream
+            .get_ref()
+            .set_read_timeout(Some(patience))
+            .is_err()
+        {
+            return false;
+        }
+        match self.stream.read(&mut [0; 1]) {
+            Ok(0) => true,
+            Ok(_) => false,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+}

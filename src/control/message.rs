@@ -1,0 +1,127 @@
+//! The messages, one line of JSON each.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// What a command asks of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "ask")]
+pub enum Request {
+    /// How the pod is.
+    Status,
+    /// Make every accepted change durable on this machine.
+    Sync,
+    /// Take the folder away and end. A folder in use stays, unless `lazy`.
+    Unmount {
+        /// Detach even when programs still hold files open.
+        lazy: bool,
+    },
+}
+
+/// What the daemon says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "answer")]
+pub enum Response {
+    /// The state of the pod.
+    Status(Box<StatusReport>),
+    /// It is done.
+    Done,
+    /// The folder is in use; these programs hold it, as far as could be seen.
+    Busy {
+        /// At most a screenful.
+        holders: Vec<Holder>,
+    },
+    /// It could not be done.
+    Failed {
+        /// What failed and why, for people.
+        what: String,
+    },
+}
+
+/// A process that keeps the folder busy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process id.
+    pub pid: u32,
+    /// Its short name as the kernel tells it.
+    pub program: String,
+}
+
+/// What `podfs status --json` prints. Fields are added, never renamed or removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StatusReport {
+    /// Name of the pod, or the folder of its state when it was given as a path.
+    pub pod: String,
+    /// `mounted`, `read-only` or `not mounted`.
+    pub state: String,
+    /// Why it is read-only or cannot be asked; absent when all is well.
+    pub reason: Option<String>,
+    /// Process that serves it; absent when not mounted.
+    pub pid: Option<u32>,
+    /// Where it is mounted; absent when not mounted.
+    pub mountpoint: Option<PathBuf>,
+    /// The folder that holds the sealed state.
+    pub state_dir: PathBuf,
+    /// Files, folders and links in the pod; absent when not mounted.
+    pub files: Option<u64>,
+    /// Bytes of contents in use; absent when not mounted.
+    pub bytes_live: Option<u64>,
+    /// Bytes the state folder takes on disk.
+    pub bytes_on_disk: u64,
+    /// Most bytes the state folder may take; absent when not mounted.
+    pub budget: Option<u64>,
+    /// Accepted bytes not yet durable on this machine; at most 16 MiB.
+    pub unsynced_bytes: Option<u64>,
+    /// Bytes free on the disk of the state folder.
+    pub disk_free: u64,
+    /// Seconds since it was mounted.
+    pub mounted_seconds: Option<u64>,
+    /// Seconds without a request after which it is unmounted; absent when never.
+    pub idle_seconds: Option<u64>,
+    /// Where the data is in Swarm: `not yet in the network`.
+    pub network: String,
+    /// Version of the program that serves it, or that was asked.
+    pub version: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_one_line_and_come_back() {
+        let asked = [
+            Request::Status,
+            Request::Sync,
+            Request::Unmount { lazy: true },
+        ];
+        for request in asked {
+            let line = serde_json::to_string(&request).unwrap();
+            assert!(!line.contains('\n'), "{line}");
+            assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+        }
+        let report = StatusReport {
+            pod: "a\nb".into(),
+            ..StatusReport::default()
+        };
+        let answer = Response::Status(Box::new(report));
+        let line = serde_json::to_string(&answer).unwrap();
+        assert!(!line.contains('\n'), "{line}");
+        assert_eq!(serde_json::from_str::<Response>(&line).unwrap(), answer);
+    }
+
+    #[test]
+    fn the_names_on_the_wire_stay() {
+        let line = serde_json::to_string(&Request::Unmount { lazy: false }).unwrap();
+        assert_eq!(line, r#"{"ask":"unmount","lazy":false}"#);
+    }
+
+    #[test]
+    fn a_report_of_an_older_daemon_is_read() {
+        let report: StatusReport = serde_json::from_str(r#"{"pod":"main"}"#).unwrap();
+        assert_eq!(report.pod, "main");
+    }
+}

@@ -1,0 +1,77 @@
+//! What a daemon is to do: plain values, made by the command line, handed over as they are.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::mount::MountFlags;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::daemon::mount::MountRequest;
+use crate::daemon::options::MountOptions;
+use crate::daemon::paths::PodPaths;
+use crate::daemon::paths::clean_source;
+
+/// One mount of one pod.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServeConfig {
+    /// Where the pod lives.
+    pub paths: PodPaths,
+    /// Where it is to appear; absolute.
+    pub mountpoint: PathBuf,
+    /// Source the kernel shows.
+    pub source: String,
+    /// Bits of [`MountFlags`].
+    flags: u32,
+    /// Other users may enter.
+    pub allow_other: bool,
+    /// Who the owner of the pod is on this machine: uid, gid.
+    pub owner: (u32, u32),
+    /// Most bytes the state may take.
+    pub budget: Option<u64>,
+    /// Unmount after so long without a request.
+    pub idle: Option<Duration>,
+    /// Log more.
+    pub debug: bool,
+}
+
+impl ServeConfig {
+    /// From what was typed.
+    pub fn new(paths: PodPaths, mountpoint: PathBuf, options: &MountOptions, debug: bool) -> Self {
+        let source = options
+            .source
+            .as_deref()
+            .map_or_else(|| paths.mount_source(), clean_source);
+        let user = options
+            .uid
+            .unwrap_or_else(|| rustix::process::geteuid().as_raw());
+        let group = options
+            .gid
+            .unwrap_or_else(|| rustix::process::getegid().as_raw());
+        Self {
+            paths,
+            mountpoint,
+            source,
+            flags: options.flags.bits(),
+            allow_other: options.allow_other,
+            owner: (user, group),
+            budget: options.budget,
+            idle: options.idle,
+            debug,
+        }
+    }
+
+    /// Nothing may be changed.
+    pub fn read_only(&self) -> bool {
+        MountFlags::from_bits_retain(self.flags).contains(MountFlags::RDONLY)
+    }
+
+    /// What the kernel is asked for.
+    pub fn request(&self) -> MountRequest {
+        MountRequest {
+            source: self.source.clone(),
+            flags: MountFlags::from_bits_retain(self.flags),
+            allow_other: self.allow_other,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Builds the house, owns the one tokio runtime, opens and shuts the mount.
+//!
+//! One process serves one pod at one folder. A command hands over what is wanted (`handoff`), the daemon
+//! takes the pod's lock, opens it, mounts, serves, and tears down in the opposite order (`serve`). Whatever
+//! goes wrong is one [`Fault`]: what, why, and the next thing to type.
+
+pub mod config;
+pub mod fault;
+mod fusermount;
+pub mod handoff;
+pub mod harden;
+pub mod holders;
+pub mod lock;
+pub mod log;
+pub mod mount;
+pub mod mountinfo;
+pub mod mountpoint;
+pub mod options;
+pub mod passphrase;
+pub mod paths;
+pub mod settings;
+pub mod units;
+
+pub use config::ServeConfig;
+pub use fault::{Fault, FaultKind, Quoted};
+pub use options::MountOptions;
+pub use passphrase::Passphrase;
+pub use paths::PodPaths;
+pub use settings::Settings;

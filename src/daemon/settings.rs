@@ -1,0 +1,86 @@
+//! `$XDG_CONFIG_HOME/podfs/config.toml`: what is wished at every mount.
+//!
+//! ```toml
+//! options = "idle=2h"                 # for every pod, as after -o
+//!
+//! [pod.work]                          # for the pod "work"; comes after, so it wins
+//! options = "budget=50G,allow_other"
+//! extpass = ["secret-tool", "lookup", "podfs", "work"]
+//! ```
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::fault::Quoted;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    options: String,
+    pod: BTreeMap<String, PodSettings>,
+}
+
+/// One `[pod.NAME]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PodSettings {
+    options: String,
+    extpass: Vec<String>,
+}
+
+impl Settings {
+    /// Reads the file; a missing one is an empty one.
+    pub fn read(path: &Path) -> Result<Self, Fault> {
+        let failed = |why: String| {
+            Fault::new(
+                FaultKind::Settings,
+                format!("cannot read the settings {}: {why}", Quoted(path)),
+            )
+            .next("correct the file, or move it away")
+        };
+        match std::fs::read_to_string(path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| failed(error.message().to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
+    /// Lists of mount options for the pod, the weaker first.
+    pub fn options(&self, pod: &str) -> [&str; 2] {
+        [
+            &self.options,
+            self.pod.get(pod).map_or("", |pod| &pod.options),
+        ]
+    }
+
+    /// The program that tells the passphrase, with its arguments; empty when there is none.
+    pub fn extpass(&self, pod: &str) -> &[String] {
+        self.pod.get(pod).map_or(&[], |pod| &pod.extpass)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_above_is_read_and_a_misspelling_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        assert_eq!(Settings::read(&path).unwrap(), Settings::default());
+        std::fs::write(&path, "options = \"idle=2h\"\n[pod.work]\noptions = \"budget=50G\"\nextpass = [\"x\", \"y\"]\n")
+            .unwrap();
+        let settings = Settings::read(&path).unwrap();
+        assert_eq!(settings.options("work"), ["idle=2h", "budget=50G"]);
+        assert_eq!(settings.options("main"), ["idle=2h", ""]);
+        assert_eq!(settings.extpass("work"), ["x", "y"]);
+        std::fs::write(&path, "option = \"idle=2h\"\n").unwrap();
+        assert_eq!(Settings::read(&path).unwrap_err().kind, FaultKind::Settings);
+    }
+}

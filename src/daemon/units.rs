@@ -1,0 +1,163 @@
+//! Sizes and durations as people write them.
+
+use std::time::Duration;
+
+/// `512`, `64K`, `64KiB`, `1.5G`, `10GB`: bytes. Letters count in 1024, those with `B` alone in 1000.
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is not a size: write it like 500M, 10GiB or 1.5T");
+    let (digits, unit) = split_number(text).ok_or_else(wrong)?;
+    let unit = unit.to_ascii_lowercase();
+    let (letter, base) = match unit.strip_suffix("ib") {
+        Some(letter) => (letter, 1024_f64),
+        None => match unit.strip_suffix('b') {
+            Some(letter) => (letter, 1000_f64),
+            None => (unit.as_str(), 1024_f64),
+        },
+    };
+    let power = match letter {
+        "" => 0,
+        "k" => 1,
+        "m" => 2,
+        "g" => 3,
+        "t" => 4,
+        "p" => 5,
+        _ => return Err(wrong()),
+    };
+    if power == 0 {
+        return digits.parse().map_err(|_| wrong());
+    }
+    let bytes = digits.parse::<f64>().map_err(|_| wrong())? * base.powi(power);
+    if !(0.0..9.0e18).contains(&bytes) {
+        return Err(wrong());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "range checked above"
+    )]
+    let whole = bytes.round() as u64;
+    Ok(whole)
+}
+
+/// `90`, `90s`, `30m`, `1h30m`, `2d`: a bare number is seconds.
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a duration: write it like 90s, 30m or 1h30m");
+    let mut seconds = 0_u64;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (digits, tail) = rest.split_at(end);
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        let end = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(end);
+        let each = match unit.trim() {
+            "" | "s" | "sec" => 1,
+            "m" | "min" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            _ => return Err(wrong()),
+        };
+        let part = number.checked_mul(each).ok_or_else(wrong)?;
+        seconds = seconds.checked_add(part).ok_or_else(wrong)?;
+        rest = tail;
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+/// Bytes with the unit a person reads: `1.4 GiB`.
+pub fn show_size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let mut value = bytes as f64;
+    let mut shown = "bytes";
+    for unit in UNITS {
+        if value < 1023.95 {
+            break;
+        }
+        value /= 1024.0;
+        shown = unit;
+    }
+    format!("{value:.1} {shown}")
+}
+
+fn split_number(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    (!digits.is_empty()).then_some((digits, unit.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let good = [
+            ("0", 0),
+            ("512", 512),
+            ("64K", 65_536),
+            ("64KiB", 65_536),
+            ("10kB", 10_000),
+            ("1.5G", 1_610_612_736),
+            (" 2 TiB", 2 << 40),
+            ("18446744073709551615", u64::MAX),
+        ];
+        for (text, bytes) in good {
+            assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
+        }
+        for text in ["", "G", "-1", "1X", "1..5G", "99999P", "1 2", "1.5"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [
+            ("90", 90),
+            ("90s", 90),
+            ("30m", 1800),
+            ("1h30m", 5400),
+            ("2d", 172_800),
+        ] {
+            assert_eq!(parse_duration(text).unwrap().as_secs(), seconds, "{text}");
+        }
+        for text in [
+            "",
+            "m",
+            "1y",
+            "-3s",
+            "1.5h",
+            "99999999999999999999d",
+            "18446744073709551615d",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shown_sizes() {
+        assert_eq!(show_size(1023), "1023 bytes");
+        assert_eq!(show_size(1024), "1.0 KiB");
+        assert_eq!(show_size(1 << 40), "1.0 TiB");
+        assert_eq!(show_size(1_503_238_554), "1.4 GiB");
+    }
+}
