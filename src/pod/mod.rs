@@ -1,3 +1,150 @@
 //! The file system: the meaning of every operation. It knows no FUSE.
+//!
+//! An operation is one record: it locks the inodes it changes, reads their rows, builds the rows they shall have and
+//! appends them in one batch. Nothing is cached here and nothing is done later, but for huge deletions, which leave
+//! a note and go on in the background. All functions are prompt and may be called from any thread.
 
+mod attr;
+mod create;
+mod dir;
+mod error;
+mod handles;
+mod locks;
+mod opens;
 pub mod rows;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::format::rows::{FileKind, Inode, Key};
+use crate::journal::{Batch, Class};
+use crate::pod::locks::Locks;
+use crate::pod::opens::Opens;
+use crate::pod::rows::Rows;
+use crate::types::{Clock, Ino, ROOT, Timespec};
+
+pub use attr::Attr;
+pub use error::PodError;
+
+/// Who asks: user and group of the calling process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Caller {
+    /// Whether the rules for the superuser hold.
+    pub const fn is_root(self) -> bool {
+        self.uid == 0
+    }
+}
+
+/// What a pod is made of.
+pub struct PodParts {
+    /// The rows.
+    pub rows: Rows,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Number of this device, the upper bits of new inode numbers.
+    pub device: u16,
+    /// Owner of the root directory when it has to be made.
+    pub owner: Caller,
+}
+
+/// A pod: one tree of files.
+pub struct Pod {
+    rows: Rows,
+    locks: Locks,
+    clock: Clock,
+    device: u16,
+    counter: AtomicU64,
+    opens: Opens,
+}
+
+impl Pod {
+    /// The file system over `parts`; the root directory is made when it is missing.
+    pub fn over(parts: PodParts) -> Result<Self, PodError> {
+        let counter = parts.rows.next_ino().max(ROOT.counter() + 1);
+        let pod = Self {
+            rows: parts.rows,
+            locks: Locks::new(),
+            clock: parts.clock,
+            device: parts.device,
+            counter: AtomicU64::new(counter),
+            opens: Opens::new(),
+        };
+        if pod.find_inode(ROOT)?.is_none() {
+            pod.make_root(parts.owner)?;
+        }
+        Ok(pod)
+    }
+
+    fn make_root(&self, owner: Caller) -> Result<(), PodError> {
+        let now = self.now();
+        let root = Inode {
+            mode: FileKind::Directory.bits() | 0o700,
+            uid: owner.uid,
+            gid: owner.gid,
+            nlink: 2,
+            rdev: 0,
+            size: 0,
+            pages: 0,
+            cut: u64::MAX,
+            xattrs: 0,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            btime: now,
+            target: Box::default(),
+        };
+        let mut batch = Batch::new(Class::Meta);
+        batch.put(Key::inode(ROOT), root.encode());
+        Ok(self.rows.append(batch, None)?)
+    }
+
+    /// The rows below, for the daemon's background work.
+    pub const fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    fn now(&self) -> Timespec {
+        (self.clock)()
+    }
+
+    fn fresh_ino(&self) -> Ino {
+        Ino::new(self.device, self.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The inode, if it is there.
+    fn find_inode(&self, ino: Ino) -> Result<Option<Inode>, PodError> {
+        match self.rows.get(&Key::inode(ino))? {
+            Some(row) => Ok(Some(Inode::decode(&row)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The inode; [`PodError::NotFound`] when it is gone.
+    fn inode(&self, ino: Ino) -> Result<Inode, PodError> {
+        self.find_inode(ino)?.ok_or(PodError::NotFound)
+    }
+}
+
+#[cfg(test)]
+impl Pod {
+    /// A pod over rows in memory, owned by root, whose clock moves a second at each look.
+    fn in_memory() -> Self {
+        let ticks = AtomicU64::new(1_000_000_000);
+        Self::over(PodParts {
+            rows: Rows::memory(),
+            clock: std::sync::Arc::new(move || Timespec {
+                secs: i64::try_from(ticks.fetch_add(1, Ordering::Relaxed)).unwrap(),
+                nanos: 5,
+            }),
+            device: 0,
+            owner: Caller { uid: 0, gid: 0 },
+        })
+        .unwrap()
+    }
+}

@@ -1,0 +1,257 @@
+use crate::format::rows::{Dentry, FileKind, Inode, Key};
+use crate::journal::{Batch, Class};
+use crate::pod::attr::Attr;
+use crate::pod::dir::Place;
+use crate::pod::error::PodError;
+use crate::pod::{Caller, Pod};
+use crate::types::limits::TARGET_MAX;
+use crate::types::{Ino, Name};
+
+/// Set-group-ID bit of a mode.
+const SGID: u32 = 0o2000;
+
+/// What a new inode shall be.
+struct Blank<'a> {
+    kind: FileKind,
+    /// Permissions, the umask taken off.
+    perm: u32,
+    rdev: u32,
+    target: &'a [u8],
+    /// Whether it is opened in the same step.
+    open: bool,
+}
+
+impl Pod {
+    /// Makes a regular file and opens it, as `open` with `O_CREAT | O_EXCL` does: `Exists` when the name is taken.
+    /// The caller closes it with [`Pod::release`].
+    pub fn create(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        perm: u32,
+        caller: Caller,
+    ) -> Result<Attr, PodError> {
+        let blank = Blank {
+            kind: FileKind::Regular,
+            perm,
+            rdev: 0,
+            target: &[],
+            open: true,
+        };
+        self.make(dir, name, &blank, caller)
+    }
+
+    /// Makes a file, fifo, socket or device node; `mode` has the type bits, none meaning a regular file.
+    pub fn mknod(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        (mode, rdev): (u32, u32),
+        caller: Caller,
+    ) -> Result<Attr, PodError> {
+        let kind = if mode & 0o170_000 == 0 {
+            FileKind::Regular
+        } else {
+            FileKind::from_mode(mode).ok_or(PodError::InvalidArgument)?
+        };
+        let device = matches!(kind, FileKind::CharDevice | FileKind::BlockDevice);
+        if matches!(kind, FileKind::Directory | FileKind::Symlink) {
+            return Err(PodError::InvalidArgument);
+        }
+        let blank = Blank {
+            kind,
+            perm: mode,
+            rdev: if device { rdev } else { 0 },
+            target: &[],
+            open: false,
+        };
+        self.make(dir, name, &blank, caller)
+    }
+
+    /// Makes a directory.
+    pub fn mkdir(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        perm: u32,
+        caller: Caller,
+    ) -> Result<Attr, PodError> {
+        let blank = Blank {
+            kind: FileKind::Directory,
+            perm,
+            rdev: 0,
+            target: &[],
+            open: false,
+        };
+        self.make(dir, name, &blank, caller)
+    }
+
+    /// Makes a symlink; the target is bytes that nobody interprets.
+    pub fn symlink(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        target: &[u8],
+        caller: Caller,
+    ) -> Result<Attr, PodError> {
+        if target.is_empty() {
+            return Err(PodError::NotFound);
+        }
+        if target.len() > TARGET_MAX {
+            return Err(PodError::NameTooLong);
+        }
+        let blank = Blank {
+            kind: FileKind::Symlink,
+            perm: 0o777,
+            rdev: 0,
+            target,
+            open: false,
+        };
+        self.make(dir, name, &blank, caller)
+    }
+
+    /// One record: the inode, its name, its parent row and the directory.
+    fn make(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        blank: &Blank<'_>,
+        caller: Caller,
+    ) -> Result<Attr, PodError> {
+        let name = Name::parse(name)?;
+        self.rows.admit(name.as_bytes().len() as u64)?;
+        let _held = self.locks.lock(&[dir]);
+        let mut parent = self.directory(dir)?;
+        let mut place = self.place(dir, name)?;
+        if place.entry().is_some() {
+            return Err(PodError::Exists);
+        }
+        let ino = self.fresh_ino();
+        let inode = self.blank_inode(blank, &parent, caller);
+        let mut batch = Batch::new(Class::Data);
+        batch.put(Key::inode(ino), inode.encode());
+        Self::add_name(&mut batch, &mut place, ino, inode.kind());
+        if inode.is_dir() {
+            parent.nlink = parent.nlink.saturating_add(1);
+        }
+        parent.size = parent.size.saturating_add(1);
+        parent.mtime = inode.btime;
+        parent.ctime = inode.btime;
+        batch.put(Key::inode(dir), parent.encode());
+        if blank.open {
+            self.opens.open(ino);
+        }
+        match self.rows.append(batch, None) {
+            Ok(()) => Ok(Attr::of(ino, &inode)),
+            Err(error) => {
+                if blank.open {
+                    self.opens.close(ino);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Owner, group and bits of a new inode: a set-group-ID directory gives its group to what is made in it, and the bit to directories.
+    fn blank_inode(&self, blank: &Blank<'_>, parent: &Inode, caller: Caller) -> Inode {
+        let now = self.now();
+        let inherits = parent.mode & SGID != 0;
+        let is_dir = blank.kind == FileKind::Directory;
+        let mut perm = blank.perm & 0o7777;
+        if inherits && is_dir {
+            perm |= SGID;
+        }
+        Inode {
+            mode: blank.kind.bits() | perm,
+            uid: caller.uid,
+            gid: if inherits { parent.gid } else { caller.gid },
+            nlink: if is_dir { 2 } else { 1 },
+            rdev: blank.rdev,
+            size: blank.target.len() as u64,
+            pages: 0,
+            cut: u64::MAX,
+            xattrs: 0,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            btime: now,
+            target: blank.target.into(),
+        }
+    }
+
+    /// Rows for one more name of `ino`.
+    pub(super) fn add_name(batch: &mut Batch, place: &mut Place, ino: Ino, kind: FileKind) {
+        let name = place.name.clone();
+        place.entries.0.push(Dentry { ino, kind, name });
+        batch.put(place.key(), place.entries.encode());
+        batch.put(Key::parent(ino, place.dir, place.hash), Vec::new());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::ROOT;
+
+    const USER: Caller = Caller {
+        uid: 1000,
+        gid: 1001,
+    };
+
+    #[test]
+    fn a_new_file_is_found_with_what_it_was_made_with() {
+        let pod = Pod::in_memory();
+        let made = pod.create(ROOT, b"file", 0o6644, USER).unwrap();
+        assert_eq!(pod.lookup(ROOT, b"file").unwrap(), made);
+        assert_eq!((made.perm, made.uid, made.gid), (0o6644, 1000, 1001));
+        assert_eq!((made.nlink, made.size, made.blocks), (1, 0, 0));
+        let again = pod.create(ROOT, b"file", 0o644, USER);
+        assert!(matches!(again, Err(PodError::Exists)));
+        let root = pod.getattr(ROOT).unwrap();
+        assert_eq!(
+            (root.mtime, root.ctime, root.nlink),
+            (made.btime, made.btime, 2)
+        );
+    }
+
+    #[test]
+    fn a_set_group_id_directory_gives_group_and_bit_on() {
+        let pod = Pod::in_memory();
+        let shared = pod.mkdir(ROOT, b"shared", 0o2775, USER).unwrap();
+        assert_eq!(pod.getattr(ROOT).unwrap().nlink, 3);
+        let other = Caller { uid: 5, gid: 6 };
+        let below = pod.mkdir(shared.ino, b"below", 0o755, other).unwrap();
+        assert_eq!((below.gid, below.perm), (1001, 0o2755));
+        let file = pod.mknod(shared.ino, b"file", (0o644, 0), other).unwrap();
+        assert_eq!((file.gid, file.perm), (1001, 0o644));
+    }
+
+    #[test]
+    fn nodes_keep_kind_and_device() {
+        let pod = Pod::in_memory();
+        let null = pod.mknod(ROOT, b"null", (0o020_666, 0x103), USER).unwrap();
+        assert_eq!((null.kind, null.rdev), (FileKind::CharDevice, 0x103));
+        let fifo = pod.mknod(ROOT, b"fifo", (0o010_600, 7), USER).unwrap();
+        assert_eq!((fifo.kind, fifo.rdev), (FileKind::Fifo, 0));
+        let link = pod.symlink(ROOT, b"link", b"../a\xff", USER).unwrap();
+        assert_eq!((link.size, link.perm), (5, 0o777));
+        assert_eq!(*pod.readlink(link.ino).unwrap(), *b"../a\xff");
+        assert!(matches!(
+            pod.readlink(fifo.ino),
+            Err(PodError::InvalidArgument)
+        ));
+    }
+
+    #[test]
+    fn names_and_targets_have_bounds() {
+        let pod = Pod::in_memory();
+        let long = pod.create(ROOT, &[b'n'; 256], 0o600, USER);
+        assert!(matches!(long, Err(PodError::NameTooLong)));
+        assert!(pod.create(ROOT, &[0xff; 255], 0o600, USER).is_ok());
+        let far = pod.symlink(ROOT, b"far", &[b't'; 4096], USER);
+        assert!(matches!(far, Err(PodError::NameTooLong)));
+        let file = pod.lookup(ROOT, &[0xff; 255]).unwrap();
+        let below = pod.create(file.ino, b"x", 0o600, USER);
+        assert!(matches!(below, Err(PodError::NotADirectory)));
+    }
+}
