@@ -12,6 +12,7 @@ pub mod derive;
 pub mod domain;
 pub mod entropy;
 pub mod keys;
+pub mod keyslot;
 pub mod local;
 pub mod pairwise;
 pub mod passphrase;

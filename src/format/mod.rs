@@ -2,5 +2,6 @@
 //! value or an error, never a panic. `FORMAT.md` beside this file is enough to write an independent reader.
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+pub mod keyfile;
 pub mod rows;
 pub mod wire;
