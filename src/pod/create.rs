@@ -1,11 +1,11 @@
-use crate::format::rows::{Dentry, FileKind, Inode, Key};
+use crate::format::rows::{FileKind, Inode};
 use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
-use crate::pod::dir::Place;
+use crate::pod::edit::Edit;
 use crate::pod::error::PodError;
 use crate::pod::{Caller, Pod};
+use crate::types::Ino;
 use crate::types::limits::TARGET_MAX;
-use crate::types::{Ino, Name};
 
 /// Set-group-ID bit of a mode.
 const SGID: u32 = 0o2000;
@@ -118,31 +118,26 @@ impl Pod {
         blank: &Blank<'_>,
         caller: Caller,
     ) -> Result<Attr, PodError> {
-        let name = Name::parse(name)?;
-        self.rows.admit(name.as_bytes().len() as u64)?;
+        let spot = self.spot(dir, name)?;
+        self.rows.admit(0)?;
         let _held = self.locks.lock(&[dir]);
-        let mut parent = self.directory(dir)?;
-        let mut place = self.place(dir, name)?;
-        if place.entry().is_some() {
+        let mut edit = Edit::new(self);
+        let inode = self.blank_inode(blank, edit.directory(dir)?, caller);
+        if edit.entry(&spot)?.is_some() {
             return Err(PodError::Exists);
         }
-        let ino = self.fresh_ino();
-        let inode = self.blank_inode(blank, &parent, caller);
+        let (ino, kind) = (self.fresh_ino(), inode.kind());
+        let attr = Attr::of(ino, &inode);
+        edit.insert(&spot, ino, kind)?;
+        edit.count(dir, 1, i32::from(inode.is_dir()), inode.btime)?;
+        edit.add(ino, inode);
         let mut batch = Batch::new(Class::Data);
-        batch.put(Key::inode(ino), inode.encode());
-        Self::add_name(&mut batch, &mut place, ino, inode.kind());
-        if inode.is_dir() {
-            parent.nlink = parent.nlink.saturating_add(1);
-        }
-        parent.size = parent.size.saturating_add(1);
-        parent.mtime = inode.btime;
-        parent.ctime = inode.btime;
-        batch.put(Key::inode(dir), parent.encode());
+        edit.finish(&mut batch);
         if blank.open {
             self.opens.open(ino);
         }
         match self.rows.append(batch, None) {
-            Ok(()) => Ok(Attr::of(ino, &inode)),
+            Ok(()) => Ok(attr),
             Err(error) => {
                 if blank.open {
                     self.opens.close(ino);
@@ -177,14 +172,6 @@ impl Pod {
             btime: now,
             target: blank.target.into(),
         }
-    }
-
-    /// Rows for one more name of `ino`.
-    pub(super) fn add_name(batch: &mut Batch, place: &mut Place, ino: Ino, kind: FileKind) {
-        let name = place.name.clone();
-        place.entries.0.push(Dentry { ino, kind, name });
-        batch.put(place.key(), place.entries.encode());
-        batch.put(Key::parent(ino, place.dir, place.hash), Vec::new());
     }
 }
 

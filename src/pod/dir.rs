@@ -1,41 +1,36 @@
-use crate::format::rows::{Dentries, Dentry, Inode, Key};
+use crate::format::rows::{Dentries, FileKind, Key};
 use crate::pod::Pod;
 use crate::pod::attr::Attr;
 use crate::pod::error::PodError;
-use crate::types::{Ino, Name};
+use crate::types::{Ino, ROOT};
 
-/// A name in a directory and the row where it is or would be.
-pub(super) struct Place {
-    /// The directory.
-    pub(super) dir: Ino,
-    /// The name.
-    pub(super) name: Name,
-    /// Its hash in that directory.
-    pub(super) hash: u64,
-    /// All entries of the row: names with the same hash.
-    pub(super) entries: Dentries,
-}
+/// Rows read at a time while a directory is listed.
+const SCAN: usize = 128;
+/// Cookie of `.`.
+const SELF: u64 = 1;
+/// Cookie of `..`.
+const PARENT: u64 = 2;
 
-impl Place {
-    /// The entry of that name, if there is one.
-    pub(super) fn entry(&self) -> Option<&Dentry> {
-        self.entries.find(&self.name)
-    }
-
-    /// Key of the row.
-    pub(super) fn key(&self) -> Key {
-        Key::dentry(self.dir, self.hash)
-    }
+/// One entry of a listing.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// What it names.
+    pub ino: Ino,
+    /// Its kind.
+    pub kind: FileKind,
+    /// Its name: `.` and `..` come first.
+    pub name: &'a [u8],
+    /// Where a listing goes on behind it. Cookies stay right whatever else is made or removed meanwhile.
+    pub cookie: u64,
 }
 
 impl Pod {
     /// What `name` in `dir` names.
     pub fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Attr, PodError> {
-        let name = Name::parse(name)?;
+        let spot = self.spot(dir, name)?;
         // A rename or unlink may come between the two reads; what the entry says then is read again.
         for _ in 0..8 {
-            let place = self.place(dir, name.clone())?;
-            let Some(ino) = place.entry().map(|entry| entry.ino) else {
+            let Some((ino, _)) = self.named(&spot)? else {
                 return Err(PodError::NotFound);
             };
             if let Some(inode) = self.find_inode(ino)? {
@@ -55,28 +50,144 @@ impl Pod {
         }
     }
 
-    /// The row where `name` is in `dir`, or would be.
-    pub(super) fn place(&self, dir: Ino, name: Name) -> Result<Place, PodError> {
-        let hash = self.rows.name_hash(dir, name.as_bytes());
-        let entries = match self.rows.get(&Key::dentry(dir, hash))? {
-            Some(row) => Dentries::decode(&row)?,
-            None => Dentries::default(),
-        };
-        Ok(Place {
-            dir,
-            name,
-            hash,
-            entries,
-        })
+    /// The directory that holds `dir`; of the root the root, of a removed directory itself.
+    pub fn parent(&self, dir: Ino) -> Result<Ino, PodError> {
+        if dir == ROOT {
+            return Ok(ROOT);
+        }
+        let (from, to) = (
+            Key::parent(dir, Ino(0), 0),
+            Key::parent(dir, Ino(u64::MAX), u64::MAX),
+        );
+        let found = self.rows.scan(&from, &to, 1)?;
+        Ok(found.first().map_or(dir, |(key, _)| Ino(key.field(1))))
     }
 
-    /// The inode of a directory.
-    pub(super) fn directory(&self, ino: Ino) -> Result<Inode, PodError> {
-        let inode = self.inode(ino)?;
-        if inode.is_dir() {
-            Ok(inode)
-        } else {
-            Err(PodError::NotADirectory)
+    /// Gives the entries of `dir` behind `cookie` (0 for all) to `take` in the order of their cookies, until it
+    /// answers false: then that entry was not taken.
+    pub fn readdir(
+        &self,
+        dir: Ino,
+        cookie: u64,
+        mut take: impl FnMut(Entry<'_>) -> bool,
+    ) -> Result<(), PodError> {
+        for (at, name) in [(SELF, &b"."[..]), (PARENT, b"..")] {
+            if cookie >= at {
+                continue;
+            }
+            let entry = Entry {
+                ino: if at == SELF { dir } else { self.parent(dir)? },
+                kind: FileKind::Directory,
+                name,
+                cookie: at,
+            };
+            if !take(entry) {
+                return Ok(());
+            }
         }
+        let mut next = cookie.max(PARENT).saturating_add(1);
+        loop {
+            let rows =
+                self.rows
+                    .scan(&Key::dentry(dir, next), &Key::dentry(dir, u64::MAX), SCAN)?;
+            for (key, value) in &rows {
+                if !list_row(key.field(1), &Dentries::decode(value)?, &mut take) {
+                    return Ok(());
+                }
+            }
+            match rows.last() {
+                Some((key, _)) if rows.len() == SCAN => next = key.field(1).saturating_add(1),
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Of several names in one row all but the last carry the cookie before the row, so that a listing that stopped
+/// between them repeats the row and skips none.
+fn list_row(hash: u64, row: &Dentries, take: &mut impl FnMut(Entry<'_>) -> bool) -> bool {
+    let last = row.0.len().saturating_sub(1);
+    row.0.iter().enumerate().all(|(at, entry)| {
+        take(Entry {
+            ino: entry.ino,
+            kind: entry.kind,
+            name: entry.name.as_bytes(),
+            cookie: if at == last { hash } else { hash - 1 },
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::rows::Dentry;
+    use crate::pod::Caller;
+    use crate::types::Name;
+
+    const OWNER: Caller = Caller { uid: 0, gid: 0 };
+
+    fn list(pod: &Pod, dir: Ino, cookie: u64, most: usize) -> Vec<(Vec<u8>, u64)> {
+        let mut found = Vec::new();
+        pod.readdir(dir, cookie, |entry| {
+            let room = found.len() < most;
+            if room {
+                found.push((entry.name.to_vec(), entry.cookie));
+            }
+            room
+        })
+        .unwrap();
+        found
+    }
+
+    #[test]
+    fn a_listing_in_pieces_is_whole_while_others_come_and_go() {
+        let pod = Pod::in_memory();
+        for n in 0..400 {
+            pod.create(ROOT, format!("f{n}").as_bytes(), 0o600, OWNER)
+                .unwrap();
+        }
+        let mut names = Vec::new();
+        let mut cookie = 0;
+        loop {
+            let piece = list(&pod, ROOT, cookie, 7);
+            let Some((_, last)) = piece.last() else { break };
+            cookie = *last;
+            names.extend(piece.into_iter().map(|(name, _)| name));
+            pod.create(ROOT, format!("new{cookie}").as_bytes(), 0o600, OWNER)
+                .unwrap();
+            pod.unlink(ROOT, format!("new{cookie}").as_bytes()).unwrap();
+        }
+        assert_eq!(&names[..2], [b".".to_vec(), b"..".to_vec()]);
+        let mut files: Vec<_> = names.split_off(2);
+        files.sort();
+        let mut wanted: Vec<_> = (0..400).map(|n| format!("f{n}").into_bytes()).collect();
+        wanted.sort();
+        assert_eq!(files, wanted);
+    }
+
+    #[test]
+    fn names_of_one_hash_are_repeated_rather_than_skipped() {
+        let dentry = |name: &[u8]| Dentry {
+            ino: Ino(9),
+            kind: FileKind::Regular,
+            name: Name::parse(name).unwrap(),
+        };
+        let row = Dentries(vec![dentry(b"a"), dentry(b"b"), dentry(b"c")]);
+        let mut cookies = Vec::new();
+        list_row(77, &row, &mut |entry| {
+            cookies.push(entry.cookie);
+            true
+        });
+        assert_eq!(cookies, [76, 76, 77]);
+    }
+
+    #[test]
+    fn dot_dot_is_the_parent() {
+        let pod = Pod::in_memory();
+        let outer = pod.mkdir(ROOT, b"outer", 0o755, OWNER).unwrap().ino;
+        let inner = pod.mkdir(outer, b"inner", 0o755, OWNER).unwrap().ino;
+        assert_eq!(pod.parent(inner).unwrap(), outer);
+        assert_eq!(pod.parent(outer).unwrap(), ROOT);
+        assert_eq!(pod.parent(ROOT).unwrap(), ROOT);
     }
 }

@@ -3,33 +3,36 @@ use crate::pod::error::PodError;
 use crate::types::Ino;
 
 impl Pod {
-    /// Counts an open of a file. Until the matching [`Pod::release`] its contents stay, whatever happens to its names.
+    /// Counts an open of a file. Until the matching [`Pod::release`] its contents stay, whatever becomes of its names.
     pub fn open(&self, ino: Ino) -> Result<(), PodError> {
         if !self.opens.open(ino) {
             return Err(PodError::NotFound);
         }
-        // Looked for only after it was counted: from then on nobody removes it.
-        match self.find_inode(ino) {
-            Ok(Some(inode)) if inode.is_dir() => {
-                self.opens.close(ino);
-                Err(PodError::IsADirectory)
-            }
+        // Looked for only after it was counted: from then on nobody erases it.
+        let found = match self.find_inode(ino) {
+            Ok(Some(inode)) if inode.is_dir() => Err(PodError::IsADirectory),
             Ok(Some(_)) => Ok(()),
-            Ok(None) => {
-                self.opens.close(ino);
-                Err(PodError::NotFound)
-            }
-            Err(error) => {
-                self.release(ino);
-                Err(error)
-            }
+            Ok(None) => Err(PodError::NotFound),
+            Err(error) => Err(error),
+        };
+        if found.is_err() {
+            self.opens.close(ino);
+        }
+        found
+    }
+
+    /// Takes back one [`Pod::open`] or [`Pod::create`]. The last one of a file without names erases it; if that
+    /// fails, the file is erased when the pod is opened next.
+    pub fn release(&self, ino: Ino) -> Result<(), PodError> {
+        if self.opens.close(ino) {
+            self.bury_orphan(ino)
+        } else {
+            Ok(())
         }
     }
-}
 
-impl Pod {
-    /// Takes back one [`Pod::open`] or [`Pod::create`].
-    pub fn release(&self, ino: Ino) {
-        self.opens.close(ino);
+    /// The kernel knows the inode no more.
+    pub fn forget(&self, ino: Ino) {
+        self.opens.forget(ino);
     }
 }

@@ -7,11 +7,17 @@
 mod attr;
 mod create;
 mod dir;
+mod edit;
 mod error;
 mod handles;
 mod locks;
 mod opens;
+mod remove;
+mod rename;
 pub mod rows;
+mod setattr;
+mod statfs;
+mod xattr;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,7 +29,12 @@ use crate::pod::rows::Rows;
 use crate::types::{Clock, Ino, ROOT, Timespec};
 
 pub use attr::Attr;
+pub use dir::Entry;
 pub use error::PodError;
+pub use rename::Taken;
+pub use setattr::{SetAttr, SetTime};
+pub use statfs::StatFs;
+pub use xattr::XattrMode;
 
 /// Who asks: user and group of the calling process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -125,17 +125,6 @@ impl Opens {
             shard.lock().gone.remove(&ino);
         }
     }
-
-    /// Whether the inode is open.
-    pub(super) fn is_open(&self, ino: Ino) -> bool {
-        self.shard(ino).is_some_and(|shard| {
-            shard
-                .lock()
-                .open
-                .get(&ino)
-                .is_some_and(|open| open.count > 0)
-        })
-    }
 }
 
 impl Default for Opens {

@@ -6,6 +6,14 @@ use crate::format::rows::{Key, RunData, Slot};
 use crate::journal::{Batch, Change, JournalError, Sealed, Value};
 use crate::types::limits::PAGE;
 
+/// Room, in bytes of disk.
+pub struct Space {
+    /// What the pod may take.
+    pub total: u64,
+    /// What new data may still take.
+    pub free: u64,
+}
+
 /// The pod's rows: what was appended last, wherever it is.
 pub struct Rows {
     map: RwLock<(BTreeMap<Key, Value>, Vec<u8>)>,
@@ -100,6 +108,15 @@ impl Rows {
     /// Makes everything appended so far durable: one shared `fdatasync`.
     pub fn sync(&self) -> Result<(), JournalError> {
         Ok(())
+    }
+
+    /// Where the room is.
+    pub fn space(&self) -> Space {
+        let taken = self.map.read().1.len() as u64;
+        Space {
+            total: 1 << 40,
+            free: (1 << 40) - taken,
+        }
     }
 
     /// A number no inode of this pod ever had, for its counter.

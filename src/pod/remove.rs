@@ -1,0 +1,240 @@
+use crate::format::rows::{Inode, Key};
+use crate::journal::{Batch, Class};
+use crate::pod::Pod;
+use crate::pod::attr::Attr;
+use crate::pod::edit::{Edit, Spot};
+use crate::pod::error::PodError;
+use crate::types::Ino;
+
+/// What becomes of an inode whose last name went.
+pub(super) enum Leaves {
+    /// Other names, or nothing to do.
+    Stays,
+    /// All its rows go with the batch.
+    Erased(Ino, Attr),
+    /// It is open: an orphan until the last close.
+    Orphan(Ino),
+    /// Its contents are too many for one record: the reaper goes on.
+    Rest(Ino, Attr),
+}
+
+impl Pod {
+    /// Removes a name that is no directory's; with the last name and the last open of a file its contents go.
+    pub fn unlink(&self, dir: Ino, name: &[u8]) -> Result<(), PodError> {
+        self.remove(&self.spot(dir, name)?, false)
+    }
+
+    /// Removes an empty directory.
+    pub fn rmdir(&self, dir: Ino, name: &[u8]) -> Result<(), PodError> {
+        self.remove(&self.spot(dir, name)?, true)
+    }
+
+    fn remove(&self, spot: &Spot, directory: bool) -> Result<(), PodError> {
+        self.rows.admit(0)?;
+        loop {
+            let (ino, kind) = self.named(spot)?.ok_or(PodError::NotFound)?;
+            let _held = self.locks.lock(&[spot.dir, ino]);
+            let mut edit = Edit::new(self);
+            if edit.entry(spot)? != Some((ino, kind)) {
+                continue;
+            }
+            let is_dir = edit.inode(ino)?.is_dir();
+            match (is_dir, directory) {
+                (true, false) => return Err(PodError::IsADirectory),
+                (false, true) => return Err(PodError::NotADirectory),
+                (true, true) | (false, false) => {}
+            }
+            let now = self.now();
+            let mut batch = Batch::new(Class::Meta);
+            edit.remove(spot)?;
+            edit.count(spot.dir, -1, -i32::from(is_dir), now)?;
+            let leaves = self.unname(&mut edit, ino, &mut batch)?;
+            edit.finish(&mut batch);
+            return self.append_removal(batch, &leaves);
+        }
+    }
+
+    /// Takes one name off `ino`, whose lock is held, and with the last one everything. Directories must be empty.
+    pub(super) fn unname(
+        &self,
+        edit: &mut Edit<'_>,
+        ino: Ino,
+        batch: &mut Batch,
+    ) -> Result<Leaves, PodError> {
+        let now = self.now();
+        let inode = edit.inode(ino)?;
+        inode.ctime = now;
+        if inode.is_dir() {
+            if inode.size > 0 {
+                return Err(PodError::NotEmpty);
+            }
+            inode.nlink = 0;
+        } else {
+            inode.nlink = inode.nlink.saturating_sub(1);
+            if inode.nlink > 0 {
+                return Ok(Leaves::Stays);
+            }
+        }
+        let inode = edit.take(ino)?;
+        self.erase(ino, inode, batch)
+    }
+
+    /// Rows for the end of an inode without names, whose lock is held.
+    fn erase(&self, ino: Ino, mut inode: Inode, batch: &mut Batch) -> Result<Leaves, PodError> {
+        let last = Attr::of(ino, &inode);
+        if !self.opens.doom(ino) {
+            batch.put(Key::inode(ino), inode.encode());
+            batch.put(Key::orphan(ino), Vec::new());
+            return Ok(Leaves::Orphan(ino));
+        }
+        let erased = self.erase_rows(ino, &mut inode, batch);
+        match erased {
+            Ok(true) => Ok(Leaves::Erased(ino, last)),
+            Ok(false) => Ok(Leaves::Rest(ino, last)),
+            Err(error) => {
+                self.opens.spare(ino);
+                Err(error)
+            }
+        }
+    }
+
+    /// Deletes the rows of the inode, or as many as one record may, leaving a note for the reaper: then false.
+    fn erase_rows(&self, ino: Ino, inode: &mut Inode, batch: &mut Batch) -> Result<bool, PodError> {
+        let whole = self.drop_contents(ino, inode, batch)?;
+        if !whole {
+            batch.put(Key::inode(ino), inode.encode());
+            batch.put(Key::orphan(ino), Vec::new());
+            return Ok(false);
+        }
+        if inode.xattrs > 0 {
+            for (key, _) in self.xattr_rows(ino)? {
+                batch.delete(key);
+            }
+        }
+        batch.delete(Key::inode(ino));
+        Ok(true)
+    }
+
+    /// Appends a batch that ends an inode, and settles what others may still see of it.
+    pub(super) fn append_removal(&self, batch: Batch, leaves: &Leaves) -> Result<(), PodError> {
+        let result = self.rows.append(batch, None);
+        match (leaves, &result) {
+            (_, Err(_)) => self.revive(leaves),
+            (Leaves::Erased(ino, last) | Leaves::Rest(ino, last), Ok(())) => {
+                self.opens.bury(*ino, *last);
+            }
+            (Leaves::Stays | Leaves::Orphan(_), Ok(())) => {}
+        }
+        Ok(result?)
+    }
+
+    /// The inode keeps its last name after all.
+    pub(super) fn revive(&self, leaves: &Leaves) {
+        match leaves {
+            Leaves::Erased(ino, _) | Leaves::Rest(ino, _) | Leaves::Orphan(ino) => {
+                self.opens.spare(*ino);
+            }
+            Leaves::Stays => {}
+        }
+    }
+
+    /// Ends an orphan at its last close.
+    pub(super) fn bury_orphan(&self, ino: Ino) -> Result<(), PodError> {
+        let _held = self.locks.lock(&[ino]);
+        let Some(inode) = self.find_inode(ino)? else {
+            return Ok(());
+        };
+        if inode.nlink > 0 {
+            return Ok(());
+        }
+        let mut batch = Batch::new(Class::Meta);
+        let leaves = self.erase(ino, inode, &mut batch)?;
+        if matches!(leaves, Leaves::Erased(_, _)) {
+            batch.delete(Key::orphan(ino));
+        }
+        self.append_removal(batch, &leaves)
+    }
+
+    fn drop_contents(
+        &self,
+        ino: Ino,
+        inode: &mut Inode,
+        _batch: &mut Batch,
+    ) -> Result<bool, PodError> {
+        let (from, to) = (Key::extent(ino, 0), Key::extent(ino, u64::MAX));
+        Ok(inode.pages == 0 && self.rows.scan(&from, &to, 1)?.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pod::Caller;
+    use crate::types::ROOT;
+
+    const OWNER: Caller = Caller { uid: 0, gid: 0 };
+
+    fn rows(pod: &Pod) -> usize {
+        let all = (Key::dentry(Ino(0), 0), Key::xattr(Ino(u64::MAX), u64::MAX));
+        pod.rows.scan(&all.0, &all.1, usize::MAX).unwrap().len()
+    }
+
+    #[test]
+    fn removing_what_was_made_leaves_no_row() {
+        let pod = Pod::in_memory();
+        let before = rows(&pod);
+        let file = pod.create(ROOT, b"f", 0o600, OWNER).unwrap().ino;
+        pod.release(file).unwrap();
+        pod.setxattr(file, b"user.a", b"1", crate::pod::XattrMode::Either)
+            .unwrap();
+        pod.link(file, ROOT, b"g").unwrap();
+        pod.mkdir(ROOT, b"d", 0o700, OWNER).unwrap();
+        pod.unlink(ROOT, b"f").unwrap();
+        assert_eq!(pod.getattr(file).unwrap().nlink, 1);
+        pod.unlink(ROOT, b"g").unwrap();
+        pod.rmdir(ROOT, b"d").unwrap();
+        assert_eq!(rows(&pod), before);
+        assert_eq!(pod.getattr(ROOT).unwrap().nlink, 2);
+        assert_eq!(pod.inode(ROOT).unwrap().size, 0);
+    }
+
+    #[test]
+    fn an_open_file_outlives_its_name_and_goes_with_the_last_close() {
+        let pod = Pod::in_memory();
+        let before = rows(&pod);
+        let file = pod.create(ROOT, b"f", 0o600, OWNER).unwrap().ino;
+        pod.open(file).unwrap();
+        pod.unlink(ROOT, b"f").unwrap();
+        assert!(matches!(pod.lookup(ROOT, b"f"), Err(PodError::NotFound)));
+        assert_eq!(pod.getattr(file).unwrap().nlink, 0);
+        assert!(pod.rows.get(&Key::orphan(file)).unwrap().is_some());
+        pod.release(file).unwrap();
+        assert!(pod.inode(file).is_ok());
+        pod.release(file).unwrap();
+        assert_eq!(rows(&pod), before);
+        assert!(matches!(pod.open(file), Err(PodError::NotFound)));
+        assert_eq!(pod.getattr(file).unwrap().nlink, 0, "until it is forgotten");
+        pod.forget(file);
+        assert!(matches!(pod.getattr(file), Err(PodError::NotFound)));
+    }
+
+    #[test]
+    fn kinds_and_contents_are_respected() {
+        let pod = Pod::in_memory();
+        let dir = pod.mkdir(ROOT, b"d", 0o700, OWNER).unwrap().ino;
+        pod.mknod(dir, b"f", (0o600, 0), OWNER).unwrap();
+        assert!(matches!(
+            pod.unlink(ROOT, b"d"),
+            Err(PodError::IsADirectory)
+        ));
+        assert!(matches!(pod.rmdir(ROOT, b"d"), Err(PodError::NotEmpty)));
+        assert!(matches!(pod.rmdir(dir, b"f"), Err(PodError::NotADirectory)));
+        assert!(matches!(pod.rmdir(ROOT, b"x"), Err(PodError::NotFound)));
+        pod.unlink(dir, b"f").unwrap();
+        pod.rmdir(ROOT, b"d").unwrap();
+        assert!(matches!(
+            pod.create(dir, b"late", 0o600, OWNER),
+            Err(PodError::NotFound)
+        ));
+    }
+}
