@@ -10,6 +10,7 @@ mod fusermount;
 pub mod handoff;
 pub mod harden;
 pub mod holders;
+pub mod keyfile;
 pub mod lock;
 pub mod log;
 pub mod mount;

@@ -2,6 +2,14 @@
 
 use super::*;
 
+/// The first slot taken from another file with the same passphrase: it unwraps, but to another key.
+fn foreign_slot(bytes: &[u8]) -> Vec<u8> {
+    let other = Layout::decode(&keyfile("other", FLOOR)).unwrap();
+    let mut layout = Layout::decode(bytes).unwrap();
+    layout.slots[0] = other.slots[0].clone();
+    layout.encode()
+}
+
 /// Recipes of the golden files. A file that opens is `Ok`; the others must be refused.
 fn recipes() -> Vec<(&'static str, bool, Vec<u8>)> {
     let good = keyfile("good", FLOOR);
@@ -23,11 +31,6 @@ fn recipes() -> Vec<(&'static str, bool, Vec<u8>)> {
             );
             layout.sealed_bundle.sealed = plain.to_vec();
         })
-    };
-    let foreign_slot = {
-        let mut layout = Layout::decode(&good).unwrap();
-        layout.slots[0] = Layout::decode(&keyfile("other", FLOOR)).unwrap().slots[0].clone();
-        layout.encode()
     };
     let slots = |count: usize| {
         edited(&good, &released, |layout, _| {
@@ -59,7 +62,7 @@ fn recipes() -> Vec<(&'static str, bool, Vec<u8>)> {
             false,
             bytes_at(32, &((4_u32 << 20) + 1).to_le_bytes()),
         ),
-        ("foreign-slot", false, foreign_slot),
+        ("foreign-slot", false, foreign_slot(&good)),
         (
             "wrong-code",
             false,
