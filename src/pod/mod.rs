@@ -5,6 +5,7 @@
 //! a note and go on in the background. All functions are prompt and may be called from any thread.
 
 mod attr;
+mod contents;
 mod create;
 mod dir;
 mod edit;
@@ -23,12 +24,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::format::rows::{FileKind, Inode, Key};
 use crate::journal::{Batch, Class};
+use crate::pod::contents::Reaper;
 use crate::pod::locks::Locks;
 use crate::pod::opens::Opens;
 use crate::pod::rows::Rows;
 use crate::types::{Clock, Ino, ROOT, Timespec};
 
 pub use attr::Attr;
+pub use contents::Seek;
 pub use dir::Entry;
 pub use error::PodError;
 pub use rename::Taken;
@@ -72,6 +75,9 @@ pub struct Pod {
     device: u16,
     counter: AtomicU64,
     opens: Opens,
+    /// Guards the counts of shared pages.
+    shared: parking_lot::Mutex<()>,
+    reaper: Reaper,
 }
 
 impl Pod {
@@ -85,6 +91,8 @@ impl Pod {
             device: parts.device,
             counter: AtomicU64::new(counter),
             opens: Opens::new(),
+            shared: parking_lot::Mutex::new(()),
+            reaper: Reaper::new(),
         };
         if pod.find_inode(ROOT)?.is_none() {
             pod.make_root(parts.owner)?;

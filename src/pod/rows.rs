@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::format::rows::{Key, RunData, Slot};
+use crate::format::rows::{Key, RunData, Slot, Tag};
 use crate::journal::{Batch, Change, JournalError, Sealed, Value};
 use crate::types::limits::PAGE;
 
@@ -16,15 +17,41 @@ pub struct Space {
 
 /// The pod's rows: what was appended last, wherever it is.
 pub struct Rows {
-    map: RwLock<(BTreeMap<Key, Value>, Vec<u8>)>,
+    map: RwLock<Memory>,
+    number: AtomicU64,
+}
+
+/// Rows and pages in memory, strict about what a log would lose silently.
+struct Memory(BTreeMap<Key, Value>, Vec<u8>, Vec<PlacedPage>, i64);
+
+/// What is known of a page that was appended.
+#[derive(Clone, Copy)]
+struct PlacedPage {
+    number: u64,
+    tag: Tag,
+    live: bool,
 }
 
 impl Rows {
     /// An empty map.
     pub fn memory() -> Self {
+        let header = PlacedPage {
+            number: 0,
+            tag: [0; 16],
+            live: false,
+        };
         Self {
-            map: RwLock::new((BTreeMap::new(), vec![0; PAGE])),
+            map: RwLock::new(Memory(BTreeMap::new(), vec![0; PAGE], vec![header], 0)),
+            number: AtomicU64::new(1),
         }
+    }
+
+    /// The slots that were appended and not freed, and the preallocated pages.
+    #[cfg(test)]
+    pub(in crate::pod) fn live(&self) -> (Vec<u64>, i64) {
+        let map = self.map.read();
+        let live = map.2.iter().enumerate().filter(|(_, page)| page.live);
+        (live.map(|(at, _)| at as u64).collect(), map.3)
     }
 
     /// The row of that key.
@@ -62,11 +89,18 @@ impl Rows {
 
     /// Seals whole pages in place. Holds no lock.
     pub fn seal(&self, bytes: Vec<u8>) -> Sealed {
-        let tags = vec![[0; 16]; bytes.len() / PAGE];
+        let pages = (bytes.len() / PAGE) as u64;
+        let number = self.number.fetch_add(pages, Ordering::Relaxed);
+        let tag = |number: u64| {
+            *blake3::hash(&number.to_le_bytes())
+                .as_bytes()
+                .first_chunk()
+                .unwrap()
+        };
         Sealed {
             bytes,
-            number: 0,
-            tags,
+            number,
+            tags: (number..number + pages).map(tag).collect(),
         }
     }
 
@@ -79,7 +113,29 @@ impl Rows {
         };
         if let Some(pages) = pages {
             map.1.extend_from_slice(&pages.bytes);
+            map.2.extend(
+                (pages.number..)
+                    .zip(pages.tags)
+                    .map(|(number, tag)| PlacedPage {
+                        number,
+                        tag,
+                        live: true,
+                    }),
+            );
         }
+        for free in batch.frees {
+            for page in free.slot.page..free.slot.page + free.count {
+                let page = &mut map.2[page as usize];
+                assert!(std::mem::take(&mut page.live), "a page is freed twice");
+            }
+        }
+        map.3 += batch.reserve;
+        let mut keys: Vec<Key> = batch.rows.iter().map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        assert!(
+            keys.windows(2).all(|pair| pair[0] != pair[1]),
+            "a key is named twice"
+        );
         for (key, change) in batch.rows {
             match change {
                 Change::Delete => drop(map.0.remove(&key)),
@@ -100,8 +156,15 @@ impl Rows {
 
     /// Reads and opens pages of `data`, from its page `from` on, into `out` (whole pages).
     pub fn read(&self, data: &RunData, from: usize, out: &mut [u8]) -> Result<(), JournalError> {
-        let start = (data.slot.page as usize + from) * PAGE;
-        out.copy_from_slice(&self.map.read().1[start..start + out.len()]);
+        let map = self.map.read();
+        let first = data.slot.page as usize + from;
+        for (nth, at) in (from..).zip(first..first + out.len() / PAGE) {
+            let page = map.2[at];
+            if !page.live || page.number != data.number + nth as u64 || page.tag != data.tags[nth] {
+                return Err(JournalError::Corrupt(data.slot));
+            }
+        }
+        out.copy_from_slice(&map.1[first * PAGE..first * PAGE + out.len()]);
         Ok(())
     }
 

@@ -5,10 +5,12 @@ mod dentry;
 mod extent;
 mod inode;
 mod key;
+mod shared;
 mod xattr;
 
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, Slot, SlotRange, Tag};
 pub use inode::{FileKind, Inode};
 pub use key::Key;
+pub use shared::Shared;
 pub use xattr::{Xattr, Xattrs};
