@@ -2,20 +2,25 @@ use crate::format::rows::{Inode, Key};
 use crate::journal::{Batch, Class};
 use crate::pod::Pod;
 use crate::pod::attr::Attr;
+use crate::pod::contents::{Freed, SharedGuard};
 use crate::pod::edit::{Edit, Spot};
 use crate::pod::error::PodError;
 use crate::types::Ino;
 
 /// What becomes of an inode whose last name went.
-pub(super) enum Leaves {
+pub(super) enum Leaves<'p> {
     /// Other names, or nothing to do.
     Stays,
     /// All its rows go with the batch.
-    Erased(Ino, Attr),
+    Erased(
+        Ino,
+        Attr,
+        #[expect(dead_code, reason = "held until the batch is appended")] Option<SharedGuard<'p>>,
+    ),
     /// It is open: an orphan until the last close.
     Orphan(Ino),
-    /// Its contents are too many for one record: the reaper goes on.
-    Rest(Ino, Attr),
+    /// Its contents are too many for one record: the reaper goes on, and buries it.
+    Rest(Ino),
 }
 
 impl Pod {
@@ -60,7 +65,7 @@ impl Pod {
         edit: &mut Edit<'_>,
         ino: Ino,
         batch: &mut Batch,
-    ) -> Result<Leaves, PodError> {
+    ) -> Result<Leaves<'_>, PodError> {
         let now = self.now();
         let inode = edit.inode(ino)?;
         inode.ctime = now;
@@ -80,17 +85,16 @@ impl Pod {
     }
 
     /// Rows for the end of an inode without names, whose lock is held.
-    fn erase(&self, ino: Ino, mut inode: Inode, batch: &mut Batch) -> Result<Leaves, PodError> {
+    fn erase(&self, ino: Ino, mut inode: Inode, batch: &mut Batch) -> Result<Leaves<'_>, PodError> {
         let last = Attr::of(ino, &inode);
         if !self.opens.doom(ino) {
             batch.put(Key::inode(ino), inode.encode());
             batch.put(Key::orphan(ino), Vec::new());
             return Ok(Leaves::Orphan(ino));
         }
-        let erased = self.erase_rows(ino, &mut inode, batch);
-        match erased {
-            Ok(true) => Ok(Leaves::Erased(ino, last)),
-            Ok(false) => Ok(Leaves::Rest(ino, last)),
+        match self.erase_rows(ino, &mut inode, batch) {
+            Ok(Freed::Now(guard)) => Ok(Leaves::Erased(ino, last, guard)),
+            Ok(Freed::Later) => Ok(Leaves::Rest(ino)),
             Err(error) => {
                 self.opens.spare(ino);
                 Err(error)
@@ -98,13 +102,18 @@ impl Pod {
         }
     }
 
-    /// Deletes the rows of the inode, or as many as one record may, leaving a note for the reaper: then false.
-    fn erase_rows(&self, ino: Ino, inode: &mut Inode, batch: &mut Batch) -> Result<bool, PodError> {
-        let whole = self.drop_contents(ino, inode, batch)?;
-        if !whole {
+    /// Deletes the rows of the inode; where its contents are too many, it leaves them and a note to the reaper.
+    fn erase_rows(
+        &self,
+        ino: Ino,
+        inode: &mut Inode,
+        batch: &mut Batch,
+    ) -> Result<Freed<'_>, PodError> {
+        let freed = self.free_contents(ino, inode, batch)?;
+        if matches!(freed, Freed::Later) {
             batch.put(Key::inode(ino), inode.encode());
             batch.put(Key::orphan(ino), Vec::new());
-            return Ok(false);
+            return Ok(freed);
         }
         if inode.xattrs > 0 {
             for (key, _) in self.xattr_rows(ino)? {
@@ -112,26 +121,24 @@ impl Pod {
             }
         }
         batch.delete(Key::inode(ino));
-        Ok(true)
+        Ok(freed)
     }
 
     /// Appends a batch that ends an inode, and settles what others may still see of it.
-    pub(super) fn append_removal(&self, batch: Batch, leaves: &Leaves) -> Result<(), PodError> {
+    pub(super) fn append_removal(&self, batch: Batch, leaves: &Leaves<'_>) -> Result<(), PodError> {
         let result = self.rows.append(batch, None);
         match (leaves, &result) {
             (_, Err(_)) => self.revive(leaves),
-            (Leaves::Erased(ino, last) | Leaves::Rest(ino, last), Ok(())) => {
-                self.opens.bury(*ino, *last);
-            }
-            (Leaves::Stays | Leaves::Orphan(_), Ok(())) => {}
+            (Leaves::Erased(ino, last, _), Ok(())) => self.opens.bury(*ino, *last),
+            (Leaves::Stays | Leaves::Orphan(_) | Leaves::Rest(_), Ok(())) => {}
         }
         Ok(result?)
     }
 
     /// The inode keeps its last name after all.
-    pub(super) fn revive(&self, leaves: &Leaves) {
+    pub(super) fn revive(&self, leaves: &Leaves<'_>) {
         match leaves {
-            Leaves::Erased(ino, _) | Leaves::Rest(ino, _) | Leaves::Orphan(ino) => {
+            Leaves::Erased(ino, _, _) | Leaves::Rest(ino) | Leaves::Orphan(ino) => {
                 self.opens.spare(*ino);
             }
             Leaves::Stays => {}
@@ -149,20 +156,10 @@ impl Pod {
         }
         let mut batch = Batch::new(Class::Meta);
         let leaves = self.erase(ino, inode, &mut batch)?;
-        if matches!(leaves, Leaves::Erased(_, _)) {
+        if matches!(leaves, Leaves::Erased(_, _, _)) {
             batch.delete(Key::orphan(ino));
         }
         self.append_removal(batch, &leaves)
-    }
-
-    fn drop_contents(
-        &self,
-        ino: Ino,
-        inode: &mut Inode,
-        _batch: &mut Batch,
-    ) -> Result<bool, PodError> {
-        let (from, to) = (Key::extent(ino, 0), Key::extent(ino, u64::MAX));
-        Ok(inode.pages == 0 && self.rows.scan(&from, &to, 1)?.is_empty())
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::format::rows::{FileKind, Inode, Key};
 use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
+use crate::pod::contents::Resized;
 use crate::pod::error::PodError;
 use crate::pod::{Caller, Pod};
 use crate::types::{Ino, Timespec};
@@ -70,9 +71,9 @@ impl Pod {
                     drop_privileges(&mut inode);
                 }
                 inode.mtime = now;
-                Some(self.resize_file(ino, &mut inode, size, &mut batch)?)
+                self.resize_file(ino, &mut inode, size, &mut batch)?
             }
-            None => None,
+            None => Resized::default(),
         };
         let time = |set: SetTime| match set {
             SetTime::Now => now,
@@ -86,22 +87,20 @@ impl Pod {
         }
         inode.ctime = set.ctime.unwrap_or(now);
         batch.put(Key::inode(ino), inode.encode());
-        self.rows.append(batch, resized.flatten())?;
+        self.rows.append(batch, resized.sealed)?;
+        drop(resized.guard);
         Ok(Attr::of(ino, &inode))
     }
 
     fn resize_file(
         &self,
-        _ino: Ino,
+        ino: Ino,
         inode: &mut Inode,
         size: u64,
-        _batch: &mut Batch,
-    ) -> Result<Option<crate::journal::Sealed>, PodError> {
+        batch: &mut Batch,
+    ) -> Result<Resized<'_>, PodError> {
         match inode.kind() {
-            FileKind::Regular => {
-                inode.size = size;
-                Ok(None)
-            }
+            FileKind::Regular => self.resize(ino, inode, size, batch),
             FileKind::Directory => Err(PodError::IsADirectory),
             FileKind::Symlink
             | FileKind::Fifo

@@ -29,8 +29,9 @@ use crate::types::Ino;
 use crate::types::limits::PAGE;
 
 pub(in crate::pod) use reap::Reaper;
-pub(in crate::pod) use resize::Freed;
+pub(in crate::pod) use resize::{Freed, Resized};
 pub use seek::Seek;
+pub(in crate::pod) use shared::SharedGuard;
 
 /// Bytes of a page, as file positions are counted.
 const PAGE_BYTES: u64 = PAGE as u64;

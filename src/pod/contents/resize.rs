@@ -10,6 +10,7 @@ use crate::types::Ino;
 use crate::types::limits::{FILE_SIZE_MAX, PAGE};
 
 /// What a change of size adds to the caller's record.
+#[derive(Default)]
 #[must_use = "append the pages with the batch"]
 pub(in crate::pod) struct Resized<'p> {
     /// The page of the new end, if it had to be rewritten: goes with the batch.
@@ -42,18 +43,14 @@ impl Pod {
             return Err(PodError::FileTooLarge);
         }
         let old = std::mem::replace(&mut inode.size, size);
-        let nothing = Resized {
-            sealed: None,
-            guard: None,
-        };
         if size > old {
             if inode.cut <= last_bucket(size) {
                 self.finish_reaping(ino, inode)?;
             }
-            return Ok(nothing);
+            return Ok(Resized::default());
         }
         if inode.pages == 0 {
-            return Ok(nothing);
+            return Ok(Resized::default());
         }
         let mut edit = Edit::new(self);
         let sealed = if size < old {
