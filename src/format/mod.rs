@@ -3,5 +3,9 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod keyfile;
+pub mod manifest;
+pub mod node;
+pub mod record;
 pub mod rows;
+pub mod segment;
 pub mod wire;

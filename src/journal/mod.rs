@@ -1,7 +1,143 @@
 //! The truth on this machine: one append-only sealed log, its replay, its checkpoints, its space.
+//!
+//! An operation is a record: row after-images and the pages they name. It is in the file before it is answered
+//! ([`Journal::append`]) and durable when [`Journal::sync`] returned. Rows changed since the newest checkpoint are
+//! held in memory; a checkpoint merges them into copy-on-write leaves, which stand in the same log, and writes a
+//! manifest that points to them. Only then are dead pages given back to the disk.
 
+mod append;
 mod batch;
+mod checkpoint;
+mod disk;
 mod error;
+mod keeper;
+mod leaf;
+mod merge;
+mod open;
+mod order;
+mod overlay;
+mod read;
+mod replay;
+mod scan;
+mod segments;
+mod space;
+mod sync;
+mod tail;
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use parking_lot::{Mutex, RwLock};
 
 pub use batch::{Batch, Change, Class, Sealed, Value};
+pub use checkpoint::View;
 pub use error::JournalError;
+pub use leaf::{Leaf, Root};
+pub use open::JournalParts;
+pub use overlay::Layered;
+pub use space::Space;
+
+use crate::crypto::{BoxKey, Secret};
+use crate::journal::keeper::Keeper;
+use crate::journal::leaf::Nodes;
+use crate::journal::order::Order;
+use crate::journal::overlay::Overlay;
+use crate::journal::segments::{Segments, Session};
+use crate::journal::sync::GroupSync;
+use crate::journal::tail::Tail;
+
+/// The log of one pod, open for this process alone.
+pub struct Journal {
+    dir: PathBuf,
+    segments: Segments,
+    session: Arc<Session>,
+    /// Number of the first record of this session.
+    first_record: u64,
+    tail: Mutex<Tail>,
+    overlay: Overlay,
+    order: Order,
+    /// Highest record number known durable.
+    durable: AtomicU64,
+    group: GroupSync,
+    /// Segments before this one are synced.
+    synced_segment: AtomicU32,
+    watermark: Option<OwnedFd>,
+    watermark_key: BoxKey,
+    manifest_key: BoxKey,
+    digest_key: Secret<32>,
+    root: RwLock<Arc<Root>>,
+    nodes: Nodes,
+    checkpointing: Mutex<()>,
+    /// Number of the next segment.
+    growing: Mutex<u32>,
+    budget: Option<u64>,
+    broken: Mutex<Option<String>>,
+    keeper: Keeper,
+    replayed: u64,
+}
+
+impl Journal {
+    /// Records that were replayed when the log was opened.
+    pub fn replayed(&self) -> u64 {
+        self.replayed
+    }
+
+    /// Why nothing more is accepted, if so.
+    pub fn broken(&self) -> Option<String> {
+        self.broken.lock().clone()
+    }
+
+    /// Counter of an inode this pod never had.
+    pub fn next_ino(&self) -> u64 {
+        self.tail.lock().next_ino
+    }
+
+    /// What the overlay says of a row: nothing (`None`), gone, or its value.
+    pub fn image(&self, key: &crate::format::rows::Key) -> Option<Option<Value>> {
+        self.overlay.get(key)
+    }
+
+    /// Images with `from <= key <= to`; reading stops after `limit` rows that exist.
+    pub fn images(
+        &self,
+        from: &crate::format::rows::Key,
+        to: &crate::format::rows::Key,
+        limit: usize,
+    ) -> Layered {
+        self.overlay.range(from, to, limit)
+    }
+
+    /// Images with `from <= key <= to` from the last on, up to and with the first that exists.
+    pub fn images_back(
+        &self,
+        from: &crate::format::rows::Key,
+        to: &crate::format::rows::Key,
+    ) -> Vec<(crate::format::rows::Key, Option<Value>)> {
+        self.overlay.range_back(from, to)
+    }
+
+    fn generation(&self) -> u64 {
+        self.root.read().generation
+    }
+
+    fn writable(&self) -> Result<(), JournalError> {
+        match &*self.broken.lock() {
+            None => Ok(()),
+            Some(why) => Err(JournalError::ReadOnly(why.clone())),
+        }
+    }
+
+    /// From now on nothing is accepted: what was answered may be lost if we went on as if nothing had happened.
+    fn break_off(&self, why: &str) -> JournalError {
+        let mut broken = self.broken.lock();
+        if broken.is_none() {
+            tracing::error!(why, "the pod is read-only from now on");
+            *broken = Some(why.to_owned());
+        }
+        drop(broken);
+        self.order.fail();
+        JournalError::ReadOnly(why.to_owned())
+    }
+}

@@ -1,0 +1,148 @@
+//! System calls on the state's files, with errors that name the object.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{self, CWD, FallocateFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::journal::JournalError;
+
+/// Names the object of a failed call. `ENOSPC` and `EDQUOT` are no fault of ours and have their own variant.
+pub(in crate::journal) fn failed(what: &Path) -> impl Fn(Errno) -> JournalError {
+    let what = what
+        .file_name()
+        .unwrap_or(OsStr::new("state"))
+        .to_string_lossy()
+        .into_owned();
+    move |errno| match errno {
+        Errno::NOSPC | Errno::DQUOT => JournalError::NoSpace,
+        errno => JournalError::Io(what.clone(), errno),
+    }
+}
+
+/// Opens a file for reading and, unless `read_only`, writing.
+pub(in crate::journal) fn open(path: &Path, read_only: bool) -> Result<OwnedFd, JournalError> {
+    let access = if read_only {
+        OFlags::RDONLY
+    } else {
+        OFlags::RDWR
+    };
+    fs::openat(
+        CWD,
+        path,
+        access | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        Mode::empty(),
+    )
+    .map_err(failed(path))
+}
+
+/// Creates a file that is not there yet, 0600.
+pub(in crate::journal) fn create(path: &Path) -> Result<OwnedFd, JournalError> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR).map_err(failed(path))
+}
+
+/// Writes all of `bytes` at `offset`.
+pub(in crate::journal) fn write_all(
+    fd: impl AsFd,
+    mut bytes: &[u8],
+    mut offset: u64,
+) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::pwrite(fd.as_fd(), bytes, offset) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(count) => {
+                bytes = bytes.get(count..).unwrap_or_default();
+                offset += count as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Fills `out` from `offset`; what lies beyond the end of the file is zeros.
+pub(in crate::journal) fn read_all(
+    fd: impl AsFd,
+    out: &mut [u8],
+    mut offset: u64,
+) -> Result<(), Errno> {
+    let mut rest = out;
+    while !rest.is_empty() {
+        match rustix::io::pread(fd.as_fd(), &mut *rest, offset) {
+            Ok(0) => {
+                rest.fill(0);
+                return Ok(());
+            }
+            Ok(count) => {
+                rest = rest
+                    .split_at_mut_checked(count)
+                    .map(|(_, tail)| tail)
+                    .unwrap_or_default();
+                offset += count as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Gives `len` bytes from `offset` on back to the disk; the file keeps its size. A file system that cannot is no
+/// error: the room comes back when the whole segment goes.
+pub(in crate::journal) fn punch(fd: impl AsFd, offset: u64, len: u64) -> Result<(), Errno> {
+    match fs::fallocate(
+        fd,
+        FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+        offset,
+        len,
+    ) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes the names in a folder durable.
+pub(in crate::journal) fn sync_dir(dir: &Path) -> Result<(), JournalError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = fs::openat(CWD, dir, flags, Mode::empty()).map_err(failed(dir))?;
+    fs::fsync(fd).map_err(failed(dir))
+}
+
+/// Replaces a small file: a new one beside it, synced, renamed over it, the folder synced.
+pub(in crate::journal) fn replace(
+    dir: &Path,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), JournalError> {
+    let (path, temp) = (dir.join(name), dir.join(format!("{name}.new")));
+    match fs::unlink(&temp) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(failed(&temp)(errno)),
+    }
+    let fd = create(&temp)?;
+    write_all(&fd, bytes, 0).map_err(failed(&temp))?;
+    fs::fsync(&fd).map_err(failed(&temp))?;
+    fs::rename(&temp, &path).map_err(failed(&path))?;
+    sync_dir(dir)
+}
+
+/// Reads a small file whole; `None` when it is not there.
+pub(in crate::journal) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
+    let fd = match fs::openat(
+        CWD,
+        path,
+        OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        Mode::empty(),
+    ) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other.map_err(failed(path))?,
+    };
+    let size = fs::fstat(&fd).map_err(failed(path))?.st_size;
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+    read_all(&fd, &mut bytes, 0).map_err(failed(path))?;
+    Ok(Some(bytes))
+}

@@ -1,0 +1,265 @@
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lru::LruCache;
+use parking_lot::{Mutex, RwLock};
+use rustix::fs::{self, FallocateFlags};
+use rustix::io::Errno;
+
+use crate::crypto::{JournalKeys, Secret, journal_keys, open_box, seal_box};
+use crate::format::rows::SlotRange;
+use crate::format::segment::{PLAIN_LEN, SESSION_LEN, SegmentHeader};
+use crate::journal::JournalError;
+use crate::journal::disk::{self, failed};
+use crate::types::limits::{PAGE, SEGMENT_FILES_MAX};
+
+/// One opening of the pod: a random id and the keys that derive from it. No number is used twice in a session.
+pub(in crate::journal) struct Session {
+    pub(in crate::journal) id: [u8; 16],
+    pub(in crate::journal) keys: JournalKeys,
+    /// Write number of the next page.
+    pub(in crate::journal) next_page: AtomicU64,
+}
+
+/// A file of the log.
+pub(in crate::journal) struct Segment {
+    pub(in crate::journal) number: u32,
+    pub(in crate::journal) session: Arc<Session>,
+    /// Preallocated pages, the header's included.
+    pub(in crate::journal) pages: u32,
+}
+
+/// All files of the log.
+pub(in crate::journal) struct Segments {
+    dir: PathBuf,
+    secret: Secret<32>,
+    read_only: bool,
+    table: RwLock<BTreeMap<u32, Arc<Segment>>>,
+    sessions: Mutex<BTreeMap<[u8; 16], Arc<Session>>>,
+    files: Mutex<LruCache<u32, Arc<OwnedFd>>>,
+    /// Bytes the segments take on the disk.
+    pub(in crate::journal) allocated: AtomicU64,
+}
+
+const HEADER_AD: &[u8] = b"podfs/1/segment";
+
+/// Nonce of a segment's header; records and jumps never have these last four bytes.
+fn header_nonce(number: u32) -> [u8; 12] {
+    let mut nonce = [0xff; 12];
+    let (head, _) = nonce.split_at_mut(4);
+    head.copy_from_slice(&number.to_le_bytes());
+    nonce
+}
+
+/// Offset of a page in its segment.
+pub(in crate::journal) fn offset_of(page: u32) -> u64 {
+    u64::from(page) * PAGE as u64
+}
+
+impl Segments {
+    /// The log in `dir`, no segment known yet.
+    pub(in crate::journal) fn new(dir: &Path, secret: Secret<32>, read_only: bool) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            secret,
+            read_only,
+            table: RwLock::default(),
+            sessions: Mutex::default(),
+            files: Mutex::new(LruCache::new(
+                NonZeroUsize::new(SEGMENT_FILES_MAX).unwrap_or(NonZeroUsize::MIN),
+            )),
+            allocated: AtomicU64::new(0),
+        }
+    }
+
+    /// Numbers of the files that are there, in order.
+    pub(in crate::journal) fn on_disk(&self) -> Result<Vec<u32>, JournalError> {
+        let entries = std::fs::read_dir(&self.dir).map_err(|error| {
+            failed(&self.dir)(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        })?;
+        let mut numbers: Vec<u32> = entries
+            .flatten()
+            .filter_map(|entry| {
+                u32::from_str_radix(entry.file_name().to_str()?.strip_suffix(".seg")?, 16).ok()
+            })
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn path(&self, number: u32) -> PathBuf {
+        self.dir.join(format!("{number:016x}.seg"))
+    }
+
+    /// The session with that id; its keys are derived once.
+    pub(in crate::journal) fn session(&self, id: [u8; 16]) -> Arc<Session> {
+        let mut sessions = self.sessions.lock();
+        let session = sessions.entry(id).or_insert_with(|| {
+            let keys = journal_keys(&self.secret, &id);
+            Arc::new(Session {
+                id,
+                keys,
+                next_page: AtomicU64::new(0),
+            })
+        });
+        Arc::clone(session)
+    }
+
+    /// Takes a file that is there into the table.
+    pub(in crate::journal) fn adopt(
+        &self,
+        number: u32,
+        session: [u8; 16],
+    ) -> Result<Arc<Segment>, JournalError> {
+        let path = self.path(number);
+        let stat = fs::fstat(&*self.file(number)?).map_err(failed(&path))?;
+        self.allocated.fetch_add(
+            u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
+            Ordering::Relaxed,
+        );
+        let pages = u32::try_from(stat.st_size / PAGE as i64).unwrap_or(u32::MAX);
+        let segment = Arc::new(Segment {
+            number,
+            session: self.session(session),
+            pages,
+        });
+        self.table.write().insert(number, Arc::clone(&segment));
+        Ok(segment)
+    }
+
+    /// Reads the header of a file: the session that wrote it, and what it says.
+    pub(in crate::journal) fn header(
+        &self,
+        number: u32,
+    ) -> Result<([u8; 16], SegmentHeader), JournalError> {
+        let damaged = || JournalError::Damaged(format!("header of log segment {number:016x}"));
+        let mut page = vec![0; PAGE];
+        disk::read_all(&*self.file(number)?, &mut page, 0).map_err(failed(&self.path(number)))?;
+        let (id, sealed) = page
+            .split_first_chunk::<SESSION_LEN>()
+            .ok_or_else(damaged)?;
+        let mut sealed = sealed.to_vec();
+        let session = self.session(*id);
+        open_box(
+            &session.keys.record,
+            header_nonce(number),
+            HEADER_AD,
+            &mut sealed,
+        )
+        .map_err(|_| damaged())?;
+        let header = SegmentHeader::decode(&sealed).map_err(|_| damaged())?;
+        if header.number == number {
+            Ok((*id, header))
+        } else {
+            Err(damaged())
+        }
+    }
+
+    /// Makes a segment of `bytes`, all of it preallocated, durable with its name.
+    pub(in crate::journal) fn create(
+        &self,
+        header: SegmentHeader,
+        session: &Arc<Session>,
+        bytes: u64,
+    ) -> Result<Arc<Segment>, JournalError> {
+        let path = self.path(header.number);
+        let fd = disk::create(&path)?;
+        let made =
+            fs::fallocate(&fd, FallocateFlags::empty(), 0, bytes).or_else(|errno| match errno {
+                // Without preallocation the disk's promise is weaker, but everything else holds.
+                Errno::OPNOTSUPP => fs::ftruncate(&fd, bytes),
+                errno => Err(errno),
+            });
+        let mut page = header.encode();
+        debug_assert_eq!(page.len(), PLAIN_LEN, "the header fills its page");
+        seal_box(
+            &session.keys.record,
+            header_nonce(header.number),
+            HEADER_AD,
+            &mut page,
+        );
+        page.splice(..0, session.id);
+        let made = made
+            .and_then(|()| disk::write_all(&fd, &page, 0))
+            .and_then(|()| fs::fsync(&fd));
+        if let Err(errno) = made {
+            drop(fs::unlink(&path));
+            return Err(failed(&path)(errno));
+        }
+        disk::sync_dir(&self.dir)?;
+        let pages = u32::try_from(bytes / PAGE as u64).unwrap_or(u32::MAX);
+        let segment = Arc::new(Segment {
+            number: header.number,
+            session: Arc::clone(session),
+            pages,
+        });
+        self.allocated.fetch_add(bytes, Ordering::Relaxed);
+        self.table
+            .write()
+            .insert(header.number, Arc::clone(&segment));
+        self.files.lock().put(header.number, Arc::new(fd));
+        Ok(segment)
+    }
+
+    /// The segment of that number, if the log has it.
+    pub(in crate::journal) fn get(&self, number: u32) -> Option<Arc<Segment>> {
+        self.table.read().get(&number).map(Arc::clone)
+    }
+
+    /// Numbers of all segments in the table.
+    pub(in crate::journal) fn numbers(&self) -> Vec<u32> {
+        self.table.read().keys().copied().collect()
+    }
+
+    /// The open file of a segment.
+    pub(in crate::journal) fn file(&self, number: u32) -> Result<Arc<OwnedFd>, JournalError> {
+        let mut files = self.files.lock();
+        if let Some(fd) = files.get(&number) {
+            return Ok(Arc::clone(fd));
+        }
+        let fd = Arc::new(disk::open(&self.path(number), self.read_only)?);
+        files.put(number, Arc::clone(&fd));
+        Ok(fd)
+    }
+
+    /// Gives pages back to the disk.
+    pub(in crate::journal) fn punch(&self, range: SlotRange) -> Result<(), JournalError> {
+        let fd = self.file(range.slot.segment)?;
+        let len = offset_of(range.count);
+        let before = blocks(&fd);
+        disk::punch(&*fd, offset_of(range.slot.page), len)
+            .map_err(failed(&self.path(range.slot.segment)))?;
+        self.allocated
+            .fetch_sub(before.saturating_sub(blocks(&fd)), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Removes a segment in which nothing lives.
+    pub(in crate::journal) fn remove(&self, number: u32) -> Result<(), JournalError> {
+        let fd = self.file(number)?;
+        let bytes = blocks(&fd);
+        self.table.write().remove(&number);
+        self.files.lock().pop(&number);
+        fs::unlink(self.path(number)).map_err(failed(&self.path(number)))?;
+        self.allocated.fetch_sub(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Free bytes of the file system that carries the log, for a user who is not root.
+    pub(in crate::journal) fn host_free(&self) -> u64 {
+        fs::statvfs(&self.dir).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Size of the file system that carries the log.
+    pub(in crate::journal) fn host_size(&self) -> u64 {
+        fs::statvfs(&self.dir).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize))
+    }
+}
+
+fn blocks(fd: impl AsFd) -> u64 {
+    fs::fstat(fd).map_or(0, |stat| u64::try_from(stat.st_blocks).unwrap_or(0) * 512)
+}
