@@ -19,6 +19,7 @@ pub mod control;
 pub mod crypto;
 pub mod daemon;
 pub mod format;
+pub mod index;
 pub mod journal;
 pub mod pod;
 pub mod types;

@@ -31,16 +31,24 @@ impl Index {
     pub fn open(dir: &Path, secret: &Secret<32>, journal: &Journal) -> Result<Self, JournalError> {
         let open = || {
             let key = BoxKey::new(local_key(secret, LocalPurpose::IndexValue));
-            let config = sled::Config::new().path(dir).cache_capacity(INDEX_CACHE).flush_every_ms(Some(500));
+            let config = sled::Config::new()
+                .path(dir)
+                .cache_capacity(INDEX_CACHE)
+                .flush_every_ms(Some(500));
             // sled panics on some damaged files.
             let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
             let db = opened.ok().and_then(Result::ok)?;
-            Some(Self { db, key, broken: AtomicBool::new(false) })
+            Some(Self {
+                db,
+                key,
+                broken: AtomicBool::new(false),
+            })
         };
         if let Some(index) = open().filter(|index| index.agrees(journal)) {
             return Ok(index);
         }
-        let damaged = |what: &dyn std::fmt::Display| JournalError::Damaged(format!("index ({what})"));
+        let damaged =
+            |what: &dyn std::fmt::Display| JournalError::Damaged(format!("index ({what})"));
         if dir.exists() {
             std::fs::remove_dir_all(dir).map_err(|error| damaged(&error))?;
         }
@@ -88,7 +96,10 @@ impl Index {
         if !self.broken.load(Ordering::Relaxed) {
             let before = self.db.range(..=key.as_bytes()).next_back();
             let entry = before.or_else(|| self.db.iter().next()).transpose();
-            match entry.ok().map(|entry| entry.map(|(key, value)| self.pointer(&key, &value))) {
+            match entry
+                .ok()
+                .map(|entry| entry.map(|(key, value)| self.pointer(&key, &value)))
+            {
                 Some(None) => return Ok(None),
                 Some(Some(Some(pointer))) => return Ok(Some(pointer)),
                 Some(Some(None)) | None => self.give_up(),
@@ -100,11 +111,21 @@ impl Index {
     /// The first key of the leaf after the one that would hold `key`.
     pub fn next(&self, key: &Key, journal: &Journal) -> Result<Option<Key>, JournalError> {
         if !self.broken.load(Ordering::Relaxed) {
-            let (mut behind, after) = (key.as_bytes().to_vec(), self.db.range(..=key.as_bytes()).next_back());
+            let (mut behind, after) = (
+                key.as_bytes().to_vec(),
+                self.db.range(..=key.as_bytes()).next_back(),
+            );
             behind.push(0);
             let mut range = self.db.range(behind..);
-            let entry = if after.is_some() { range.next() } else { range.nth(1) };
-            match entry.transpose().map(|entry| entry.map(|(key, _)| Key::parse(&key))) {
+            let entry = if after.is_some() {
+                range.next()
+            } else {
+                range.nth(1)
+            };
+            match entry
+                .transpose()
+                .map(|entry| entry.map(|(key, _)| Key::parse(&key)))
+            {
                 Ok(None) => return Ok(None),
                 Ok(Some(Some(next))) => return Ok(Some(next)),
                 Ok(Some(None)) | Err(_) => self.give_up(),
@@ -115,7 +136,9 @@ impl Index {
 
     fn give_up(&self) {
         if !self.broken.swap(true, Ordering::Relaxed) {
-            tracing::error!("the index does not answer; the log is asked until the next mount builds it anew");
+            tracing::error!(
+                "the index does not answer; the log is asked until the next mount builds it anew"
+            );
         }
     }
 
@@ -133,10 +156,15 @@ impl View for Index {
     fn replace(&self, removed: &[Pointer], added: &[Pointer], _root: &Root) {
         let mut added: Vec<&Pointer> = added.iter().collect();
         added.sort_unstable_by_key(|pointer| std::cmp::Reverse(pointer.first));
-        let gone = |old: &&Pointer| added.binary_search_by(|new| old.first.cmp(&new.first)).is_err();
+        let gone = |old: &&Pointer| {
+            added
+                .binary_search_by(|new| old.first.cmp(&new.first))
+                .is_err()
+        };
         let inserted = added.iter().try_for_each(|pointer| self.insert(pointer));
         let mut gone = removed.iter().filter(gone);
-        let outcome = inserted.and_then(|()| gone.try_for_each(|old| self.db.remove(old.first.as_bytes()).map(drop)));
+        let outcome = inserted
+            .and_then(|()| gone.try_for_each(|old| self.db.remove(old.first.as_bytes()).map(drop)));
         if outcome.is_err() {
             self.give_up();
         }

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::crypto::{BoxKey, open_box, seal_box};
 use crate::format::manifest::{Manifest, NONCE_LEN, Position, SegmentEntry};

@@ -40,6 +40,7 @@ pub use overlay::Layered;
 pub use space::Space;
 
 use crate::crypto::{BoxKey, Secret};
+use crate::format::rows::Key;
 use crate::journal::keeper::Keeper;
 use crate::journal::leaf::Nodes;
 use crate::journal::order::Order;
@@ -95,27 +96,24 @@ impl Journal {
     }
 
     /// What the overlay says of a row: nothing (`None`), gone, or its value.
-    pub fn image(&self, key: &crate::format::rows::Key) -> Option<Option<Value>> {
+    pub fn image(&self, key: &Key) -> Option<Option<Value>> {
         self.overlay.get(key)
     }
 
     /// Images with `from <= key <= to`; reading stops after `limit` rows that exist.
-    pub fn images(
-        &self,
-        from: &crate::format::rows::Key,
-        to: &crate::format::rows::Key,
-        limit: usize,
-    ) -> Layered {
+    pub fn images(&self, from: &Key, to: &Key, limit: usize) -> Layered {
         self.overlay.range(from, to, limit)
     }
 
     /// Images with `from <= key <= to` from the last on, up to and with the first that exists.
-    pub fn images_back(
-        &self,
-        from: &crate::format::rows::Key,
-        to: &crate::format::rows::Key,
-    ) -> Vec<(crate::format::rows::Key, Option<Value>)> {
+    pub fn images_back(&self, from: &Key, to: &Key) -> Layered {
         self.overlay.range_back(from, to)
+    }
+
+    /// Changes whenever rows went from the overlay into a checkpoint: who found a leaf before and reads the overlay
+    /// after may miss them, and looks again.
+    pub fn epoch(&self) -> u64 {
+        self.overlay.epoch()
     }
 
     fn generation(&self) -> u64 {

@@ -20,6 +20,8 @@ struct Layers {
     current: Images,
     frozen: Option<Arc<Images>>,
     bytes: usize,
+    /// Frozen layers that went into checkpoints.
+    epoch: u64,
 }
 
 /// What a row costs in memory beside its bytes.
@@ -35,6 +37,8 @@ pub struct Layered {
     pub rows: Vec<(Key, Option<Value>)>,
     /// Whether the range was read to its end.
     pub complete: bool,
+    /// [`Journal::epoch`](crate::journal::Journal::epoch) when it was read.
+    pub epoch: u64,
 }
 
 impl Overlay {
@@ -75,6 +79,7 @@ impl Overlay {
                     return Layered {
                         rows,
                         complete: true,
+                        epoch: layers.epoch,
                     };
                 }
                 (Some((newer, _)), Some((older, _))) if newer == older => {
@@ -92,13 +97,14 @@ impl Overlay {
                 return Layered {
                     rows,
                     complete: false,
+                    epoch: layers.epoch,
                 };
             }
         }
     }
 
     /// The images with `from <= key <= to`, from the last on, up to and with the first that exists.
-    pub(in crate::journal) fn range_back(&self, from: &Key, to: &Key) -> Vec<(Key, Option<Value>)> {
+    pub(in crate::journal) fn range_back(&self, from: &Key, to: &Key) -> Layered {
         let layers = self.layers.read();
         let mut rows = Images::new();
         for (key, value) in layers.current.range(from..=to).rev() {
@@ -117,7 +123,11 @@ impl Overlay {
                 break;
             }
         }
-        rows.into_iter().rev().collect()
+        Layered {
+            rows: rows.into_iter().rev().collect(),
+            complete: false,
+            epoch: layers.epoch,
+        }
     }
 
     /// Bytes of the layer that grows.
@@ -125,9 +135,9 @@ impl Overlay {
         self.layers.read().bytes
     }
 
-    /// Whether a checkpoint is in the making.
-    pub(in crate::journal) fn is_frozen(&self) -> bool {
-        self.layers.read().frozen.is_some()
+    /// Frozen layers that went into checkpoints so far.
+    pub(in crate::journal) fn epoch(&self) -> u64 {
+        self.layers.read().epoch
     }
 
     /// Sets the grown layer aside for a checkpoint.
@@ -141,7 +151,9 @@ impl Overlay {
 
     /// The checkpoint holds the frozen layer now.
     pub(in crate::journal) fn forget_frozen(&self) {
-        self.layers.write().frozen = None;
+        let mut layers = self.layers.write();
+        layers.frozen = None;
+        layers.epoch += 1;
     }
 
     /// The checkpoint failed: the frozen layer goes back under the current one.

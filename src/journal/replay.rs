@@ -75,7 +75,11 @@ pub(in crate::journal) fn replay(
         .map_or(manifest.floor.record, |found| found.header.number + 1);
     damaged |= durable >= walk.next;
     let mut state = State::new(manifest);
-    let records = walk.found.len() as u64;
+    let records = walk
+        .found
+        .iter()
+        .filter(|found| found.header.kind == RecordKind::Rows)
+        .count() as u64;
     walk.found
         .into_iter()
         .for_each(|found| state.apply(found, manifest, segments, overlay));

@@ -187,7 +187,7 @@ impl Segments {
             .and_then(|()| disk::write_all(&fd, &page, 0))
             .and_then(|()| fs::fsync(&fd));
         if let Err(errno) = made {
-            drop(fs::unlink(&path));
+            fs::unlink(&path).ok();
             return Err(failed(&path)(errno));
         }
         disk::sync_dir(&self.dir)?;

@@ -15,6 +15,7 @@
 mod hex;
 mod keys;
 mod primitives;
+mod rows;
 
 /// A test file that nobody lists below would never run.
 #[test]

@@ -93,6 +93,33 @@ impl Key {
         field.map_or(0, |bytes| u64::from_be_bytes(*bytes))
     }
 
+    /// The key right after this one among keys of its length.
+    pub fn successor(&self) -> Option<Self> {
+        self.neighbour(|byte| byte.overflowing_add(1))
+    }
+
+    /// The key right before this one among keys of its length.
+    pub fn predecessor(&self) -> Option<Self> {
+        self.neighbour(|byte| byte.overflowing_sub(1))
+    }
+
+    fn neighbour(&self, step: impl Fn(u8) -> (u8, bool)) -> Option<Self> {
+        let mut key = *self;
+        for byte in key
+            .bytes
+            .get_mut(1..usize::from(self.len))?
+            .iter_mut()
+            .rev()
+        {
+            let (stepped, carry) = step(*byte);
+            *byte = stepped;
+            if !carry {
+                return Some(key);
+            }
+        }
+        None
+    }
+
     /// The type byte.
     pub const fn kind(&self) -> u8 {
         self.bytes[0]
