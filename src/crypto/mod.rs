@@ -1,7 +1,7 @@
 //! Pure functions over bytes: derive, seal, open, wrap, sign. No I/O, no clock, no randomness of its own.
 //!
 //! Every key has one purpose and one type; every input to a hash or a key derivation is encoded injectively
-//! (see [`derive`]). Nothing in this room can say *why* an opening failed: a wrong key, a wrong place and
+//! (see [`mod@derive`]). Nothing in this room can say *why* an opening failed: a wrong key, a wrong place and
 //! changed bytes are the same error.
 #![cfg_attr(
     not(test),
