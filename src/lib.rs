@@ -10,7 +10,7 @@
 //! | [`journal`] | the truth on this machine: one append-only sealed log, replay, checkpoints, space |
 //! | `index` | the view on this machine: sled; rebuildable |
 //! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |
-//! | `fuse` | translates kernel and pod; the only room that names fuser |
+//! | [`fuse`] | translates kernel and pod; the only room that names fuser |
 //! | [`control`] | the daemon's local socket: messages, client, server |
 //! | [`daemon`] | builds the house, owns the one tokio runtime, opens and shuts the mount |
 //! | `cli` | one file per command; the only room that prints |
@@ -19,6 +19,7 @@ pub mod control;
 pub mod crypto;
 pub mod daemon;
 pub mod format;
+pub mod fuse;
 pub mod index;
 pub mod journal;
 pub mod pod;

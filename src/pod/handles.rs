@@ -1,5 +1,5 @@
-use crate::pod::Pod;
 use crate::pod::error::PodError;
+use crate::pod::{Caller, Pod, SetAttr};
 use crate::types::Ino;
 
 impl Pod {
@@ -21,6 +21,22 @@ impl Pod {
         found
     }
 
+    /// The same, and the file is empty from then on.
+    pub fn open_emptied(&self, ino: Ino, caller: Caller) -> Result<(), PodError> {
+        self.open(ino)?;
+        let empty = SetAttr {
+            size: Some(0),
+            ..SetAttr::default()
+        };
+        match self.setattr(ino, &empty, caller) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.release(ino)?;
+                Err(error)
+            }
+        }
+    }
+
     /// Takes back one [`Pod::open`] or [`Pod::create`]. The last one of a file without names erases it; if that
     /// fails, the file is erased when the pod is opened next.
     pub fn release(&self, ino: Ino) -> Result<(), PodError> {
@@ -29,6 +45,11 @@ impl Pod {
         } else {
             Ok(())
         }
+    }
+
+    /// Makes everything done so far durable on this machine: the file, its names and all before it.
+    pub fn fsync(&self) -> Result<(), PodError> {
+        Ok(self.rows.sync()?)
     }
 
     /// The kernel knows the inode no more.

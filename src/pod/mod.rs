@@ -22,7 +22,7 @@ mod xattr;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::format::rows::{FileKind, Inode, Key};
+use crate::format::rows::{Inode, Key};
 use crate::journal::{Batch, Class};
 use crate::pod::contents::Reaper;
 use crate::pod::locks::Locks;
@@ -30,6 +30,7 @@ use crate::pod::opens::Opens;
 use crate::pod::rows::Rows;
 use crate::types::{Clock, Ino, ROOT, Timespec};
 
+pub use crate::format::rows::FileKind;
 pub use attr::Attr;
 pub use contents::Seek;
 pub use dir::Entry;

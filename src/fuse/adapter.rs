@@ -1,0 +1,385 @@
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+use fuser::{
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, INodeNo, IoctlFlags,
+    KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen,
+    ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+use rustix::fs::FallocateFlags;
+
+use crate::fuse::answer::{Listing, Probe};
+use crate::fuse::listing::{list, list_plus};
+use crate::fuse::serve::{Adapter, BUFFER};
+use crate::fuse::time::from_request;
+use crate::fuse::translate::{COPY_MAX, agree, caller, found, seek, set_time, taken, xattr_mode};
+use crate::pod::{Pod, PodError, SetAttr};
+use crate::types::Ino;
+
+impl Filesystem for Adapter {
+    fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        agree(config);
+        Ok(())
+    }
+
+    fn lookup(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        self.run("lookup", dir, reply, |pod, ino| {
+            found(pod.lookup(ino, name.as_bytes()))
+        });
+    }
+
+    fn forget(&self, _req: &Request, node: INodeNo, _nlookup: u64) {
+        self.pod.forget(Ino(node.0));
+    }
+
+    fn getattr(&self, _req: &Request, node: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        self.run("getattr", node, reply, Pod::getattr);
+    }
+
+    fn setattr(
+        &self,
+        req: &Request,
+        node: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        ctime: Option<SystemTime>,
+        _fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let set = SetAttr {
+            mode,
+            uid,
+            gid,
+            size,
+            atime: atime.map(set_time),
+            mtime: mtime.map(set_time),
+            ctime: ctime.map(from_request),
+        };
+        self.run("setattr", node, reply, |pod, ino| {
+            pod.setattr(ino, &set, caller(req))
+        });
+    }
+
+    fn readlink(&self, _req: &Request, node: INodeNo, reply: ReplyData) {
+        self.run("readlink", node, reply, Pod::readlink);
+    }
+
+    fn mknod(
+        &self,
+        req: &Request,
+        dir: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        self.run("mknod", dir, reply, |pod, ino| {
+            let name = name.as_bytes();
+            Ok(Some(pod.mknod(ino, name, (mode, rdev), caller(req))?))
+        });
+    }
+
+    fn mkdir(
+        &self,
+        req: &Request,
+        dir: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        self.run("mkdir", dir, reply, |pod, ino| {
+            Ok(Some(pod.mkdir(ino, name.as_bytes(), mode, caller(req))?))
+        });
+    }
+
+    fn unlink(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.run("unlink", dir, reply, |pod, ino| {
+            pod.unlink(ino, name.as_bytes())
+        });
+    }
+
+    fn rmdir(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.run("rmdir", dir, reply, |pod, ino| {
+            pod.rmdir(ino, name.as_bytes())
+        });
+    }
+
+    fn symlink(&self, req: &Request, dir: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        self.run("symlink", dir, reply, |pod, ino| {
+            let (name, target) = (name.as_bytes(), target.as_os_str().as_bytes());
+            Ok(Some(pod.symlink(ino, name, target, caller(req))?))
+        });
+    }
+
+    fn rename(
+        &self,
+        _req: &Request,
+        dir: INodeNo,
+        name: &OsStr,
+        to: INodeNo,
+        new_name: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.run("rename", dir, reply, |pod, ino| {
+            let (from, to) = ((ino, name.as_bytes()), (Ino(to.0), new_name.as_bytes()));
+            pod.rename(from, to, taken(flags)?)
+        });
+    }
+
+    fn link(&self, _req: &Request, node: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        self.run("link", node, reply, |pod, ino| {
+            Ok(Some(pod.link(ino, Ino(dir.0), name.as_bytes())?))
+        });
+    }
+
+    fn open(&self, req: &Request, node: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        self.run("open", node, reply, |pod, ino| {
+            if flags.0 & libc::O_TRUNC == 0 {
+                pod.open(ino)
+            } else {
+                pod.open_emptied(ino, caller(req))
+            }
+        });
+    }
+
+    fn create(
+        &self,
+        req: &Request,
+        dir: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
+        self.run("create", dir, reply, |pod, ino| {
+            pod.create(ino, name.as_bytes(), mode, caller(req))
+        });
+    }
+
+    fn read(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        BUFFER.with_borrow_mut(|buffer| {
+            self.run("read", node, reply, |pod, ino| {
+                pod.read(ino, offset, size, buffer)?;
+                Ok(buffer.as_slice())
+            });
+        });
+    }
+
+    fn write(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        how: WriteFlags,
+        _flags: OpenFlags,
+        _owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        self.run("write", node, reply, |pod, ino| {
+            let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+            pod.write(ino, offset, data, kill_priv)
+        });
+    }
+
+    fn release(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        _flags: OpenFlags,
+        _owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.run("release", node, reply, Pod::release);
+    }
+
+    fn fsync(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.run("fsync", node, reply, |pod, _| pod.fsync());
+    }
+
+    /// Directories have no state of their own. The kernel remembers this answer, opens and closes them itself from
+    /// then on, and keeps what it read of them.
+    fn opendir(&self, _req: &Request, _node: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn readdir(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        cookie: u64,
+        reply: ReplyDirectory,
+    ) {
+        let reply = RefCell::new(Some(reply));
+        self.run("readdir", node, Listing(&reply), |pod, ino| {
+            list(pod, ino, cookie, &reply)
+        });
+    }
+
+    fn readdirplus(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        cookie: u64,
+        reply: ReplyDirectoryPlus,
+    ) {
+        let reply = RefCell::new(Some(reply));
+        self.run("readdirplus", node, Listing(&reply), |pod, ino| {
+            list_plus(pod, ino, cookie, &reply)
+        });
+    }
+
+    fn fsyncdir(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.run("fsyncdir", node, reply, |pod, _| pod.fsync());
+    }
+
+    fn statfs(&self, _req: &Request, node: INodeNo, reply: ReplyStatfs) {
+        self.run("statfs", node, reply, |pod, _| Ok(pod.statfs()));
+    }
+
+    fn setxattr(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        self.run("setxattr", node, reply, |pod, ino| {
+            let name = name.as_bytes();
+            pod.setxattr(ino, name, value, xattr_mode(flags))
+        });
+    }
+
+    fn getxattr(&self, _req: &Request, node: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
+        self.run("getxattr", node, reply, |pod, ino| {
+            let bytes = pod.getxattr(ino, name.as_bytes())?;
+            Ok(Probe { bytes, room })
+        });
+    }
+
+    fn listxattr(&self, _req: &Request, node: INodeNo, room: u32, reply: ReplyXattr) {
+        self.run("listxattr", node, reply, |pod, ino| {
+            let bytes = pod.listxattr(ino)?;
+            Ok(Probe { bytes, room })
+        });
+    }
+
+    fn removexattr(&self, _req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.run("removexattr", node, reply, |pod, ino| {
+            pod.removexattr(ino, name.as_bytes())
+        });
+    }
+
+    fn ioctl(
+        &self,
+        _req: &Request,
+        _node: INodeNo,
+        _fh: FileHandle,
+        _flags: IoctlFlags,
+        _cmd: u32,
+        _data: &[u8],
+        _out: u32,
+        reply: ReplyIoctl,
+    ) {
+        reply.error(Errno::ENOTTY);
+    }
+
+    fn fallocate(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        len: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        self.run("fallocate", node, reply, |pod, ino| {
+            let mode = FallocateFlags::from_bits_retain(mode.cast_unsigned());
+            pod.fallocate(ino, offset, len, mode)
+        });
+    }
+
+    fn lseek(
+        &self,
+        _req: &Request,
+        node: INodeNo,
+        _fh: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        self.run("lseek", node, reply, |pod, ino| {
+            let offset = u64::try_from(offset).map_err(|_| PodError::NoSuchOffset)?;
+            pod.seek(ino, offset, seek(whence)?)
+        });
+    }
+
+    fn copy_file_range(
+        &self,
+        _req: &Request,
+        source: INodeNo,
+        _fh_in: FileHandle,
+        from: u64,
+        target: INodeNo,
+        _fh_out: FileHandle,
+        to: u64,
+        len: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        self.run("copy_file_range", target, reply, |pod, ino| {
+            let copied = pod.copy_range(Ino(source.0), from, ino, to, len.min(COPY_MAX))?;
+            Ok(u32::try_from(copied).unwrap_or(u32::MAX))
+        });
+    }
+}

@@ -1,0 +1,34 @@
+use fuser::Errno;
+
+use crate::pod::PodError;
+
+/// The number a program sees. The one place where a failure becomes an errno.
+pub(super) const fn errno(error: &PodError) -> Errno {
+    match error {
+        PodError::NotFound => Errno::ENOENT,
+        PodError::Exists => Errno::EEXIST,
+        PodError::NotADirectory => Errno::ENOTDIR,
+        PodError::IsADirectory => Errno::EISDIR,
+        PodError::NotEmpty => Errno::ENOTEMPTY,
+        PodError::NameTooLong => Errno::ENAMETOOLONG,
+        PodError::TooManyLinks => Errno::EMLINK,
+        PodError::NotPermitted => Errno::EPERM,
+        PodError::Denied => Errno::EACCES,
+        PodError::CrossDevice => Errno::EXDEV,
+        // Linux says EINVAL for a directory moved below itself; ELOOP is about symlinks.
+        PodError::NameInvalid | PodError::InvalidArgument | PodError::Loop => Errno::EINVAL,
+        PodError::NotSupported => Errno::EOPNOTSUPP,
+        PodError::Range => Errno::ERANGE,
+        PodError::NoData => Errno::ENODATA,
+        PodError::TooLarge => Errno::E2BIG,
+        PodError::FileTooLarge => Errno::EFBIG,
+        PodError::NoSuchOffset => Errno::ENXIO,
+        PodError::NoSpace => Errno::ENOSPC,
+        PodError::ReadOnly => Errno::EROFS,
+        PodError::Stale => Errno::ESTALE,
+        // The journal's patience has an end before anybody's request gets too old: programs know this one from
+        // network file systems.
+        PodError::Busy => Errno::ETIMEDOUT,
+        PodError::Corrupt(_) | PodError::Io(_) => Errno::EIO,
+    }
+}
