@@ -181,7 +181,7 @@ fn the_scan_sees_code_and_nothing_else() {
         "}\nfn b();\n"
     );
     let found = functions(&code_only(text));
-    assert_eq!(found, vec![("a".to_owned(), 1, 3)]);
+    assert_eq!(found, vec![("a".to_owned(), 1, 2)]);
     assert_eq!(
         rooms_named("use crate::pod::Pod;\n// crate::cli"),
         vec![(1, "pod"), (2, "cli")]
@@ -250,19 +250,23 @@ fn functions(code: &str) -> Vec<(String, usize, usize)> {
     found
 }
 
-/// Lines from a signature to its closing brace; nothing for a declaration without a body.
+/// Lines of code between the braces, as clippy counts them; nothing for a declaration without a body.
 fn body_lines(code: &str) -> Option<usize> {
-    let (mut braces, mut brackets) = (0_usize, 0_usize);
+    let (mut braces, mut brackets, mut start) = (0_usize, 0_usize, None);
     for (at, c) in code.char_indices() {
         match c {
             '[' | '(' if braces == 0 => brackets += 1,
             ']' | ')' if braces == 0 => brackets = brackets.saturating_sub(1),
             ';' if braces == 0 && brackets == 0 => return None,
-            '{' => braces += 1,
+            '{' => {
+                braces += 1;
+                start = start.or(Some(at + 1));
+            }
             '}' => {
                 braces = braces.checked_sub(1)?;
                 if braces == 0 {
-                    return Some(code[..at].matches('\n').count() + 1);
+                    let body = code[start?..at].trim_matches(['\n', ' ']);
+                    return Some(body.lines().filter(|line| !line.trim().is_empty()).count());
                 }
             }
             _ => {}

@@ -7,15 +7,23 @@
     clippy::print_stdout,
     clippy::string_slice,
     clippy::unwrap_used,
+    clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     unreachable_pub,
     reason = "a test fails by panicking, says what it does, and polls what another process does"
 )]
 
+mod apps;
+mod canaries;
+mod crash;
+mod full;
 mod hex;
 mod keys;
+mod limits;
 mod primitives;
 mod rows;
+mod suites;
+mod support;
 
 /// A test file that nobody lists below would never run.
 #[test]

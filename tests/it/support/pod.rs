@@ -1,0 +1,197 @@
+//! A pod in an environment of its own, driven through the real program.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Output;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::both;
+use crate::support::mount::Mount;
+use crate::support::run;
+
+/// One pod and the XDG folders around it; all of it goes with the value.
+pub struct Pod {
+    home: TempDir,
+    data: PathBuf,
+}
+
+impl Pod {
+    /// A new pod.
+    pub fn new() -> Self {
+        Self::with_data(None)
+    }
+
+    /// A new pod whose state lives below `disk`.
+    pub fn on(disk: &Path) -> Self {
+        Self::with_data(Some(disk.join("data")))
+    }
+
+    fn with_data(data: Option<PathBuf>) -> Self {
+        let home = tempfile::Builder::new()
+            .prefix("podfs-it-")
+            .tempdir()
+            .unwrap();
+        // Other users must be able to walk to a mountpoint below.
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let data = data.unwrap_or_else(|| home.path().join("data"));
+        let pod = Self { home, data };
+        fs::create_dir_all(pod.path("run")).unwrap();
+        fs::write(pod.path("passphrase"), "correct horse battery staple\n").unwrap();
+        fs::set_permissions(pod.path("passphrase"), fs::Permissions::from_mode(0o600)).unwrap();
+        let mut init = pod.command(&["init", "--passphrase-file"]);
+        run(init
+            .arg(pod.path("passphrase"))
+            .arg("--phrase-file")
+            .arg(pod.path("phrase")));
+        pod
+    }
+
+    /// A place in the private home.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// The folder of the sealed state.
+    pub fn state(&self) -> PathBuf {
+        self.data.join("podfs/main")
+    }
+
+    /// The daemon's log.
+    pub fn log(&self) -> PathBuf {
+        self.path("state/podfs/main.log")
+    }
+
+    /// The socket's folder.
+    pub fn sockets(&self) -> PathBuf {
+        self.path("run/podfs")
+    }
+
+    /// `podfs ARGS` in the pod's environment.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_podfs"));
+        command.args(args);
+        self.surround(&mut command);
+        command
+    }
+
+    /// Puts any command into the pod's environment.
+    pub fn surround(&self, command: &mut Command) {
+        command
+            .env("HOME", self.home.path())
+            .env("XDG_DATA_HOME", &self.data)
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env("RUST_BACKTRACE", "1")
+            .env_remove("RUST_LOG")
+            .stdin(std::process::Stdio::null());
+    }
+
+    /// Mounts it; the folder answers when this returns.
+    #[track_caller]
+    pub fn mount(&self) -> Mount<'_> {
+        self.mount_with(&[])
+    }
+
+    /// Mounts it with further flags.
+    #[track_caller]
+    pub fn mount_with(&self, flags: &[&str]) -> Mount<'_> {
+        self.try_mount(flags)
+            .unwrap_or_else(|output| panic!("podfs mount: {}\n{}", output.status, both(&output)))
+    }
+
+    /// Mounts it, or gives what the program said.
+    pub fn try_mount(&self, flags: &[&str]) -> Result<Mount<'_>, Output> {
+        self.mount_by(&mut self.mount_command("mnt", flags))
+    }
+
+    /// Mounts it at `mnt` with a command of the test's own making.
+    pub fn mount_by(&self, command: &mut Command) -> Result<Mount<'_>, Output> {
+        let started = Instant::now();
+        let logged = fs::metadata(self.log()).map_or(0, |log| log.len());
+        let output = command.output().unwrap();
+        if !output.status.success() {
+            return Err(output);
+        }
+        Ok(Mount::answering(
+            self,
+            self.path("mnt"),
+            started.elapsed(),
+            logged,
+        ))
+    }
+
+    /// `podfs mount` at `folder` in the private home, not yet started.
+    pub fn mount_command(&self, folder: &str, flags: &[&str]) -> Command {
+        let dir = self.path(folder);
+        // A stale mount of ours is there but does not answer: exactly what the program must cope with.
+        if fs::symlink_metadata(&dir)
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        {
+            fs::create_dir(&dir).unwrap();
+        }
+        let mut command = self.command(&["mount"]);
+        command
+            .arg(dir)
+            .arg("--passphrase-file")
+            .arg(self.path("passphrase"))
+            .args(flags);
+        command
+    }
+
+    /// `podfs status --json`.
+    #[track_caller]
+    pub fn status(&self) -> Value {
+        let output = self.command(&["status", "--json"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("status --json: {error}\n{}", both(&output)))
+    }
+
+    /// The lines of the log from byte `from` that are warnings or errors.
+    pub fn warnings(&self, from: u64) -> Vec<String> {
+        let bytes = fs::read(self.log()).unwrap_or_default();
+        let from = usize::try_from(from).unwrap().min(bytes.len());
+        let text = String::from_utf8_lossy(&bytes[from..]);
+        let loud = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
+        text.lines().filter(loud).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Pod {
+    fn drop(&mut self) {
+        // What a failed test left mounted must not outlive it.
+        let below = self.home.path().to_owned();
+        for point in mountpoints().filter(|point| point.starts_with(&below)) {
+            let flags = rustix::mount::UnmountFlags::DETACH;
+            rustix::mount::unmount(&point, flags).ok();
+        }
+        // The bare mountpoint of root carries the immutable flag.
+        Command::new("chattr")
+            .args(["-R", "-i"])
+            .arg(&below)
+            .output()
+            .ok();
+    }
+}
+
+/// Every mountpoint of this mount namespace.
+pub fn mountpoints() -> impl Iterator<Item = PathBuf> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let points: Vec<_> = table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(PathBuf::from)
+        .collect();
+    points.into_iter()
+}
+
+/// The longest a start may take, a crash before it or not.
+pub const START_MAX: Duration = Duration::from_secs(5);
