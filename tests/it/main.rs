@@ -16,6 +16,7 @@
 mod apps;
 mod canaries;
 mod crash;
+mod foreign;
 mod full;
 mod hex;
 mod keys;
