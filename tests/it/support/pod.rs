@@ -1,14 +1,23 @@
 //! A pod in an environment of its own, driven through the real program.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::FileExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
+use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::Instant;
 
+use podfs::crypto::passphrase::CostBounds;
+use podfs::daemon::keyfile::system_entropy;
+use podfs::format::keyfile::NewPassphrase;
+use podfs::format::keyfile::Opener;
+use podfs::format::keyfile::change_passphrase;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,18 +31,36 @@ pub struct Pod {
     data: PathBuf,
 }
 
+/// Files of a state folder, by their path in it.
+pub type Files = Vec<(PathBuf, Vec<u8>)>;
+
+const PASSPHRASE: &str = "correct horse battery staple";
+
 impl Pod {
-    /// A new pod.
+    /// A new pod. Finding out what a guess shall cost takes seconds: it is done once, and every test gets a copy.
     pub fn new() -> Self {
-        Self::with_data(None)
+        static TEMPLATE: OnceLock<(Files, Vec<u8>)> = OnceLock::new();
+        let (files, phrase) = TEMPLATE.get_or_init(|| {
+            let pod = Self::bare(None);
+            pod.init();
+            let mut files = Vec::new();
+            read_files(&pod.state(), Path::new(""), &mut files);
+            (files, fs::read(pod.path("phrase")).unwrap())
+        });
+        let pod = Self::bare(None);
+        write_files(&pod.state(), files);
+        fs::write(pod.path("phrase"), phrase).unwrap();
+        pod
     }
 
-    /// A new pod whose state lives below `disk`.
+    /// A new pod whose state lives below `disk`, as durable as `init` leaves it.
     pub fn on(disk: &Path) -> Self {
-        Self::with_data(Some(disk.join("data")))
+        let pod = Self::bare(Some(disk.join("data")));
+        pod.init();
+        pod
     }
 
-    fn with_data(data: Option<PathBuf>) -> Self {
+    fn bare(data: Option<PathBuf>) -> Self {
         let home = tempfile::Builder::new()
             .prefix("podfs-it-")
             .tempdir()
@@ -43,14 +70,32 @@ impl Pod {
         let data = data.unwrap_or_else(|| home.path().join("data"));
         let pod = Self { home, data };
         fs::create_dir_all(pod.path("run")).unwrap();
-        fs::write(pod.path("passphrase"), "correct horse battery staple\n").unwrap();
+        fs::write(pod.path("passphrase"), PASSPHRASE).unwrap();
         fs::set_permissions(pod.path("passphrase"), fs::Permissions::from_mode(0o600)).unwrap();
-        let mut init = pod.command(&["init", "--passphrase-file"]);
-        run(init
-            .arg(pod.path("passphrase"))
-            .arg("--phrase-file")
-            .arg(pod.path("phrase")));
         pod
+    }
+
+    /// `podfs init`, then the least that a guess may cost: tests mount thousands of times.
+    fn init(&self) {
+        let mut init = self.command(&["init", "--passphrase-file"]);
+        run(init
+            .arg(self.path("passphrase"))
+            .arg("--phrase-file")
+            .arg(self.path("phrase")));
+        let place = self.state().join("podfs.key");
+        let new = NewPassphrase {
+            passphrase: PASSPHRASE.as_bytes(),
+            cost: CostBounds::RELEASED.floor,
+        };
+        let opener = Opener::Passphrase(PASSPHRASE.as_bytes());
+        let bytes = change_passphrase(
+            &fs::read(&place).unwrap(),
+            opener,
+            &new,
+            &mut system_entropy,
+        )
+        .unwrap();
+        podfs::daemon::keyfile::store(&place, &bytes).unwrap();
     }
 
     /// A place in the private home.
@@ -179,6 +224,43 @@ impl Drop for Pod {
             .arg(&below)
             .output()
             .ok();
+    }
+}
+
+/// Adds the files below `root`, those in `below` only.
+pub fn read_files(root: &Path, below: &Path, files: &mut Files) {
+    for entry in fs::read_dir(root.join(below)).unwrap() {
+        let path = below.join(entry.unwrap().file_name());
+        if root.join(&path).is_dir() {
+            read_files(root, &path, files);
+        } else if root.join(&path).is_file() {
+            files.push((path.clone(), fs::read(root.join(&path)).unwrap()));
+        }
+    }
+}
+
+/// Makes the folder `root` hold these files; pages of zeros become holes.
+pub fn write_files(root: &Path, files: &Files) {
+    for (path, bytes) in files {
+        let path = root.join(path);
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path.parent().unwrap())
+            .unwrap();
+        let file = fs::File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .unwrap();
+        file.set_len(bytes.len() as u64).unwrap();
+        for (number, page) in bytes.chunks(4096).enumerate() {
+            if page.iter().any(|byte| *byte != 0) {
+                file.write_all_at(page, number as u64 * 4096).unwrap();
+            }
+        }
     }
 }
 
