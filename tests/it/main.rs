@@ -16,6 +16,7 @@
 mod apps;
 mod canaries;
 mod crash;
+mod damage;
 mod foreign;
 mod full;
 mod hex;

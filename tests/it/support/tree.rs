@@ -1,6 +1,8 @@
 //! What a folder must hold after a list of operations: the oracle of the crash tests.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -92,7 +94,17 @@ impl Tree {
 
     /// Whether exactly this was found; else the first difference.
     pub fn compare(&self, seen: &Seen) -> Result<(), String> {
-        for (name, id) in &self.names {
+        self.compare_known(seen, &BTreeSet::new())
+    }
+
+    /// The same, leaving out what could not be read and everything below it.
+    pub fn compare_known(&self, seen: &Seen, unreadable: &BTreeSet<String>) -> Result<(), String> {
+        let known = |name: &str| {
+            Path::new(name)
+                .ancestors()
+                .all(|up| !unreadable.contains(up.to_str().unwrap()))
+        };
+        for (name, id) in self.names.iter().filter(|(name, _)| known(name)) {
             let Some((node, links)) = seen.get(name) else {
                 return Err(format!("{name} is missing"));
             };
@@ -138,36 +150,79 @@ fn difference(expected: &Node, found: &Node) -> String {
 
 /// Reads everything below `dir`.
 pub fn look(dir: &Path) -> io::Result<Seen> {
-    let mut seen = Seen::new();
-    walk(dir, "", &mut seen)?;
-    Ok(seen)
+    let (seen, unreadable) = look_at_damage(dir)?;
+    match unreadable.first() {
+        Some(name) => Err(io::Error::other(format!("{name:?} cannot be read: EIO"))),
+        None => Ok(seen),
+    }
 }
 
-fn walk(dir: &Path, below: &str, seen: &mut Seen) -> io::Result<()> {
-    for entry in fs::read_dir(dir.join(below))? {
-        let file = entry?.file_name();
-        let name = Path::new(below).join(file).to_str().unwrap().to_owned();
-        let path = dir.join(&name);
-        let stat = fs::symlink_metadata(&path)?;
-        let kind = if stat.is_symlink() {
-            Kind::Symlink(fs::read_link(&path)?.to_str().unwrap().to_owned())
-        } else if stat.is_dir() {
-            Kind::Folder
-        } else {
-            Kind::File(fs::read(&path)?)
-        };
-        let folder = kind == Kind::Folder;
-        let node = Node {
-            mode: mode_of(&kind, stat.mode()),
-            xattr: xattr(&path, &kind)?,
-            kind,
-        };
-        seen.insert(name.clone(), (node, stat.nlink()));
-        if folder {
-            walk(dir, &name, seen)?;
+/// Reads what can be read below `dir`; gives the names where the answer was `EIO` too, `""` for `dir` itself.
+pub fn look_at_damage(dir: &Path) -> io::Result<(Seen, BTreeSet<String>)> {
+    let (mut seen, mut unreadable) = (Seen::new(), BTreeSet::new());
+    let mut folders = vec![String::new()];
+    while let Some(below) = folders.pop() {
+        for name in list(dir, &below, &mut unreadable)? {
+            let name = Path::new(&below).join(name).to_str().unwrap().to_owned();
+            let Some((node, links)) =
+                unless_damaged(&name, read(&dir.join(&name)), &mut unreadable)?
+            else {
+                continue;
+            };
+            if node.kind == Kind::Folder {
+                folders.push(name.clone());
+            }
+            seen.insert(name, (node, links));
         }
     }
-    Ok(())
+    Ok((seen, unreadable))
+}
+
+/// The names that can be had; a folder that broke off is unreadable.
+fn list(dir: &Path, below: &str, unreadable: &mut BTreeSet<String>) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    let Some(entries) = unless_damaged(below, fs::read_dir(dir.join(below)), unreadable)? else {
+        return Ok(names);
+    };
+    for entry in entries {
+        match unless_damaged(below, entry, unreadable)? {
+            Some(entry) => names.push(entry.file_name()),
+            None => break,
+        }
+    }
+    Ok(names)
+}
+
+fn unless_damaged<T>(
+    name: &str,
+    outcome: io::Result<T>,
+    unreadable: &mut BTreeSet<String>,
+) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+            unreadable.insert(name.to_owned());
+            Ok(None)
+        }
+        Err(error) => Err(io::Error::other(format!("{name:?}: {error}"))),
+    }
+}
+
+fn read(path: &Path) -> io::Result<(Node, u64)> {
+    let stat = fs::symlink_metadata(path)?;
+    let kind = if stat.is_symlink() {
+        Kind::Symlink(fs::read_link(path)?.to_str().unwrap().to_owned())
+    } else if stat.is_dir() {
+        Kind::Folder
+    } else {
+        Kind::File(fs::read(path)?)
+    };
+    let node = Node {
+        mode: mode_of(&kind, stat.mode()),
+        xattr: xattr(path, &kind)?,
+        kind,
+    };
+    Ok((node, stat.nlink()))
 }
 
 /// Symlinks have no mode of their own.
