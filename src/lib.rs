@@ -13,8 +13,9 @@
 //! | [`fuse`] | translates kernel and pod; the only room that names fuser |
 //! | [`control`] | the daemon's local socket: messages, client, server |
 //! | [`daemon`] | builds the house, owns the one tokio runtime, opens and shuts the mount |
-//! | `cli` | one file per command; the only room that prints |
+//! | [`cli`] | one file per command; the only room that prints |
 
+pub mod cli;
 pub mod control;
 pub mod crypto;
 pub mod daemon;

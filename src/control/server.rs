@@ -3,7 +3,6 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,11 +35,11 @@ pub struct Task {
     pub answer: oneshot::Sender<Response>,
 }
 
-/// The listening socket of one daemon. Its file goes away with it.
+/// The listening socket of one daemon. Its file is removed by whoever holds the pod's lock, and only then:
+/// a successor may already have put its own there.
 #[derive(Debug)]
 pub struct Server {
     listener: UnixListener,
-    path: PathBuf,
 }
 
 impl Server {
@@ -55,10 +54,7 @@ impl Server {
         let short = ShortPath::of(path)?;
         let listener = UnixListener::bind(short.path())?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self {
-            listener,
-            path: path.to_owned(),
-        })
+        Ok(Self { listener })
     }
 
     /// Accepts for ever, handing every request to `tasks`.
@@ -83,14 +79,6 @@ impl Server {
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(%error, "control socket file stays");
         }
     }
 }
@@ -151,6 +139,8 @@ fn may_ask(uid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::control::Client;
     use crate::control::ClientError;

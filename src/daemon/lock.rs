@@ -83,6 +83,12 @@ pub fn holder(state: &Path) -> Option<LockHolder> {
     }))
 }
 
+/// An error that names the holder, when there is one. Only [`PodLock::acquire`] decides; this is to refuse
+/// early.
+pub fn refuse_if_held(state: &Path) -> Result<(), Fault> {
+    holder(state).map_or(Ok(()), |holder| Err(in_use(state, Some(&holder))))
+}
+
 /// `1: FLOCK  ADVISORY  WRITE 713 08:01:5678 0 EOF`. The device is left out: btrfs shows another one than stat.
 fn is_exclusive_flock(line: &str, inode: u64) -> bool {
     let mut fields = line.split_whitespace().skip(1);

@@ -4,23 +4,34 @@
 //! takes the pod's lock, opens it, mounts, serves, and tears down in the opposite order (`serve`). Whatever
 //! goes wrong is one [`Fault`]: what, why, and the next thing to type.
 
+pub mod bench;
+mod build;
 pub mod config;
+pub mod create;
+pub mod doctor;
 pub mod fault;
 mod fusermount;
 pub mod handoff;
 pub mod harden;
 pub mod holders;
 pub mod keyfile;
+mod live;
 pub mod lock;
 pub mod log;
 pub mod mount;
+mod mounted;
 pub mod mountinfo;
 pub mod mountpoint;
 pub mod options;
 pub mod passphrase;
 pub mod paths;
+pub mod rekey;
+pub mod report;
+pub mod serve;
 pub mod settings;
+pub mod stale;
 pub mod units;
+pub mod unmount;
 
 pub use config::ServeConfig;
 pub use fault::{Fault, FaultKind, Quoted};

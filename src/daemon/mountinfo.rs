@@ -54,27 +54,29 @@ impl Mount {
             .find_map(|option| option.strip_prefix("user_id=")?.parse().ok())
     }
 
-    /// Asks it for statfs, from a thread that may be left behind when nobody ever answers.
+    /// Whether it answers; see [`answers`].
     pub fn pulse(&self, patience: Duration) -> Pulse {
-        let (answered, answer) = mpsc::channel();
-        let point = self.point.clone();
-        let asking = std::thread::Builder::new()
-            .name("pulse".into())
-            .spawn(move || {
-                let outcome = rustix::fs::statfs(&point).map(drop);
-                // Nobody may be waiting any more.
-                if answered.send(outcome).is_err() {
-                    tracing::debug!("a late pulse");
-                }
-            });
-        if asking.is_err() {
-            return Pulse::Silent;
-        }
-        match answer.recv_timeout(patience) {
-            Ok(Err(Errno::NOTCONN)) => Pulse::Dead,
-            Ok(_) => Pulse::Alive,
-            Err(_) => Pulse::Silent,
-        }
+        answers(self.point.clone(), patience)
+    }
+}
+
+/// Asks the file system at `point` for statfs, from a thread that is left behind when nobody ever answers.
+pub fn answers(point: PathBuf, patience: Duration) -> Pulse {
+    let (answered, answer) = mpsc::channel();
+    let asking = std::thread::Builder::new()
+        .name("pulse".into())
+        .spawn(move || {
+            if answered.send(rustix::fs::statfs(&point).map(drop)).is_err() {
+                tracing::debug!("a late pulse");
+            }
+        });
+    if asking.is_err() {
+        return Pulse::Silent;
+    }
+    match answer.recv_timeout(patience) {
+        Ok(Err(Errno::NOTCONN)) => Pulse::Dead,
+        Ok(_) => Pulse::Alive,
+        Err(_) => Pulse::Silent,
     }
 }
 

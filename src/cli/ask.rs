@@ -1,0 +1,126 @@
+//! Asking a person, and only one: without a terminal a question is an error that names the flag instead.
+
+use std::io;
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use crate::cli::print;
+use crate::daemon::Fault;
+use crate::daemon::FaultKind;
+use crate::daemon::Passphrase;
+use crate::daemon::passphrase::PASSPHRASE_MAX;
+
+/// How often a new passphrase may be mistyped.
+const TRIES: usize = 3;
+
+/// Where the passphrase comes from; asked on the terminal when nothing is given.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct PassphraseArgs {
+    /// Read the passphrase from the first line of FILE (- for standard input)
+    #[arg(long, value_name = "FILE", group = "passphrase")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from the inherited file descriptor N
+    #[arg(long, value_name = "N", group = "passphrase")]
+    pub(super) passphrase_fd: Option<i32>,
+    /// Read the passphrase from what PROGRAM prints; repeat for its arguments
+    #[arg(long, value_name = "PROGRAM", group = "passphrase")]
+    pub(super) extpass: Vec<String>,
+}
+
+impl PassphraseArgs {
+    /// Whether the user said where from.
+    pub(super) fn is_given(&self) -> bool {
+        self.passphrase_file.is_some() || self.passphrase_fd.is_some() || !self.extpass.is_empty()
+    }
+
+    /// The passphrase of an existing pod.
+    pub(super) fn read(&self, question: &str) -> Result<Passphrase, Fault> {
+        match self.given()? {
+            Some(passphrase) => Ok(passphrase),
+            None => typed(question, "--passphrase-file")?.not_empty(),
+        }
+    }
+
+    /// A passphrase for a new keyfile: typed twice.
+    pub(super) fn choose(&self, question: &str) -> Result<Passphrase, Fault> {
+        match self.given()? {
+            Some(passphrase) => Ok(passphrase),
+            None => typed_twice(question, "--passphrase-file"),
+        }
+    }
+
+    fn given(&self) -> Result<Option<Passphrase>, Fault> {
+        if let Some(file) = &self.passphrase_file {
+            return Passphrase::from_file(file).map(Some);
+        }
+        if let Some(number) = self.passphrase_fd {
+            return Passphrase::from_descriptor(number).map(Some);
+        }
+        if !self.extpass.is_empty() {
+            return Passphrase::from_program(&self.extpass).map(Some);
+        }
+        Ok(None)
+    }
+}
+
+/// Asks without echo.
+pub(super) fn typed(question: &str, flag: &str) -> Result<Passphrase, Fault> {
+    if !print::is_terminal() {
+        let what = "there is no terminal to ask for the passphrase";
+        return Err(Fault::new(FaultKind::PassphraseSource, what)
+            .next(format!("give {flag} FILE (- for standard input)")));
+    }
+    print::question(&format!("{question}: "));
+    let line = rpassword::read_password()
+        .map(Zeroizing::new)
+        .map_err(|error| {
+            Fault::io(
+                FaultKind::PassphraseSource,
+                "cannot read the passphrase",
+                &error,
+            )
+        })?;
+    if line.len() > PASSPHRASE_MAX {
+        let what = format!("the passphrase is longer than {PASSPHRASE_MAX} bytes");
+        return Err(Fault::new(FaultKind::PassphraseSource, what));
+    }
+    Ok(Passphrase::from_bytes(Zeroizing::new(
+        line.as_bytes().to_vec(),
+    )))
+}
+
+/// Asks until it was typed twice the same.
+pub(super) fn typed_twice(question: &str, flag: &str) -> Result<Passphrase, Fault> {
+    for _ in 0..TRIES {
+        let first = typed(question, flag)?.not_empty()?;
+        let again = typed("Again", flag)?;
+        if first.same(&again) {
+            return Ok(first);
+        }
+        print::note("that was not the same, once more");
+    }
+    Err(Fault::new(
+        FaultKind::PassphraseSource,
+        "the passphrase was not typed twice the same",
+    ))
+}
+
+/// Asks for a line that may be seen.
+pub(super) fn line(question: &str) -> Result<Zeroizing<String>, Fault> {
+    print::question(question);
+    let mut line = Zeroizing::new(String::new());
+    let count = io::stdin().lock().read_line(&mut line).map_err(|error| {
+        Fault::io(
+            FaultKind::PassphraseSource,
+            "cannot read the answer",
+            &error,
+        )
+    })?;
+    if count == 0 {
+        return Err(Fault::new(FaultKind::Interrupted, "the input ended"));
+    }
+    Ok(Zeroizing::new(line.trim().to_owned()))
+}

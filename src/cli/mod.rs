@@ -1,0 +1,102 @@
+//! One file per command. The only room that prints.
+//!
+//! A command turns what was typed into plain values, asks the daemon room, prints, and returns an [`Exit`];
+//! nothing below this room sees the parser. A failure is printed once, here: what, why, what to type next.
+
+mod args;
+mod ask;
+mod bench;
+mod completions;
+mod doctor;
+mod exit;
+mod hidden;
+mod init;
+mod man;
+mod mount;
+mod mount_helper;
+mod passwd;
+mod print;
+mod status;
+mod unmount;
+mod version;
+
+pub use exit::Exit;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::cli::args::Cli;
+use crate::cli::args::Command;
+use crate::daemon::Fault;
+use crate::daemon::handoff;
+use crate::daemon::harden;
+use crate::daemon::log;
+use crate::daemon::log::LogTarget;
+use crate::daemon::serve;
+
+/// Does what the arguments (the program first) say.
+pub fn run(arguments: Vec<OsString>) -> Exit {
+    harden::process();
+    let first = arguments.get(1).and_then(|argument| argument.to_str());
+    if first == Some(handoff::DAEMON_ARGUMENT) {
+        return finish(hidden::daemon(), false);
+    }
+    if first == Some(serve::PROBE_ARGUMENT) {
+        return hidden::probe(arguments.get(2).map(PathBuf::from).unwrap_or_default());
+    }
+    if mount_helper::is_meant(&arguments) {
+        start_log(false);
+        return finish(mount_helper::run(&arguments), false);
+    }
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => {
+            start_log(matches!(&cli.command, Command::Mount(args) if args.run.debug));
+            finish(dispatch(&cli.command), cli.command.wants_json())
+        }
+        Err(error) => {
+            // Help and version arrive here as well.
+            let code = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+            if error.print().is_err() {
+                tracing::debug!("nobody reads the help");
+            }
+            code
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<Exit, Fault> {
+    match command {
+        Command::Init(args) => init::run(args),
+        Command::Mount(args) => mount::run(args),
+        Command::Unmount(args) => unmount::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Passwd(args) => passwd::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Completions(args) => Ok(completions::run(*args)),
+        Command::Man(args) => man::run(args),
+        Command::Version(args) => Ok(version::run(*args)),
+    }
+}
+
+fn finish(outcome: Result<Exit, Fault>, json: bool) -> Exit {
+    outcome.unwrap_or_else(|fault| {
+        if json {
+            print::fault_json(&fault);
+        }
+        print::fault(&fault);
+        Exit::of(fault.kind)
+    })
+}
+
+fn start_log(debug: bool) {
+    if let Err(error) = log::start(LogTarget::Stderr, debug) {
+        print::note(format!("there is no log: {error}"));
+    }
+}

@@ -1,0 +1,121 @@
+//! A new pod: its phrase, its keys, its empty state. The keyfile is written last: it makes the pod exist.
+
+use std::fs::File;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::crypto::EntropyError;
+use crate::crypto::keys::RootKey;
+use crate::crypto::phrase::Phrase;
+use crate::daemon::build;
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::fault::Quoted;
+use crate::daemon::keyfile;
+use crate::daemon::lock::PodLock;
+use crate::daemon::passphrase::Passphrase;
+use crate::daemon::paths;
+use crate::daemon::paths::PodPaths;
+use crate::format::keyfile::Bundle;
+use crate::format::keyfile::NewPassphrase;
+use crate::format::keyfile::create;
+
+/// Number of the first pod, epoch and device under a phrase.
+const FIRST: u32 = 0;
+const FIRST_DEVICE: u16 = 0;
+
+/// A pod that is not written yet.
+pub struct FreshPod {
+    phrase: Phrase,
+}
+
+impl FreshPod {
+    /// Draws a phrase, after making sure that there is no pod in the way.
+    pub fn draw(paths: &PodPaths) -> Result<Self, Fault> {
+        refuse_existing(paths)?;
+        let phrase = Phrase::generate(&mut keyfile::system_entropy).map_err(no_entropy)?;
+        Ok(Self { phrase })
+    }
+
+    /// The words in order. Show them once, keep no copy.
+    pub fn words(&self) -> Vec<&'static str> {
+        self.phrase.words().collect()
+    }
+
+    /// Three different positions, counted from 0, to ask back.
+    pub fn positions_to_ask(&self) -> Result<[usize; 3], Fault> {
+        let count = self.phrase.words().count();
+        let mut random = [0; 3];
+        keyfile::system_entropy(&mut random).map_err(no_entropy)?;
+        // One from each third: different by construction, in order for the reader.
+        let third = count / 3;
+        let [a, b, c] = random.map(|byte| usize::from(byte) % third.max(1));
+        Ok([a, third + b, 2 * third + c])
+    }
+
+    /// Writes the phrase to a new file of mode 0600.
+    pub fn write_phrase(&self, file: &Path) -> Result<(), Fault> {
+        let text = Zeroizing::new(format!("{}\n", self.phrase.text().as_str()));
+        let written = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(file)
+            .and_then(|mut out| out.write_all(text.as_bytes()).and_then(|()| out.sync_all()));
+        written.map_err(|error| {
+            let what = format!("cannot write the recovery phrase to {}", Quoted(file));
+            let fault = Fault::io(FaultKind::Init, what, &error);
+            if error.kind() == io::ErrorKind::AlreadyExists {
+                fault.next("name a file that does not exist yet")
+            } else {
+                fault
+            }
+        })
+    }
+
+    /// Writes the pod. A failure leaves none behind.
+    pub fn write(self, paths: &PodPaths, passphrase: &Passphrase) -> Result<(), Fault> {
+        paths::make_private(&paths.state).map_err(|error| {
+            let what = format!("cannot make the folder {}", Quoted(&paths.state));
+            Fault::io(FaultKind::Init, what, &error)
+        })?;
+        let _lock = PodLock::acquire(&paths.state, None)?;
+        refuse_existing(paths)?;
+        let root = RootKey::derive(&self.phrase.seed(), None);
+        let entropy = &mut keyfile::system_entropy;
+        let bundle =
+            Bundle::enrol(&root, FIRST, FIRST, FIRST_DEVICE, entropy).map_err(no_entropy)?;
+        let new = NewPassphrase {
+            passphrase: passphrase.expose(),
+            cost: keyfile::calibrate(),
+        };
+        let file = paths.keyfile();
+        let bytes = create(&bundle, &new, &root.recovery(&bundle.pod_id), entropy)
+            .map_err(|error| keyfile::fault(&file, error))?;
+        build::create(paths, &bundle)?;
+        keyfile::store_new(&file, &bytes)
+    }
+}
+
+fn refuse_existing(paths: &PodPaths) -> Result<(), Fault> {
+    if !paths.exists() {
+        return Ok(());
+    }
+    let what = format!(
+        "there is a pod {:?} already, in {}",
+        paths.name,
+        Quoted(&paths.state)
+    );
+    let flag = paths.pod_flag();
+    Err(Fault::new(FaultKind::Init, what).next(format!(
+        "mount it: podfs mount DIR{flag}; or give the new one another name: --pod NAME"
+    )))
+}
+
+fn no_entropy(error: EntropyError) -> Fault {
+    Fault::new(FaultKind::Init, error.to_string())
+}

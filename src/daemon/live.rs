@@ -1,0 +1,271 @@
+//! The time between mounted and unmounted: requests of the control socket, signals, idleness, watchdogs.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::sync::Notify;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+use crate::control::Request;
+use crate::control::Response;
+use crate::control::Server;
+use crate::control::Task;
+use crate::daemon::build::Activity;
+use crate::daemon::build::House;
+use crate::daemon::config::ServeConfig;
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::holders::holders;
+use crate::daemon::mount;
+use crate::daemon::mount::Detach;
+use crate::daemon::mounted::Mounted;
+use crate::daemon::report;
+use crate::daemon::serve::notify;
+
+/// Requests of the control socket that wait for the loop.
+const TASKS_MAX: usize = 16;
+/// How often idleness and slow requests are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Lets the socket answer from now on; the requests come out of the receiver.
+pub(super) fn listen(server: Server) -> mpsc::Receiver<Task> {
+    let (tasks, inbox) = mpsc::channel(TASKS_MAX);
+    tokio::spawn(server.run(tasks));
+    inbox
+}
+
+/// Why a mount ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A signal.
+    Signal,
+    /// A command, now and with open files.
+    Asked,
+    /// The mount is gone: a command, idleness, or somebody else's umount.
+    Unmounted,
+}
+
+/// Everything an answer needs; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Live {
+    config: Arc<ServeConfig>,
+    point: PathBuf,
+    house: House,
+    activity: Activity,
+    since: Instant,
+    leave: Arc<Notify>,
+}
+
+impl Live {
+    pub(super) fn new(
+        config: &ServeConfig,
+        point: &Path,
+        house: &House,
+        mounted: &Mounted,
+    ) -> Self {
+        Self {
+            config: Arc::new(config.clone()),
+            point: point.to_owned(),
+            house: house.clone(),
+            activity: mounted.activity(),
+            since: Instant::now(),
+            leave: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Returns when the mount is gone or has to go.
+    pub(super) async fn until_the_end(
+        &self,
+        mut signals: Signals,
+        mut inbox: mpsc::Receiver<Task>,
+        ended: &mut oneshot::Receiver<()>,
+    ) -> Why {
+        let mut tick = tokio::time::interval(TICK);
+        let mut idle = Idle::new(self.config.idle);
+        let mut watchdog = Watchdog::new();
+        loop {
+            tokio::select! {
+                () = signals.any() => return Why::Signal,
+                () = self.leave.notified() => return Why::Asked,
+                _ = &mut *ended => return Why::Unmounted,
+                Some(task) = inbox.recv() => self.answer(task),
+                _ = tick.tick() => {
+                    self.activity.log_slow_requests();
+                    if watchdog.is_due() {
+                        self.feed_the_watchdog();
+                    }
+                    if idle.is_over(self.activity.requests()) {
+                        tracing::info!("idle for long: unmounting");
+                        self.unmount_when_free();
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&self, task: Task) {
+        let live = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let response = match task.request {
+                Request::Status => Response::Status(Box::new(live.report())),
+                Request::Sync => live.house.sync().map_or_else(failed, |()| Response::Done),
+                Request::Unmount { lazy } => live.unmount(lazy),
+            };
+            if task.answer.send(response).is_err() {
+                tracing::debug!("nobody waits for the answer");
+            }
+        });
+    }
+
+    fn unmount(&self, lazy: bool) -> Response {
+        match mount::detach(&self.point, Detach::Polite) {
+            Ok(()) => Response::Done,
+            Err(fault) if fault.kind == FaultKind::NotMounted => Response::Done,
+            Err(_) if lazy => {
+                self.leave.notify_one();
+                Response::Done
+            }
+            Err(fault) if fault.kind == FaultKind::Busy => Response::Busy {
+                holders: holders(&self.point),
+            },
+            Err(fault) => failed(fault),
+        }
+    }
+
+    fn unmount_when_free(&self) {
+        let point = self.point.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(fault) = mount::detach(&point, Detach::Polite) {
+                tracing::info!(%fault, "stays mounted");
+            }
+        });
+    }
+
+    /// From a thread that has just been through the pod: a daemon that only looks alive gets no food.
+    fn feed_the_watchdog(&self) {
+        let house = self.house.clone();
+        tokio::task::spawn_blocking(move || match house.sync() {
+            Ok(()) => notify(&[NotifyState::Watchdog]),
+            Err(fault) => tracing::error!(%fault, "the pod does not sync"),
+        });
+    }
+
+    fn report(&self) -> crate::control::StatusReport {
+        let mut report = report::of_disk(&self.config.paths);
+        self.house.fill(&mut report);
+        report.pid = Some(std::process::id());
+        report.mountpoint = Some(self.point.clone());
+        report.mounted_seconds = Some(self.since.elapsed().as_secs());
+        report.idle_seconds = self.config.idle.map(|idle| idle.as_secs());
+        report
+    }
+}
+
+fn failed(fault: Fault) -> Response {
+    Response::Failed { what: fault.what }
+}
+
+/// Counts the time without requests.
+struct Idle {
+    limit: Option<Duration>,
+    requests: u64,
+    since: Instant,
+}
+
+impl Idle {
+    fn new(limit: Option<Duration>) -> Self {
+        Self {
+            limit: limit.filter(|limit| !limit.is_zero()),
+            requests: 0,
+            since: Instant::now(),
+        }
+    }
+
+    /// `true` once per stretch of quiet as long as the limit; a busy folder gets another stretch.
+    fn is_over(&mut self, requests: u64) -> bool {
+        let Some(limit) = self.limit else {
+            return false;
+        };
+        let over = requests == self.requests && self.since.elapsed() >= limit;
+        if over || requests != self.requests {
+            self.requests = requests;
+            self.since = Instant::now();
+        }
+        over
+    }
+}
+
+/// When systemd expects a sign of life.
+struct Watchdog {
+    every: Option<Duration>,
+    last: Instant,
+}
+
+impl Watchdog {
+    fn new() -> Self {
+        Self {
+            every: sd_notify::watchdog_enabled().map(|limit| limit / 3),
+            last: Instant::now(),
+        }
+    }
+
+    fn is_due(&mut self) -> bool {
+        let due = self.every.is_some_and(|every| self.last.elapsed() >= every);
+        if due {
+            self.last = Instant::now();
+        }
+        due
+    }
+}
+
+/// The signals that mean "end".
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> Result<Self, Fault> {
+        let listen = |kind| {
+            let what = "cannot listen for signals";
+            signal(kind).map_err(|error| Fault::io(FaultKind::Other, what, &error))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idleness_needs_quiet_and_a_limit() {
+        assert!(!Idle::new(None).is_over(0));
+        assert!(!Idle::new(Some(Duration::ZERO)).is_over(0));
+        let mut idle = Idle::new(Some(Duration::from_nanos(1)));
+        assert!(!idle.is_over(7), "a request was seen");
+        assert!(idle.is_over(7));
+        assert!(!idle.is_over(8));
+    }
+}

@@ -1,0 +1,121 @@
+//! A mount that is served, and how it ends: politely, else lazily, else for good.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use crate::daemon::build::Activity;
+use crate::daemon::build::House;
+use crate::daemon::config::ServeConfig;
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::mount;
+use crate::daemon::mount::Detach;
+use crate::daemon::mountpoint::Mountpoint;
+use crate::daemon::mountpoint::mounted_at;
+
+/// Programs that still use a folder that has to go may finish in this time.
+const DRAIN: Duration = Duration::from_secs(3);
+/// After their connection was cut, the threads that serve it end in this time.
+const CUT: Duration = Duration::from_secs(1);
+
+/// The mount, and the threads that serve it.
+pub(super) struct Mounted {
+    point: PathBuf,
+    /// Number of the FUSE connection.
+    minor: Option<String>,
+    ended: oneshot::Receiver<()>,
+    activity: Activity,
+}
+
+impl Mounted {
+    /// Mounts and starts to serve.
+    pub(super) fn new(
+        config: &ServeConfig,
+        point: &Mountpoint,
+        house: &House,
+    ) -> Result<Self, Fault> {
+        let device = mount::attach(point, &config.request())?;
+        let started = Self::start(config, point, house, device);
+        if started.is_err() {
+            detach(&point.path);
+        }
+        started
+    }
+
+    fn start(
+        config: &ServeConfig,
+        point: &Mountpoint,
+        house: &House,
+        device: std::os::fd::OwnedFd,
+    ) -> Result<Self, Fault> {
+        let minor = mounted_at(&point.path)?
+            .and_then(|mount| Some(mount.device.split_once(':')?.1.to_owned()));
+        let session = house.serve(device, config)?;
+        let activity = session.activity();
+        let (over, ended) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("fuse-join".into())
+            .spawn(move || {
+                session.join();
+                drop(over);
+            })
+            .map_err(|error| Fault::io(FaultKind::Other, "cannot start a thread", &error))?;
+        Ok(Self {
+            point: point.path.clone(),
+            minor,
+            ended,
+            activity,
+        })
+    }
+
+    /// What goes through the mount.
+    pub(super) fn activity(&self) -> Activity {
+        self.activity.clone()
+    }
+
+    /// Resolves (to an error, by design of the channel) when nobody is served any more.
+    pub(super) fn ended(&mut self) -> &mut oneshot::Receiver<()> {
+        &mut self.ended
+    }
+
+    /// Takes the mount away if it is still there, and waits for those who serve it.
+    pub(super) fn take_down(mut self, runtime: &Runtime) {
+        if self.has_ended() {
+            return;
+        }
+        detach(&self.point);
+        if self.wait(runtime, DRAIN) {
+            return;
+        }
+        tracing::warn!("programs still use the folder; their access ends now");
+        let cut = self.minor.as_deref().map(mount::abort);
+        if let Some(Err(error)) = cut {
+            tracing::warn!(%error, "connection not cut");
+        }
+        if !self.wait(runtime, CUT) {
+            tracing::warn!("threads that serve the mount do not end");
+        }
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.ended.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+    }
+
+    fn wait(&mut self, runtime: &Runtime, limit: Duration) -> bool {
+        runtime
+            .block_on(async { tokio::time::timeout(limit, &mut self.ended).await })
+            .is_ok()
+    }
+}
+
+fn detach(point: &std::path::Path) {
+    let gone = mount::detach(point, Detach::Polite).or_else(|_| mount::detach(point, Detach::Lazy));
+    if let Err(fault) = gone
+        && fault.kind != FaultKind::NotMounted
+    {
+        tracing::warn!(%fault, "mount not taken away");
+    }
+}

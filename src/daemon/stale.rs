@@ -1,0 +1,33 @@
+//! What daemons that were killed leave behind: mounts that answer ENOTCONN.
+
+use std::time::Duration;
+
+use crate::daemon::mount;
+use crate::daemon::mount::Detach;
+use crate::daemon::mountinfo;
+use crate::daemon::mountinfo::Mount;
+use crate::daemon::mountinfo::Pulse;
+
+/// How long a mount may take to show that it lives.
+const PULSE: Duration = Duration::from_secs(2);
+
+/// Mounts of ours that belong to this user and are dead.
+pub fn dead_mounts() -> Vec<Mount> {
+    let user = rustix::process::geteuid();
+    let mut found = mountinfo::mounts().unwrap_or_default();
+    found.retain(|mount| {
+        let own = user.is_root() || mount.owner() == Some(user.as_raw());
+        mount.is_ours() && own && mount.pulse(PULSE) == Pulse::Dead
+    });
+    found
+}
+
+/// Detaches the dead mounts of one pod, wherever they are. The caller holds the pod's lock.
+pub(super) fn clear_mounts_of(source: &str) {
+    for mount in dead_mounts().iter().filter(|mount| mount.source == source) {
+        match mount::detach(&mount.point, Detach::Lazy) {
+            Ok(()) => tracing::warn!("a dead mount was cleared away"),
+            Err(fault) => tracing::warn!(%fault, "a dead mount stays"),
+        }
+    }
+}
