@@ -11,7 +11,7 @@ mod server;
 
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
-pub use server::{Server, Task};
+pub use server::{Deliveries, Server, Task};
 
 /// Longest line either side accepts, in bytes. A status is below 2 KiB; names of holders are cut.
 pub const LINE_MAX: usize = 64 << 10;

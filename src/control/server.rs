@@ -40,6 +40,26 @@ pub struct Task {
 #[derive(Debug)]
 pub struct Server {
     listener: UnixListener,
+    deliveries: Deliveries,
+}
+
+/// Answers on their way: who ends the process waits for them, or the peer never learns that its wish was done.
+#[derive(Clone, Debug)]
+pub struct Deliveries(Arc<Semaphore>);
+
+impl Deliveries {
+    fn new() -> Self {
+        Self(Arc::new(Semaphore::new(CONNECTIONS_MAX)))
+    }
+
+    /// Returns when no answer is on its way.
+    pub async fn done(&self) {
+        let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+        let none_left = self.0.acquire_many(all).await;
+        if none_left.is_err() {
+            tracing::debug!("deliveries were closed");
+        }
+    }
 }
 
 impl Server {
@@ -54,7 +74,15 @@ impl Server {
         let short = ShortPath::of(path)?;
         let listener = UnixListener::bind(short.path())?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener })
+        Ok(Self {
+            listener,
+            deliveries: Deliveries::new(),
+        })
+    }
+
+    /// To wait for at the end.
+    pub fn deliveries(&self) -> Deliveries {
+        self.deliveries.clone()
     }
 
     /// Accepts for ever, handing every request to `tasks`.
@@ -67,8 +95,9 @@ impl Server {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let tasks = tasks.clone();
+                    let deliveries = self.deliveries.clone();
                     tokio::spawn(async move {
-                        if let Err(error) = converse(stream, tasks).await {
+                        if let Err(error) = converse(stream, tasks, &deliveries).await {
                             tracing::debug!(%error, "control connection ended");
                         }
                         drop(place);
@@ -83,7 +112,11 @@ impl Server {
     }
 }
 
-async fn converse(stream: UnixStream, tasks: mpsc::Sender<Task>) -> io::Result<()> {
+async fn converse(
+    stream: UnixStream,
+    tasks: mpsc::Sender<Task>,
+    deliveries: &Deliveries,
+) -> io::Result<()> {
     let peer = stream.peer_cred()?;
     if !may_ask(peer.uid()) {
         tracing::warn!(
@@ -101,10 +134,12 @@ async fn converse(stream: UnixStream, tasks: mpsc::Sender<Task>) -> io::Result<(
         if count? == 0 {
             return Ok(());
         }
+        let delivery = deliveries.0.acquire().await;
         let (answer, last) = answer_to(&line, &tasks).await;
         let mut bytes = serde_json::to_vec(&answer).map_err(io::Error::other)?;
         bytes.push(b'\n');
         stream.write_all(&bytes).await?;
+        drop(delivery);
         if last {
             // The peer learns from the end of file that the process, with all its locks, is gone.
             std::future::pending::<()>().await;

@@ -32,6 +32,9 @@ use crate::daemon::serve::notify;
 
 /// Requests of the control socket that wait for the loop.
 const TASKS_MAX: usize = 16;
+/// How often a busy folder is tried, and the pause between.
+const BUSY_ATTEMPTS: u32 = 6;
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// How often idleness and slow requests are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -113,31 +116,59 @@ impl Live {
 
     fn answer(&self, task: Task) {
         let live = self.clone();
-        tokio::task::spawn_blocking(move || {
+        tokio::spawn(async move {
+            let asked = live.clone();
             let response = match task.request {
-                Request::Status => Response::Status(Box::new(live.report())),
-                Request::Sync => live.house.sync().map_or_else(failed, |()| Response::Done),
-                Request::Unmount { lazy } => live.unmount(lazy),
+                Request::Status => {
+                    let report = tokio::task::spawn_blocking(move || {
+                        Response::Status(Box::new(asked.report()))
+                    });
+                    report.await
+                }
+                Request::Sync => {
+                    let synced =
+                        move || asked.house.sync().map_or_else(failed, |()| Response::Done);
+                    tokio::task::spawn_blocking(synced).await
+                }
+                Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };
+            let response = response.unwrap_or_else(|error| Response::Failed {
+                what: error.to_string(),
+            });
             if task.answer.send(response).is_err() {
                 tracing::debug!("nobody waits for the answer");
             }
         });
     }
 
-    fn unmount(&self, lazy: bool) -> Response {
-        match mount::detach(&self.point, Detach::Polite) {
-            Ok(()) => Response::Done,
-            Err(fault) if fault.kind == FaultKind::NotMounted => Response::Done,
-            Err(_) if lazy => {
-                self.leave.notify_one();
-                Response::Done
+    /// A folder is often busy for a moment only: a file manager or an indexer looks at it.
+    async fn unmount(&self, lazy: bool) -> Response {
+        for attempt in 1..=BUSY_ATTEMPTS {
+            let point = self.point.clone();
+            let detached =
+                tokio::task::spawn_blocking(move || mount::detach(&point, Detach::Polite)).await;
+            match detached {
+                Ok(Ok(())) => return Response::Done,
+                Ok(Err(fault)) if fault.kind == FaultKind::NotMounted => return Response::Done,
+                Ok(Err(_)) if lazy => {
+                    self.leave.notify_one();
+                    return Response::Done;
+                }
+                Ok(Err(fault)) if fault.kind != FaultKind::Busy => return failed(fault),
+                Ok(Err(_)) if attempt < BUSY_ATTEMPTS => tokio::time::sleep(BUSY_PAUSE).await,
+                Ok(Err(_)) => {}
+                Err(error) => {
+                    return Response::Failed {
+                        what: error.to_string(),
+                    };
+                }
             }
-            Err(fault) if fault.kind == FaultKind::Busy => Response::Busy {
-                holders: holders(&self.point),
-            },
-            Err(fault) => failed(fault),
         }
+        let point = self.point.clone();
+        let found = tokio::task::spawn_blocking(move || holders(&point)).await;
+        let mut holders = found.unwrap_or_default();
+        holders.retain(|holder| holder.pid != std::process::id());
+        Response::Busy { holders }
     }
 
     fn unmount_when_free(&self) {

@@ -91,11 +91,9 @@ impl Mounted {
             return;
         }
         tracing::warn!("programs still use the folder; their access ends now");
+        // Without fusectl the kernel cuts it when this process ends, which is soon.
         let cut = self.minor.as_deref().map(mount::abort);
-        if let Some(Err(error)) = cut {
-            tracing::warn!(%error, "connection not cut");
-        }
-        if !self.wait(runtime, CUT) {
+        if matches!(cut, Some(Ok(()))) && !self.wait(runtime, CUT) {
             tracing::warn!("threads that serve the mount do not end");
         }
     }

@@ -161,7 +161,7 @@ fn clear(found: &Mount) -> Result<(), Fault> {
         let what = format!("cannot mount on {place}: {} is mounted there", found.source);
         return Err(Fault::new(FaultKind::Mountpoint, what).next(format!("podfs unmount {place}")));
     }
-    tracing::warn!(source = found.source, "a dead mount was cleared away");
+    tracing::info!(source = found.source, "a dead mount was cleared away");
     mount::detach(&found.point, mount::Detach::Lazy).map_err(|fault| {
         Fault {
             kind: FaultKind::Mountpoint,

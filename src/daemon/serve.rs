@@ -31,6 +31,8 @@ use crate::daemon::stale;
 
 /// Hidden first argument of the process that asks the new mount for an answer; it ends by itself in time.
 pub const PROBE_ARGUMENT: &str = "__probe";
+/// Answers of the control socket that are on their way arrive in this time.
+const DELIVERY: Duration = Duration::from_secs(1);
 /// Closing the pod may take this long; what is not done then is replayed at the next start.
 const CLOSE: Duration = Duration::from_secs(6);
 /// systemd is told to wait this much longer at every step of the replay, in microseconds.
@@ -114,6 +116,7 @@ impl Stage<'_> {
     ) -> Result<(), Fault> {
         let signals = Signals::new()?;
         let live = Live::new(self.config, &self.point.path, self.house, mounted);
+        let deliveries = server.deliveries();
         let inbox = live::listen(server);
         let (program, path) = (self.program.clone(), self.point.path.clone());
         let probing = tokio::task::spawn_blocking(move || probe(&program, &path)).await;
@@ -128,6 +131,12 @@ impl Stage<'_> {
         notify(&[NotifyState::Ready, NotifyState::Status("mounted")]);
         let why = live.until_the_end(signals, inbox, mounted.ended()).await;
         tracing::info!(?why, "ending");
+        if tokio::time::timeout(DELIVERY, deliveries.done())
+            .await
+            .is_err()
+        {
+            tracing::debug!("an answer was not taken in time");
+        }
         Ok(())
     }
 }

@@ -135,6 +135,8 @@ fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome,
         Err(ClientError::Absent | ClientError::Silent(_) | ClientError::Garbled(_)) => {
             match mountpoint::mounted_at(point)? {
                 Some(mount) if mount.is_ours() => past_daemon(&mount, lazy),
+                // It ended between the question and now.
+                _ if lock::holder(&paths.state).is_none() => Ok(Outcome::Closed),
                 _ => Err(failed("its daemon has no mount there".into())),
             }
         }
