@@ -135,9 +135,9 @@ impl Journal {
         };
         let mut body = Vec::with_capacity(body_len + OVERHEAD);
         record::put_head(&mut body, base, batch.reserve, &batch.frees);
-        images
-            .iter()
-            .for_each(|(key, value)| record::put_row(&mut body, key, value.as_deref()));
+        for (key, value) in &images {
+            record::put_row(&mut body, key, value.as_deref());
+        }
         debug_assert_eq!(body.len(), body_len, "the place was measured for this body");
         if let Err(errno) = self.write_record(&place, header, body, pages) {
             return Err(self.break_off(&format!("writing the log failed: {errno}")));
@@ -179,7 +179,7 @@ impl Journal {
             drop(tail);
             match self.grow(missing.saturating_sub(secured), batch.class) {
                 Err(JournalError::NoSpace) if !reclaimed => {
-                    reclaimed = self.reclaim_wait(batch.class)?
+                    reclaimed = self.reclaim_wait(batch.class)?;
                 }
                 other => other?,
             }

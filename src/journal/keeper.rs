@@ -14,6 +14,10 @@ pub(in crate::journal) struct Keeper {
     changed: Condvar,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent request or fact"
+)]
 struct State {
     /// First change since the last sync.
     unsynced_since: Option<Instant>,
@@ -128,9 +132,17 @@ impl Keeper {
 
     fn wait(&self, state: &mut parking_lot::MutexGuard<'_, State>, due: Option<Instant>) {
         match due {
-            Some(due) => drop(self.changed.wait_until(state, due)),
+            Some(due) => {
+                self.changed.wait_until(state, due);
+            }
             None => self.changed.wait(state),
         }
+    }
+
+    /// Waits until then or the end.
+    fn pause(&self, until: Instant) {
+        let mut state = self.state.lock();
+        while !state.stopped && !self.changed.wait_until(&mut state, until).timed_out() {}
     }
 
     /// A checkpoint ended.
@@ -166,10 +178,7 @@ impl Journal {
     pub fn checkpoint_loop(&self, view: &dyn crate::journal::View) {
         let mut pause_until = Instant::now();
         while self.keeper.checkpoint_due() {
-            if let Some(pause) = pause_until.checked_duration_since(Instant::now()) {
-                let mut state = self.keeper.state.lock();
-                drop(self.keeper.changed.wait_for(&mut state, pause));
-            }
+            self.keeper.pause(pause_until);
             let outcome = self.checkpoint(view);
             if let Err(error) = &outcome {
                 tracing::error!(%error, "checkpoint");

@@ -7,7 +7,7 @@ use crate::format::node::{self, Pointer};
 use crate::format::rows::{Key, RunData, SlotRange};
 use crate::journal::leaf::Root;
 use crate::journal::overlay::Images;
-use crate::journal::{Batch, Class, Journal, JournalError, Sealed, Value};
+use crate::journal::{Batch, Class, Image, Journal, JournalError, Sealed, Value};
 use crate::types::limits::{BRANCH_POINTERS, LEAF, PAGE, RECORD_PAGES_MAX};
 
 /// The leaves and branches of the next checkpoint, and what they replace.
@@ -138,6 +138,13 @@ fn range_of(pointer: &Pointer) -> SlotRange {
     }
 }
 
+/// One merge under way.
+struct Merge<'a> {
+    images: &'a Images,
+    writer: Writer<'a>,
+    merged: &'a mut Merged,
+}
+
 impl Journal {
     /// Merges `images` into the leaves of `root`. What was written so far stands in `merged`, even on an error.
     pub(in crate::journal) fn merge(
@@ -147,65 +154,67 @@ impl Journal {
         merged: &mut Merged,
     ) -> Result<(), JournalError> {
         let mut written = Vec::new();
-        let mut writer = Writer {
+        let writer = Writer {
             journal: self,
             bytes: Vec::new(),
             nodes: Vec::new(),
             written: &mut written,
         };
-        let outcome = self.merge_branches(root, images, merged, &mut writer);
+        let outcome = Merge {
+            images,
+            writer,
+            merged,
+        }
+        .branches(&root.branches);
         merged.written = written;
         outcome
     }
+}
 
-    fn merge_branches(
-        &self,
-        root: &Root,
-        images: &Images,
-        merged: &mut Merged,
-        writer: &mut Writer<'_>,
-    ) -> Result<(), JournalError> {
+impl Merge<'_> {
+    fn branches(&mut self, branches: &[Pointer]) -> Result<(), JournalError> {
         let mut lower = Bound::Unbounded;
-        let groups = root.branches.len().max(1);
-        for at in 0..groups {
-            let upper = root
-                .branches
-                .get(at + 1)
-                .map_or(Bound::Unbounded, |next| Bound::Excluded(next.first));
-            let old = root.branches.get(at);
-            if images.range((lower, upper)).next().is_none() {
-                merged.branches.extend(old.cloned());
+        for at in 0..branches.len().max(1) {
+            let next = branches.get(at + 1).map(|next| next.first);
+            let upper = next.map_or(Bound::Unbounded, Bound::Excluded);
+            let old = branches.get(at);
+            if self.images.range((lower, upper)).next().is_none() {
+                self.merged.branches.extend(old.cloned());
             } else {
-                let pointers = old
-                    .map(|branch| self.branch(branch))
-                    .transpose()?
-                    .unwrap_or_default();
-                let leaves =
-                    self.merge_leaves(&pointers, images, (lower, upper), merged, writer)?;
-                merged.frees.extend(old.map(range_of));
-                for part in leaves.chunks(BRANCH_POINTERS) {
-                    if let Some(first) = part.first() {
-                        writer.push(first.first, &node::branch(part), &mut merged.branches)?;
-                    }
-                }
-                writer.flush(&mut merged.branches)?;
+                self.branch(old, (lower, upper))?;
             }
-            lower = root
-                .branches
-                .get(at + 1)
-                .map_or(Bound::Unbounded, |next| Bound::Included(next.first));
+            lower = next.map_or(Bound::Unbounded, Bound::Included);
         }
         Ok(())
     }
 
-    /// The leaves of one branch after the changes in `range`.
-    fn merge_leaves(
-        &self,
-        pointers: &Arc<Vec<Pointer>>,
-        images: &Images,
+    /// The branches that take the place of `old`.
+    fn branch(
+        &mut self,
+        old: Option<&Pointer>,
         range: (Bound<Key>, Bound<Key>),
-        merged: &mut Merged,
-        writer: &mut Writer<'_>,
+    ) -> Result<(), JournalError> {
+        let journal = self.writer.journal;
+        let pointers = old
+            .map(|branch| journal.branch(branch))
+            .transpose()?
+            .unwrap_or_default();
+        let leaves = self.leaves(&pointers, range)?;
+        self.merged.frees.extend(old.map(range_of));
+        for part in leaves.chunks(BRANCH_POINTERS) {
+            if let Some(first) = part.first() {
+                self.writer
+                    .push(first.first, &node::branch(part), &mut self.merged.branches)?;
+            }
+        }
+        self.writer.flush(&mut self.merged.branches)
+    }
+
+    /// The leaves of one branch after the changes in `range`.
+    fn leaves(
+        &mut self,
+        pointers: &[Pointer],
+        range: (Bound<Key>, Bound<Key>),
     ) -> Result<Vec<Pointer>, JournalError> {
         let mut kept = Vec::new();
         let mut fresh = Vec::new();
@@ -215,24 +224,26 @@ impl Journal {
             let next = pointers.get(at + 1).map(|next| next.first);
             let upper = next.map_or(range.1, Bound::Excluded);
             let old = pointers.get(at);
-            let mut changes = images.range((lower, upper)).peekable();
+            let mut changes = self.images.range((lower, upper)).peekable();
             lower = next.map_or(lower, Bound::Included);
             if let (None, false, Some(old)) = (changes.peek(), leaves.is_small(), old) {
-                leaves.finish(writer, &mut fresh)?;
+                leaves.finish(&mut self.writer, &mut fresh)?;
                 kept.push(old.clone());
                 continue;
             }
-            let leaf = old.map(|pointer| self.leaf(pointer)).transpose()?;
+            let leaf = old
+                .map(|pointer| self.writer.journal.leaf(pointer))
+                .transpose()?;
             let rows = leaf.iter().flat_map(|leaf| leaf.rows.iter());
             for (key, value) in merge_rows(rows, changes) {
-                leaves.push(key, value, writer, &mut fresh)?;
+                leaves.push(key, value, &mut self.writer, &mut fresh)?;
             }
-            merged.frees.extend(old.map(range_of));
-            merged.removed.extend(old.cloned());
+            self.merged.frees.extend(old.map(range_of));
+            self.merged.removed.extend(old.cloned());
         }
-        leaves.finish(writer, &mut fresh)?;
-        writer.flush(&mut fresh)?;
-        merged.added.extend(fresh.iter().cloned());
+        leaves.finish(&mut self.writer, &mut fresh)?;
+        self.writer.flush(&mut fresh)?;
+        self.merged.added.extend(fresh.iter().cloned());
         kept.append(&mut fresh);
         kept.sort_by_key(|pointer| pointer.first);
         Ok(kept)
@@ -242,7 +253,7 @@ impl Journal {
 /// The rows of a leaf after the changes, in order.
 fn merge_rows<'a>(
     rows: impl Iterator<Item = &'a (Key, Value)>,
-    changes: impl Iterator<Item = (&'a Key, &'a Option<Value>)>,
+    changes: impl Iterator<Item = (&'a Key, &'a Image)>,
 ) -> impl Iterator<Item = (Key, Value)> {
     let (mut rows, mut changes) = (rows.peekable(), changes.peekable());
     std::iter::from_fn(move || {

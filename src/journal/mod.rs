@@ -36,7 +36,7 @@ pub use checkpoint::View;
 pub use error::JournalError;
 pub use leaf::{Leaf, Root};
 pub use open::JournalParts;
-pub use overlay::Layered;
+pub use overlay::{Image, Layered};
 pub use space::Space;
 
 use crate::crypto::{BoxKey, Secret};
@@ -96,7 +96,7 @@ impl Journal {
     }
 
     /// What the overlay says of a row: nothing (`None`), gone, or its value.
-    pub fn image(&self, key: &Key) -> Option<Option<Value>> {
+    pub fn image(&self, key: &Key) -> Option<Image> {
         self.overlay.get(key)
     }
 

@@ -60,17 +60,15 @@ impl Journal {
             budget,
             read_only,
         } = parts;
-        let key = |purpose| local_key(&secret, purpose);
-        let manifest_key = BoxKey::new(key(LocalPurpose::Manifest));
-        let watermark_key = BoxKey::new(key(LocalPurpose::Watermark));
-        let digest_key = key(LocalPurpose::IndexKey);
+        let box_key = |purpose| BoxKey::new(local_key(&secret, purpose));
+        let manifest_key = box_key(LocalPurpose::Manifest);
+        let watermark_key = box_key(LocalPurpose::Watermark);
+        let digest_key = local_key(&secret, LocalPurpose::IndexKey);
         let manifest = newest_manifest(&dir, &manifest_key)?;
-        let mark = disk::read_file(&dir.join(WATERMARK))?.unwrap_or_default();
-        let (durable, generation) = open_watermark(&watermark_key, &mark).unwrap_or_default();
+        let (durable, generation) = read_watermark(&dir, &watermark_key)?;
         if generation > manifest.generation {
-            return Err(JournalError::Damaged(
-                "manifest: a newer one was there before, it".into(),
-            ));
+            let what = "manifest: a newer one was there before, it";
+            return Err(JournalError::Damaged(what.into()));
         }
         let segments = Segments::new(&dir.join(LOG), secret, read_only);
         let later = adopt_all(&segments, &manifest)?;
@@ -97,26 +95,25 @@ impl Journal {
             first_record,
         };
         let active = first_segment(&segments, header, &session, broken.is_none())?;
-        let watermark = if broken.is_none() {
-            Some(disk::open(&dir.join(WATERMARK), false)?)
-        } else {
-            None
+        let watermark = match broken {
+            None => Some(disk::open(&dir.join(WATERMARK), false)?),
+            Some(_) => None,
         };
+        let last_record = first_record.saturating_sub(1);
+        let oldest = segments
+            .get(manifest.floor.segment)
+            .map_or(0, |floor| floor.number);
         let journal = Self {
             dir,
             session,
             first_record,
             tail: Mutex::new(Tail::new(active, totals)),
             overlay,
-            order: Order::new(first_record.saturating_sub(1)),
+            order: Order::new(last_record),
             // Whatever was replayed may still wait in the kernel: the first sync covers its segments as well.
-            durable: AtomicU64::new(durable.min(first_record.saturating_sub(1))),
+            durable: AtomicU64::new(durable.min(last_record)),
             group: GroupSync::default(),
-            synced_segment: AtomicU32::new(
-                segments
-                    .get(manifest.floor.segment)
-                    .map_or(0, |floor| floor.number),
-            ),
+            synced_segment: AtomicU32::new(oldest),
             segments,
             watermark,
             watermark_key,
@@ -131,14 +128,20 @@ impl Journal {
             keeper: Keeper::new(),
             replayed: records,
         };
-        if journal.writable().is_ok() {
-            journal.sync()?;
-            trims
-                .iter()
-                .try_for_each(|range: &SlotRange| journal.segments.punch(*range))?;
-            journal.reclaim(&manifest.frees)?;
-        }
+        journal.tidy(&trims, &manifest.frees)?;
         Ok(journal)
+    }
+
+    /// Makes what was replayed durable and gives back what died or was never written.
+    fn tidy(&self, trims: &[SlotRange], frees: &[SlotRange]) -> Result<(), JournalError> {
+        if self.writable().is_err() {
+            return Ok(());
+        }
+        self.sync()?;
+        trims
+            .iter()
+            .try_for_each(|range| self.segments.punch(*range))?;
+        self.reclaim(frees)
     }
 
     /// Makes all durable and gives the preallocated room back. Nothing may be appended afterwards.
@@ -165,6 +168,12 @@ fn random() -> Result<[u8; 16], JournalError> {
     getrandom::fill(&mut id)
         .map_err(|_| JournalError::Damaged("the machine's random numbers".into()))?;
     Ok(id)
+}
+
+/// The highest record known durable and the manifest's generation then; zeros when the file does not tell.
+fn read_watermark(dir: &Path, key: &BoxKey) -> Result<(u64, u64), JournalError> {
+    let mark = disk::read_file(&dir.join(WATERMARK))?.unwrap_or_default();
+    Ok(open_watermark(key, &mark).unwrap_or_default())
 }
 
 /// The newest of the manifest and its copy that opens.

@@ -6,8 +6,11 @@ use parking_lot::RwLock;
 use crate::format::rows::Key;
 use crate::journal::Value;
 
-/// After-images by key; `None`: the row is gone.
-pub(in crate::journal) type Images = BTreeMap<Key, Option<Value>>;
+/// What a record left of a row: its value, or `None` when it is gone.
+pub type Image = Option<Value>;
+
+/// After-images by key.
+pub(in crate::journal) type Images = BTreeMap<Key, Image>;
 
 /// Rows changed since the newest checkpoint, in memory: those of the checkpoint in the making are frozen.
 #[derive(Default)]
@@ -34,7 +37,7 @@ fn cost(value: Option<&Value>) -> usize {
 /// Rows of the overlay in a range, with what they hide.
 pub struct Layered {
     /// The images, in key order.
-    pub rows: Vec<(Key, Option<Value>)>,
+    pub rows: Vec<(Key, Image)>,
     /// Whether the range was read to its end.
     pub complete: bool,
     /// [`Journal::epoch`](crate::journal::Journal::epoch) when it was read.
@@ -43,7 +46,7 @@ pub struct Layered {
 
 impl Overlay {
     /// Sets rows.
-    pub(in crate::journal) fn apply(&self, rows: impl Iterator<Item = (Key, Option<Value>)>) {
+    pub(in crate::journal) fn apply(&self, rows: impl Iterator<Item = (Key, Image)>) {
         let mut layers = self.layers.write();
         for (key, value) in rows {
             let added = cost(value.as_ref());
@@ -56,7 +59,7 @@ impl Overlay {
     }
 
     /// What the overlay says of a row: nothing, gone, or its value.
-    pub(in crate::journal) fn get(&self, key: &Key) -> Option<Option<Value>> {
+    pub(in crate::journal) fn get(&self, key: &Key) -> Option<Image> {
         let layers = self.layers.read();
         let found = layers
             .current

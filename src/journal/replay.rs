@@ -268,9 +268,9 @@ impl State {
             body,
             entered,
         } = found;
-        entered
-            .into_iter()
-            .for_each(|range| self.enter(range, segments));
+        for range in entered {
+            self.enter(range, segments);
+        }
         self.totals.replay_bytes += stride(&header);
         self.totals.reserved = self.totals.reserved.saturating_add_signed(body.reserve);
         self.totals.dead.extend(&body.frees);

@@ -103,7 +103,7 @@ impl<'a> Window<'a> {
             {
                 continue;
             }
-            for offset in (start..start + PAGE as u64).step_by(ALIGN as usize) {
+            for offset in (0..PAGE as u64 / ALIGN).map(|nth| start + nth * ALIGN) {
                 let found = self.record(segment, offset)?;
                 if found.is_some_and(|(header, _)| {
                     header.kind != RecordKind::Jump && header.durable >= record

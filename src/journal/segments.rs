@@ -121,7 +121,7 @@ impl Segments {
             u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
             Ordering::Relaxed,
         );
-        let pages = u32::try_from(stat.st_size / PAGE as i64).unwrap_or(u32::MAX);
+        let pages = u32::try_from(stat.st_size / 4096).unwrap_or(u32::MAX);
         let segment = Arc::new(Segment {
             number,
             session: self.session(session),

@@ -5,6 +5,7 @@
 //! a note and go on in the background. All functions are prompt and may be called from any thread.
 
 mod attr;
+mod check;
 mod contents;
 mod create;
 mod dir;
@@ -32,6 +33,7 @@ use crate::types::{Clock, Ino, ROOT, Timespec};
 
 pub use crate::format::rows::FileKind;
 pub use attr::Attr;
+pub use check::{Finding, Report};
 pub use contents::Seek;
 pub use dir::Entry;
 pub use error::PodError;

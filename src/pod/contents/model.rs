@@ -353,7 +353,11 @@ fn clone(pod: &Pod, files: &mut [Model; 2], op: &Op, flip: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig {
+        cases: 150,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn two_files_behave_as_plain_bytes(ops in prop::collection::vec((any::<bool>(), op()), 1..60)) {
         let pod = Pod::in_memory();
@@ -363,8 +367,12 @@ proptest! {
             let cloned = matches!(op, Op::Clone(..));
             files[usize::from(*flip)].apply(&pod, op, turn);
             clone(&pod, &mut files, op, *flip);
-            files.iter_mut().for_each(|file| file.check(&pod, !cloned));
+            for file in &mut files {
+                file.check(&pod, !cloned);
+            }
             check_pages(&pod, &inos);
+            let report = pod.check(true).unwrap();
+            prop_assert!(report.findings.is_empty(), "{:?}", report.findings);
         }
         for file in &files {
             resize(&pod, file.ino, 0);

@@ -202,7 +202,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(ProptestConfig {
+            cases: 300,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
         #[test]
         fn rows_count_what_a_plain_array_counts(
             batches in prop::collection::vec(

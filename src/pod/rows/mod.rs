@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 use crate::crypto::{LocalPurpose, Secret, local_key, name_hash};
 use crate::format::rows::{Key, RunData};
 use crate::index::Index;
-use crate::journal::{Batch, Journal, JournalError, JournalParts, Leaf, Sealed, Space, Value};
+use crate::journal::{
+    Batch, Image, Journal, JournalError, JournalParts, Leaf, Sealed, Space, Value,
+};
 use crate::types::Ino;
 use crate::types::limits::PAGE;
 
@@ -49,6 +51,9 @@ impl RowsParts {
         }
     }
 }
+
+/// Rows in order.
+type KeyedRows = Vec<(Key, Value)>;
 
 /// How often a look-up is done again when a checkpoint moved rows meanwhile.
 const ATTEMPTS: usize = 16;
@@ -119,12 +124,7 @@ impl Rows {
     }
 
     /// The first `limit` rows with `from <= key <= to`, in order.
-    pub fn scan(
-        &self,
-        from: &Key,
-        to: &Key,
-        limit: usize,
-    ) -> Result<Vec<(Key, Value)>, JournalError> {
+    pub fn scan(&self, from: &Key, to: &Key, limit: usize) -> Result<KeyedRows, JournalError> {
         let mut rows = Vec::new();
         let mut cursor = *from;
         while rows.len() < limit && cursor <= *to {
@@ -143,7 +143,7 @@ impl Rows {
         cursor: &Key,
         to: &Key,
         limit: usize,
-    ) -> Result<(Vec<(Key, Value)>, Option<Key>), JournalError> {
+    ) -> Result<(KeyedRows, Option<Key>), JournalError> {
         for _ in 0..ATTEMPTS {
             let epoch = self.journal.epoch();
             let next = self
@@ -210,7 +210,6 @@ impl Rows {
                 .and_then(|leaf| leaf.range(from, &to).last().cloned());
             let newest = images.rows.iter().find(|(_, value)| value.is_some());
             match (old, newest) {
-                (None, None) => return Ok(None),
                 (Some((key, value)), newest) if newest.is_none_or(|(newer, _)| *newer < key) => {
                     if !images.rows.iter().any(|(image, _)| *image == key) {
                         return Ok(Some((key, value)));
@@ -220,8 +219,10 @@ impl Rows {
                     };
                     to = before;
                 }
-                (_, Some((key, Some(value)))) => return Ok(Some((*key, Arc::clone(value)))),
-                (_, _) => return Ok(None),
+                (_, newest) => {
+                    let newest = newest.cloned();
+                    return Ok(newest.and_then(|(key, value)| Some((key, value?))));
+                }
             }
         }
         Err(JournalError::Busy)
@@ -318,7 +319,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 }
 
 /// Rows of a leaf with the images laid over them.
-fn layer(old: &[(Key, Value)], images: Vec<(Key, Option<Value>)>) -> Vec<(Key, Value)> {
+fn layer(old: &[(Key, Value)], images: Vec<(Key, Image)>) -> KeyedRows {
     let mut rows = Vec::with_capacity(old.len() + images.len());
     let mut old = old.iter().peekable();
     for (key, image) in images {

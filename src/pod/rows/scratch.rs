@@ -46,7 +46,7 @@ impl Scratch {
 
 impl Rows {
     /// Rows of an empty pod in a folder that goes with them.
-    pub fn memory() -> Self {
+    pub(in crate::pod) fn memory() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let secret = Secret::from_bytes(&[7; 32]);
         let parts = RowsParts {
