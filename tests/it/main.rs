@@ -24,6 +24,7 @@ mod keys;
 mod limits;
 mod primitives;
 mod rows;
+mod semantics;
 mod suites;
 mod support;
 
