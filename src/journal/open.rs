@@ -34,6 +34,24 @@ pub struct JournalParts {
     pub read_only: bool,
 }
 
+/// Keys of what stands beside the segments.
+struct Keys {
+    manifest: BoxKey,
+    watermark: BoxKey,
+    digest: Secret<32>,
+}
+
+impl Keys {
+    fn new(secret: &Secret<32>) -> Self {
+        let box_key = |purpose| BoxKey::new(local_key(secret, purpose));
+        Self {
+            manifest: box_key(LocalPurpose::Manifest),
+            watermark: box_key(LocalPurpose::Watermark),
+            digest: local_key(secret, LocalPurpose::IndexKey),
+        }
+    }
+}
+
 const LOG: &str = "log";
 const WATERMARK: &str = "watermark";
 
@@ -60,16 +78,9 @@ impl Journal {
             budget,
             read_only,
         } = parts;
-        let box_key = |purpose| BoxKey::new(local_key(&secret, purpose));
-        let manifest_key = box_key(LocalPurpose::Manifest);
-        let watermark_key = box_key(LocalPurpose::Watermark);
-        let digest_key = local_key(&secret, LocalPurpose::IndexKey);
-        let manifest = newest_manifest(&dir, &manifest_key)?;
-        let (durable, generation) = read_watermark(&dir, &watermark_key)?;
-        if generation > manifest.generation {
-            let what = "manifest: a newer one was there before, it";
-            return Err(JournalError::Damaged(what.into()));
-        }
+        let keys = Keys::new(&secret);
+        let manifest = newest_manifest(&dir, &keys.manifest)?;
+        let durable = read_watermark(&dir, &keys.watermark, &manifest)?;
         let segments = Segments::new(&dir.join(LOG), secret, read_only);
         let later = adopt_all(&segments, &manifest)?;
         let overlay = Overlay::default();
@@ -100,9 +111,7 @@ impl Journal {
             Some(_) => None,
         };
         let last_record = first_record.saturating_sub(1);
-        let oldest = segments
-            .get(manifest.floor.segment)
-            .map_or(0, |floor| floor.number);
+        let floor = segments.get(manifest.floor.segment);
         let journal = Self {
             dir,
             session,
@@ -113,12 +122,12 @@ impl Journal {
             // Whatever was replayed may still wait in the kernel: the first sync covers its segments as well.
             durable: AtomicU64::new(durable.min(last_record)),
             group: GroupSync::default(),
-            synced_segment: AtomicU32::new(oldest),
+            synced_segment: AtomicU32::new(floor.map_or(0, |floor| floor.number)),
             segments,
             watermark,
-            watermark_key,
-            manifest_key,
-            digest_key,
+            watermark_key: keys.watermark,
+            manifest_key: keys.manifest,
+            digest_key: keys.digest,
             root: RwLock::new(Arc::new(Root::of(&manifest))),
             nodes: Nodes::new(),
             checkpointing: Mutex::new(()),
@@ -170,10 +179,15 @@ fn random() -> Result<[u8; 16], JournalError> {
     Ok(id)
 }
 
-/// The highest record known durable and the manifest's generation then; zeros when the file does not tell.
-fn read_watermark(dir: &Path, key: &BoxKey) -> Result<(u64, u64), JournalError> {
+/// The highest record known durable; 0 when the file does not tell. It also tells of a manifest that is gone.
+fn read_watermark(dir: &Path, key: &BoxKey, manifest: &Manifest) -> Result<u64, JournalError> {
     let mark = disk::read_file(&dir.join(WATERMARK))?.unwrap_or_default();
-    Ok(open_watermark(key, &mark).unwrap_or_default())
+    let (durable, generation) = open_watermark(key, &mark).unwrap_or_default();
+    if generation > manifest.generation {
+        let what = "manifest: a newer one was there before, it";
+        return Err(JournalError::Damaged(what.into()));
+    }
+    Ok(durable)
 }
 
 /// The newest of the manifest and its copy that opens.
