@@ -189,43 +189,52 @@ impl Rows {
     /// The last row with `from <= key <= to`.
     pub fn last(&self, from: &Key, to: &Key) -> Result<Option<(Key, Value)>, JournalError> {
         let mut to = *to;
-        for _ in 0..ATTEMPTS {
-            if to < *from {
-                return Ok(None);
-            }
+        let mut attempts = 0;
+        while attempts < ATTEMPTS && to >= *from {
             let epoch = self.journal.epoch();
             let leaf = match self.leaf(&to) {
                 Ok(leaf) => leaf,
                 Err(error) => {
                     self.moved(epoch, error)?;
+                    attempts += 1;
                     continue;
                 }
             };
             let images = self.journal.images_back(from, &to);
             if images.epoch != epoch {
+                attempts += 1;
                 continue;
             }
-            let old = leaf
-                .as_ref()
-                .and_then(|leaf| leaf.range(from, &to).last().cloned());
-            let newest = images.rows.iter().find(|(_, value)| value.is_some());
-            match (old, newest) {
-                (Some((key, value)), newest) if newest.is_none_or(|(newer, _)| *newer < key) => {
-                    if !images.rows.iter().any(|(image, _)| *image == key) {
-                        return Ok(Some((key, value)));
-                    }
-                    let Some(before) = key.predecessor() else {
-                        return Ok(None);
+            let changed = |key: &Key| images.rows.iter().any(|(image, _)| image == key);
+            let rows = leaf.as_ref().map(|leaf| leaf.range(from, &to));
+            let rows = rows.unwrap_or_default();
+            let old = rows.iter().rfind(|(key, _)| !changed(key));
+            let mut newest = images.rows.iter();
+            let newest = newest.find_map(|(key, value)| Some((key, value.as_ref()?)));
+            let newest = newest.map(|(key, value)| (*key, Arc::clone(value)));
+            let reached = rows.first().map(|(key, _)| *key);
+            match (old, newest, reached) {
+                (Some(old), newest, _) => {
+                    let newer = newest.filter(|(key, _)| *key > old.0);
+                    return Ok(Some(newer.unwrap_or_else(|| old.clone())));
+                }
+                // All rows of this leaf were deleted since: those of the leaf before may come later than the image.
+                (None, newest, Some(first))
+                    if newest.as_ref().is_none_or(|(key, _)| *key < first) =>
+                {
+                    let Some(before) = first.predecessor() else {
+                        return Ok(newest);
                     };
                     to = before;
                 }
-                (_, newest) => {
-                    let newest = newest.cloned();
-                    return Ok(newest.and_then(|(key, value)| Some((key, value?))));
-                }
+                (None, newest, _) => return Ok(newest),
             }
         }
-        Err(JournalError::Busy)
+        if to < *from {
+            Ok(None)
+        } else {
+            Err(JournalError::Busy)
+        }
     }
 
     fn leaf(&self, key: &Key) -> Result<Option<Arc<Leaf>>, JournalError> {
