@@ -157,6 +157,14 @@ impl Pod {
         self.reaper.stop();
     }
 
+    /// Does all that the thread would do, at once.
+    pub fn reap_all(&self) -> Result<(), PodError> {
+        for ino in self.orphans()? {
+            while self.reap_step(ino)? {}
+        }
+        Ok(())
+    }
+
     /// All inodes that have an `O` row.
     fn orphans(&self) -> Result<Vec<Ino>, PodError> {
         let (from, to) = (Key::orphan(Ino(0)), Key::orphan(Ino(u64::MAX)));
