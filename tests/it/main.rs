@@ -22,6 +22,7 @@ mod full;
 mod hex;
 mod keys;
 mod limits;
+mod model;
 mod primitives;
 mod rows;
 mod semantics;
