@@ -85,7 +85,13 @@ pub(super) fn open(
         owner: Caller { uid, gid },
     };
     let pod = Pod::over(parts).map_err(|error| pod_fault(&config.paths, &error))?;
-    Ok(House { pod: Arc::new(pod) })
+    let pod = Arc::new(pod);
+    if !config.read_only() {
+        pod.start_reaper().map_err(|error| {
+            Fault::io(FaultKind::State, "cannot start a thread", &error).next("podfs doctor")
+        })?;
+    }
+    Ok(House { pod })
 }
 
 /// Makes the log of a new pod.
@@ -137,6 +143,7 @@ impl House {
 
     /// Makes everything durable and the next start a quick one.
     pub(super) fn close(&self) -> Result<(), Fault> {
+        self.pod.stop_reaper();
         let closed = self.pod.rows().close(true);
         closed
             .map_err(|error| Fault::new(FaultKind::State, format!("cannot close the pod: {error}")))
