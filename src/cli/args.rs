@@ -5,6 +5,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::cli::bench::BenchArgs;
+use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::exit;
@@ -42,6 +43,8 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Change the passphrase
     Passwd(PasswdArgs),
+    /// Verify everything a pod has on this machine
+    Check(CheckArgs),
     /// Find out why something does not work, and what to do
     Doctor(DoctorArgs),
     /// Measure crypto and disk of this machine
@@ -85,6 +88,7 @@ impl Command {
             Self::Mount(args) => args.format.json,
             Self::Unmount(args) => args.format.json,
             Self::Status(args) => args.format.json,
+            Self::Check(args) => args.format.json,
             Self::Doctor(args) => args.format.json,
             Self::Bench(args) => args.format.json,
             Self::Version(args) => args.format.json,

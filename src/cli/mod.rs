@@ -6,6 +6,7 @@
 mod args;
 mod ask;
 mod bench;
+mod check;
 mod completions;
 mod doctor;
 mod exit;
@@ -77,6 +78,7 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Unmount(args) => unmount::run(args),
         Command::Status(args) => status::run(args),
         Command::Passwd(args) => passwd::run(args),
+        Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Completions(args) => Ok(completions::run(*args)),

@@ -20,6 +20,7 @@ use crate::daemon::Settings;
 use crate::daemon::handoff;
 use crate::daemon::handoff::News;
 use crate::daemon::lock;
+use crate::daemon::mount;
 use crate::daemon::mountpoint::Mountpoint;
 use crate::daemon::paths;
 use crate::daemon::serve;
@@ -81,17 +82,18 @@ const OPTIONS_HELP: &str = "\
 Options after -o:
   ro, rw                   allow no changes, or (usual) allow them
   allow_other              let other users in, as far as modes allow
-  uid=N, gid=N             who owns the files of the pod's owner on this machine
+  uid=N, gid=N             give the top folder to this user or group
   nosuid, nodev, noexec    as in mount(8); nosuid and nodev are usual, suid and dev undo them
   noatime, sync, dirsync   as in mount(8)
   fsname=NAME              source shown by df
   budget=SIZE, idle=TIME   as the flags of the same name
   passphrase_file=FILE     as --passphrase-file, for fstab
-Options meant for mount(8), systemd or libfuse (auto, noauto, nofail, user, _netdev, x-..., default_permissions,
-auto_unmount, umask=, subtype= and more) are accepted and do nothing. allow_root and nonempty are refused.
+Options meant for mount(8), systemd or libfuse (auto, noauto, nofail, user, _netdev, x-...,
+default_permissions, auto_unmount, umask=, subtype= and more) are accepted and do nothing.
+allow_root and nonempty are refused.
 
-In fstab:  main  /home/me/Pod  fuse.podfs  noauto,user,passphrase_file=/home/me/.pod-passphrase  0  0
-(with podfs linked as /sbin/mount.fuse.podfs; an absolute path instead of the name is a state folder)";
+In fstab, with podfs linked as /sbin/mount.fuse.podfs, and a state folder instead of a name:
+  /home/me/.local/share/podfs/main  /home/me/Pod  fuse.podfs  noauto,passphrase_file=/root/pass  0 0";
 
 /// Mounts, or explains why not.
 pub(super) fn run(args: &MountArgs) -> Result<Exit, Fault> {
@@ -179,6 +181,7 @@ impl Order {
         }
         self.paths.require()?;
         lock::refuse_if_held(&self.paths.state)?;
+        mount::require_device()?;
         let point = Mountpoint::prepare(&self.dir, &self.paths.state)?;
         let config = ServeConfig::new(self.paths, point.path, &options, self.debug);
         let mut source = self.passphrase;

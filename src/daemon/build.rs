@@ -27,10 +27,15 @@ use crate::pod::Caller;
 use crate::pod::Pod;
 use crate::pod::PodError;
 use crate::pod::PodParts;
+use crate::pod::Report;
+use crate::pod::SetAttr;
 use crate::pod::rows::Rows;
 use crate::pod::rows::RowsParts;
+use crate::types::ROOT;
 use crate::types::system_clock;
 
+/// What the journal says of itself when it was asked to change nothing.
+const READ_ONLY: &str = "mounted read-only";
 /// A request that runs for longer is told in the log.
 const OVERDUE: Duration = Duration::from_secs(5);
 
@@ -38,6 +43,7 @@ const OVERDUE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct House {
     pod: Arc<Pod>,
+    read_only: bool,
 }
 
 /// What goes through a mount.
@@ -60,49 +66,73 @@ pub(super) fn open(
     let bundle = open_keyfile(&config.paths, &passphrase)?;
     drop(passphrase);
     progress("opening the log");
-    let rows = RowsParts {
-        dir: config.paths.state.clone(),
-        secret: bundle.device_secret,
-        budget: config.budget,
-        read_only: config.read_only(),
-    };
-    let rows = Rows::open(&rows).map_err(|error| journal_fault(&config.paths, error))?;
-    if let Some(why) = rows.journal().broken()
+    let house = open_with(&config.paths, bundle, config.budget, config.read_only())?;
+    if let Some(why) = house.broken()
         && !config.read_only()
     {
-        let what = format!(
-            "cannot open the pod in {} for writing: {why}",
-            Quoted(&config.paths.state)
-        );
-        return Err(Fault::new(FaultKind::Damaged, what)
-            .next("save what is there: podfs mount -o ro DIR; then: podfs check"));
+        let place = Quoted(&config.paths.state);
+        let what = format!("cannot open the pod in {place} for writing: {why}");
+        return Err(Fault::new(FaultKind::Damaged, what).next(
+            "podfs check tells more; podfs mount -o ro DIR shows what is there, to be saved elsewhere",
+        ));
     }
-    let (uid, gid) = config.owner;
+    if !config.read_only() {
+        house.hand_over(config)?;
+        house.pod.start_reaper().map_err(|error| {
+            Fault::io(FaultKind::State, "cannot start a thread", &error).next("podfs doctor")
+        })?;
+    }
+    Ok(house)
+}
+
+/// Opens the pod to look at it; with `read_only` nothing at all is written.
+pub(super) fn open_for_check(
+    paths: &PodPaths,
+    bundle: Bundle,
+    read_only: bool,
+) -> Result<House, Fault> {
+    open_with(paths, bundle, None, read_only)
+}
+
+fn open_with(
+    paths: &PodPaths,
+    bundle: Bundle,
+    budget: Option<u64>,
+    read_only: bool,
+) -> Result<House, Fault> {
+    let rows = RowsParts {
+        dir: paths.state.clone(),
+        secret: bundle.device_secret,
+        budget,
+        read_only,
+    };
+    let rows = Rows::open(&rows).map_err(|error| journal_fault(paths, error))?;
     let parts = PodParts {
         rows,
         clock: system_clock(),
         device: bundle.device,
-        owner: Caller { uid, gid },
+        owner: Caller {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        },
     };
-    let pod = Pod::over(parts).map_err(|error| pod_fault(&config.paths, &error))?;
-    let pod = Arc::new(pod);
-    if !config.read_only() {
-        pod.start_reaper().map_err(|error| {
-            Fault::io(FaultKind::State, "cannot start a thread", &error).next("podfs doctor")
-        })?;
-    }
-    Ok(House { pod })
+    let pod = Pod::over(parts).map_err(|error| pod_fault(paths, &error))?;
+    Ok(House {
+        pod: Arc::new(pod),
+        read_only,
+    })
 }
 
-/// Makes the log of a new pod.
-pub(super) fn create(paths: &PodPaths, bundle: &Bundle) -> Result<(), Fault> {
+/// Makes the log of a new pod, with nothing in it but the top folder, which belongs to who makes it.
+pub(super) fn create(paths: &PodPaths, bundle: Bundle) -> Result<(), Fault> {
     let parts = RowsParts {
         dir: paths.state.clone(),
         secret: Secret::from_bytes(bundle.device_secret.expose()),
         budget: None,
         read_only: false,
     };
-    Rows::create(&parts).map_err(|error| journal_fault(paths, error))
+    Rows::create(&parts).map_err(|error| journal_fault(paths, error))?;
+    open_with(paths, bundle, None, false)?.close()
 }
 
 /// What the keyfile of the pod keeps.
@@ -147,6 +177,38 @@ impl House {
         let closed = self.pod.rows().close(true);
         closed
             .map_err(|error| Fault::new(FaultKind::State, format!("cannot close the pod: {error}")))
+    }
+
+    /// Verifies the rows and, with `contents`, every page; the pod must be still.
+    pub(super) fn check(&self, contents: bool) -> Result<Report, Fault> {
+        let what = |error: PodError| {
+            Fault::new(
+                FaultKind::Damaged,
+                format!("the check cannot go on: {error}"),
+            )
+        };
+        self.pod.check(contents).map_err(what)
+    }
+
+    /// The top folder belongs to whom the options name.
+    fn hand_over(&self, config: &ServeConfig) -> Result<(), Fault> {
+        if config.uid.is_none() && config.gid.is_none() {
+            return Ok(());
+        }
+        let set = SetAttr {
+            uid: config.uid,
+            gid: config.gid,
+            ..SetAttr::default()
+        };
+        let root = Caller { uid: 0, gid: 0 };
+        let handed = self.pod.setattr(ROOT, &set, root).map(drop);
+        handed.map_err(|error| pod_fault(&config.paths, &error))
+    }
+
+    /// What is wrong with the log, if anything.
+    pub(super) fn damage(&self) -> Option<String> {
+        let broken = self.broken();
+        broken.filter(|why| !self.read_only || why != READ_ONLY)
     }
 
     /// Why nothing can be changed, if so.
@@ -205,7 +267,7 @@ fn journal_fault(paths: &PodPaths, error: JournalError) -> Fault {
     let what = |why: &dyn std::fmt::Display| format!("cannot open the pod in {place}: {why}");
     match error {
         JournalError::NoSpace => Fault::new(FaultKind::NoSpace, what(&error))
-            .next("free some space on that disk, or give it more with --budget"),
+            .next("free some space on that disk, or give the pod more with --budget"),
         JournalError::Corrupt(_) | JournalError::Damaged(_) => damaged(paths, what(&error)),
         JournalError::ReadOnly(_) | JournalError::Busy => {
             Fault::new(FaultKind::State, what(&error))
@@ -225,7 +287,7 @@ fn pod_fault(paths: &PodPaths, error: &PodError) -> Fault {
         damaged(paths, what)
     } else if matches!(error, PodError::NoSpace) {
         Fault::new(FaultKind::NoSpace, what)
-            .next("free some space on that disk, or give it more with --budget")
+            .next("free some space on that disk, or give the pod more with --budget")
     } else {
         Fault::new(FaultKind::State, what)
     }
@@ -234,4 +296,32 @@ fn pod_fault(paths: &PodPaths, error: &PodError) -> Fault {
 fn damaged(paths: &PodPaths, what: String) -> Fault {
     let flag = paths.pod_flag();
     Fault::new(FaultKind::Damaged, what).next(format!("podfs check{flag}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Phrase;
+    use crate::crypto::keys::RootKey;
+
+    #[test]
+    fn a_fresh_pod_is_in_order_also_when_only_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = PodPaths::of(folder.path().to_str().unwrap()).unwrap();
+        let phrase = Phrase::from_entropy(&Secret::from_bytes(&[7; 32]));
+        let root = RootKey::derive(&phrase.seed(), None);
+        let entropy = |bytes: &mut [u8]| {
+            bytes.fill(9);
+            Ok(())
+        };
+        let bundle = || Bundle::enrol(&root, 0, 0, 0, &mut entropy.clone()).unwrap();
+        create(&paths, bundle()).unwrap();
+        for read_only in [true, false, true] {
+            let house = open_for_check(&paths, bundle(), read_only).unwrap();
+            assert_eq!(house.damage(), None);
+            let seen = house.check(true).unwrap();
+            assert_eq!((seen.found, seen.inodes), (0, 1), "{:?}", seen.findings);
+            house.close().unwrap();
+        }
+    }
 }

@@ -25,8 +25,10 @@ pub struct ServeConfig {
     flags: u32,
     /// Other users may enter.
     pub allow_other: bool,
-    /// Who the owner of the pod is on this machine: uid, gid.
-    pub owner: (u32, u32),
+    /// Who is to own the top folder, when asked for.
+    pub uid: Option<u32>,
+    /// Its group, when asked for.
+    pub gid: Option<u32>,
     /// Most bytes the state may take.
     pub budget: Option<u64>,
     /// Unmount after so long without a request.
@@ -42,19 +44,14 @@ impl ServeConfig {
             .source
             .as_deref()
             .map_or_else(|| paths.mount_source(), clean_source);
-        let user = options
-            .uid
-            .unwrap_or_else(|| rustix::process::geteuid().as_raw());
-        let group = options
-            .gid
-            .unwrap_or_else(|| rustix::process::getegid().as_raw());
         Self {
             paths,
             mountpoint,
             source,
             flags: options.flags.bits(),
             allow_other: options.allow_other,
-            owner: (user, group),
+            uid: options.uid,
+            gid: options.gid,
             budget: options.budget,
             idle: options.idle,
             debug,

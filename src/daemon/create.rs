@@ -1,5 +1,6 @@
 //! A new pod: its phrase, its keys, its empty state. The keyfile is written last: it makes the pod exist.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::io::Write;
@@ -77,14 +78,26 @@ impl FreshPod {
         })
     }
 
-    /// Writes the pod. A failure leaves none behind.
+    /// Writes the pod. A failure leaves nothing behind.
     pub fn write(self, paths: &PodPaths, passphrase: &Passphrase) -> Result<(), Fault> {
-        paths::make_private(&paths.state).map_err(|error| {
+        let failed = |error: io::Error| {
             let what = format!("cannot make the folder {}", Quoted(&paths.state));
             Fault::io(FaultKind::Init, what, &error)
-        })?;
+        };
+        paths::make_private(&paths.state).map_err(failed)?;
         let _lock = PodLock::acquire(&paths.state, None)?;
         refuse_existing(paths)?;
+        refuse_remains(&paths.state)?;
+        let written = self.write_parts(paths, passphrase);
+        if written.is_err()
+            && let Err(error) = std::fs::remove_dir_all(&paths.state)
+        {
+            tracing::warn!(%error, "an unfinished pod stays behind");
+        }
+        written
+    }
+
+    fn write_parts(self, paths: &PodPaths, passphrase: &Passphrase) -> Result<(), Fault> {
         let root = RootKey::derive(&self.phrase.seed(), None);
         let entropy = &mut keyfile::system_entropy;
         let bundle =
@@ -96,9 +109,28 @@ impl FreshPod {
         let file = paths.keyfile();
         let bytes = create(&bundle, &new, &root.recovery(&bundle.pod_id), entropy)
             .map_err(|error| keyfile::fault(&file, error))?;
-        build::create(paths, &bundle)?;
+        build::create(paths, bundle)?;
         keyfile::store_new(&file, &bytes)
     }
+}
+
+/// A log without its keyfile may still be somebody's data, should the keyfile be found again.
+fn refuse_remains(state: &Path) -> Result<(), Fault> {
+    let own = [OsStr::new("lock"), OsStr::new("run")];
+    let entries = std::fs::read_dir(state).map_err(|error| {
+        Fault::io(
+            FaultKind::State,
+            format!("cannot read {}", Quoted(state)),
+            &error,
+        )
+    })?;
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    if names.all(|name| own.contains(&name.as_os_str())) {
+        return Ok(());
+    }
+    let what = format!("{} is not empty, and has no keyfile", Quoted(state));
+    Err(Fault::new(FaultKind::Init, what)
+        .next("put its keyfile podfs.key back, or move the folder away"))
 }
 
 fn refuse_existing(paths: &PodPaths) -> Result<(), Fault> {

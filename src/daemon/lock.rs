@@ -72,13 +72,15 @@ pub fn holder(state: &Path) -> Option<LockHolder> {
     let file = File::open(state.join("lock")).ok()?;
     let inode = file.metadata().ok()?.ino();
     let table = std::fs::read_to_string("/proc/locks").ok()?;
-    if !table.lines().any(|line| is_exclusive_flock(line, inode)) {
-        return None;
-    }
+    let pid = table
+        .lines()
+        .find_map(|line| exclusive_flock(line, inode))?;
     let mut content = String::new();
     file.take(CONTENT_MAX).read_to_string(&mut content).ok()?;
-    Some(serde_json::from_str(&content).unwrap_or(LockHolder {
-        pid: 0,
+    // A holder that has only just come has not written yet; the words of its predecessor mean nothing.
+    let told: Option<LockHolder> = serde_json::from_str(&content).ok();
+    Some(told.filter(|told| told.pid == pid).unwrap_or(LockHolder {
+        pid,
         mountpoint: None,
     }))
 }
@@ -89,14 +91,14 @@ pub fn refuse_if_held(state: &Path) -> Result<(), Fault> {
     holder(state).map_or(Ok(()), |holder| Err(in_use(state, Some(&holder))))
 }
 
-/// `1: FLOCK  ADVISORY  WRITE 713 08:01:5678 0 EOF`. The device is left out: btrfs shows another one than stat.
-fn is_exclusive_flock(line: &str, inode: u64) -> bool {
+/// Process id out of `1: FLOCK  ADVISORY  WRITE 713 08:01:5678 0 EOF`. The device is left out: btrfs shows
+/// another one than stat.
+fn exclusive_flock(line: &str, inode: u64) -> Option<u32> {
     let mut fields = line.split_whitespace().skip(1);
     let kind = fields.next() == Some("FLOCK") && fields.nth(1) == Some("WRITE");
-    let locked = fields
-        .nth(1)
-        .and_then(|place| place.rsplit(':').next()?.parse().ok());
-    kind && locked == Some(inode)
+    let pid = fields.next()?.parse().ok()?;
+    let locked = fields.next()?.rsplit(':').next()?.parse() == Ok(inode);
+    (kind && locked).then_some(pid)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -130,7 +132,7 @@ fn write(mut file: &File, holder: &LockHolder) -> io::Result<()> {
 
 fn in_use(state: &Path, holder: Option<&LockHolder>) -> Fault {
     let who = match holder {
-        Some(LockHolder { pid: 0, .. }) | None => "another process".to_owned(),
+        None => "another process".to_owned(),
         Some(LockHolder {
             pid,
             mountpoint: None,

@@ -37,7 +37,7 @@ pub fn start(target: LogTarget<'_>, debug: bool) -> io::Result<()> {
         .with_target(false)
         .with_ansi(false);
     match target {
-        LogTarget::Stderr => base.with_writer(io::stderr).try_init(),
+        LogTarget::Stderr => base.without_time().with_writer(io::stderr).try_init(),
         LogTarget::File(path) => {
             let file = CappedFile::open(path)?;
             base.with_writer(Mutex::new(file)).try_init()

@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod build;
+pub mod check;
 pub mod config;
 pub mod create;
 pub mod doctor;

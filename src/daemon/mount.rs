@@ -55,14 +55,18 @@ pub fn may_mount() -> bool {
         .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
+/// An error unless the kernel's FUSE is there.
+pub fn require_device() -> Result<(), Fault> {
+    if Path::new("/dev/fuse").exists() {
+        return Ok(());
+    }
+    let next = "sudo modprobe fuse (in a container: start it with --device /dev/fuse)";
+    Err(Fault::new(FaultKind::Fuse, "cannot mount: /dev/fuse is missing").next(next))
+}
+
 /// Mounts, and gives the descriptor the kernel's requests come from.
 pub fn attach(point: &Mountpoint, request: &MountRequest) -> Result<OwnedFd, Fault> {
-    if !Path::new("/dev/fuse").exists() {
-        return Err(
-            Fault::new(FaultKind::Fuse, "cannot mount: /dev/fuse is missing")
-                .next("sudo modprobe fuse (in a container: start it with --device /dev/fuse)"),
-        );
-    }
+    require_device()?;
     if !may_mount() {
         return fusermount::attach(point, request);
     }

@@ -83,7 +83,7 @@ pub struct MountOptions {
     pub flags: MountFlags,
     /// Other users may enter, as far as modes allow.
     pub allow_other: bool,
-    /// Who owns the files of the pod's owner; the mounting user when absent.
+    /// Who is to own the top folder; as it is when absent.
     pub uid: Option<u32>,
     /// Their group.
     pub gid: Option<u32>,

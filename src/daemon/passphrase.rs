@@ -54,10 +54,9 @@ impl Passphrase {
         let failed = |error: io::Error| {
             let what = format!("cannot read the passphrase from {}", Quoted(path));
             let fault = Fault::io(FaultKind::PassphraseSource, what, &error);
-            Fault {
-                kind: FaultKind::PassphraseSource,
-                ..fault
-            }
+            fault
+                .of_kind(FaultKind::PassphraseSource)
+                .next("name a file you can read, or - for standard input")
         };
         if path == Path::new("-") {
             return Self::first_line(io::stdin().lock())
@@ -104,6 +103,7 @@ impl Passphrase {
                 FaultKind::PassphraseSource,
                 format!("no passphrase from the program {program:?}: {why}"),
             )
+            .next("run the program by hand: it must print the passphrase and succeed")
         };
         let mut child = Command::new(program)
             .args(arguments)

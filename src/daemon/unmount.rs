@@ -52,7 +52,11 @@ pub fn pod(paths: &PodPaths, lazy: bool) -> Result<(PathBuf, Outcome), Fault> {
 
 /// Unmounts what is mounted at `dir`.
 pub fn folder(dir: &Path, lazy: bool) -> Result<(PathBuf, Outcome), Fault> {
-    let point = mountpoint::resolve(dir).map_err(|fault| fault.of_kind(FaultKind::NotMounted))?;
+    let nothing = |_| {
+        let what = format!("nothing is mounted at {}", Quoted(dir));
+        Fault::new(FaultKind::NotMounted, what).next("podfs status tells where a pod is mounted")
+    };
+    let point = mountpoint::resolve(dir).map_err(nothing)?;
     let place = Quoted(&point);
     let mount = mountpoint::mounted_at(&point)?.ok_or_else(|| {
         Fault::new(

@@ -15,6 +15,7 @@
 
 mod apps;
 mod canaries;
+mod cli;
 mod crash;
 mod damage;
 mod foreign;
