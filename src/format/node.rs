@@ -4,7 +4,7 @@
 use crate::format::record;
 use crate::format::rows::{Key, RunData, Slot};
 use crate::format::wire::{Malformed, Reader, put_long};
-use crate::types::limits::PAGE;
+use crate::types::limits::{PAGE, RECORD_PAGES_MAX};
 
 /// Where a node is, and the first key in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,8 @@ pub fn pointer(reader: &mut Reader<'_>) -> Result<Pointer, Malformed> {
     };
     let number = reader.u64()?;
     let (tags, odd) = reader.long()?.as_chunks::<16>();
-    if tags.is_empty() || !odd.is_empty() {
+    // Who follows the pointer takes memory for so many pages: a node is written by one record.
+    if tags.is_empty() || !odd.is_empty() || tags.len() > RECORD_PAGES_MAX {
         return Err(reader.malformed());
     }
     Ok(Pointer {
@@ -124,5 +125,62 @@ fn open(bytes: &[u8], kind: u8) -> Result<&[u8], Malformed> {
     if reader.u8()? != kind {
         return Err(reader.malformed());
     }
-    reader.long()
+    let contents = reader.long()?;
+    let padding = reader.rest();
+    let whole = bytes.len().is_multiple_of(PAGE) && padding.len() < PAGE;
+    if whole && padding.iter().all(|byte| *byte == 0) {
+        Ok(contents)
+    } else {
+        Err(reader.malformed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Ino;
+
+    #[test]
+    fn a_pointer_to_more_pages_than_a_record_brings_is_refused() {
+        let pointer_to = |pages: usize| Pointer {
+            first: Key::inode(Ino(1)),
+            run: RunData {
+                slot: Slot {
+                    segment: 0,
+                    page: 1,
+                },
+                number: 0,
+                shared: false,
+                tags: vec![[0; 16]; pages],
+            },
+        };
+        for (pages, good) in [
+            (0, false),
+            (1, true),
+            (RECORD_PAGES_MAX, true),
+            (RECORD_PAGES_MAX + 1, false),
+        ] {
+            let mut bytes = Vec::new();
+            put_pointer(&mut bytes, &pointer_to(pages));
+            assert_eq!(
+                pointer(&mut Reader::new(&bytes, "pointer")).is_ok(),
+                good,
+                "{pages} pages"
+            );
+        }
+    }
+
+    #[test]
+    fn padding_is_zeros_to_the_end_of_the_page() {
+        let node = leaf([(&Key::inode(Ino(1)), &b"value"[..])].into_iter());
+        assert_eq!(leaf_rows(&node).unwrap().len(), 1);
+        assert!(branch_pointers(&node).is_err());
+        let mut bad = node.clone();
+        bad[PAGE - 1] = 1;
+        assert!(leaf_rows(&bad).is_err());
+        assert!(leaf_rows(&node[..PAGE - 1]).is_err());
+        bad = node;
+        bad.resize(2 * PAGE, 0);
+        assert!(leaf_rows(&bad).is_err());
+    }
 }

@@ -12,6 +12,8 @@ pub const ALIGN: u64 = 32;
 pub const OVERHEAD: usize = HEADER_LEN + 16;
 
 const MAGIC: u32 = 0x3152_4650;
+/// Bytes of the body of a jump.
+const JUMP_BODY: u32 = 4;
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,17 +78,22 @@ impl RecordHeader {
             _ => return Err(reader.malformed()),
         };
         let (body_len, pages) = (reader.u32()?, reader.u32()?);
+        let (number, durable) = (reader.u64()?, reader.u64()?);
         let long = usize::try_from(body_len).is_ok_and(|len| len > RECORD_BODY_MAX);
         let many = usize::try_from(pages).is_ok_and(|pages| pages > RECORD_PAGES_MAX);
-        if long || (many && kind != RecordKind::Jump) {
+        let wrong = match kind {
+            RecordKind::Rows | RecordKind::Nodes => long || many,
+            RecordKind::Jump => body_len != JUMP_BODY || u32::try_from(number).is_err(),
+        };
+        if wrong {
             return Err(reader.malformed());
         }
         Ok(Self {
             kind,
             body_len,
             pages,
-            number: reader.u64()?,
-            durable: reader.u64()?,
+            number,
+            durable,
         })
     }
 }

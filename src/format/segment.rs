@@ -35,12 +35,19 @@ impl SegmentHeader {
     /// Reads the opened part.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "segment header");
-        if reader.bytes(MAGIC.len())? != MAGIC || reader.u32()? != VERSION {
+        if bytes.len() != PLAIN_LEN
+            || reader.bytes(MAGIC.len())? != MAGIC
+            || reader.u32()? != VERSION
+        {
             return Err(reader.malformed());
         }
-        Ok(Self {
+        let header = Self {
             number: reader.u32()?,
             first_record: reader.u64()?,
-        })
+        };
+        if reader.rest().iter().any(|byte| *byte != 0) {
+            return Err(reader.malformed());
+        }
+        Ok(header)
     }
 }

@@ -44,7 +44,8 @@ impl Dentries {
         while !reader.is_empty() {
             let ino = Ino(reader.u64()?);
             let bits = u32::from(reader.u8()?).checked_shl(12).unwrap_or_default();
-            let kind = FileKind::from_mode(bits).ok_or(reader.malformed())?;
+            let kind = FileKind::from_mode(bits).filter(|kind| kind.bits() == bits);
+            let kind = kind.ok_or(reader.malformed())?;
             let len = usize::from(reader.u8()?);
             let name = Name::parse(reader.bytes(len)?).map_err(|_| reader.malformed())?;
             entries.push(Dentry { ino, kind, name });

@@ -1,4 +1,5 @@
 use crate::format::wire::{Malformed, Reader};
+use crate::types::limits::XATTR_VALUE_MAX;
 
 /// One extended attribute. Names and values are secrets: no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,6 +39,9 @@ impl Xattrs {
             let len = usize::from(reader.u8()?);
             let name: Box<[u8]> = reader.bytes(len)?.into();
             let value: Box<[u8]> = reader.long()?.into();
+            if name.is_empty() || name.contains(&0) || value.len() > XATTR_VALUE_MAX {
+                return Err(reader.malformed());
+            }
             xattrs.push(Xattr { name, value });
         }
         if xattrs.is_empty() {
