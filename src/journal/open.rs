@@ -229,6 +229,7 @@ fn adopt_all(segments: &Segments, manifest: &Manifest) -> Result<Vec<Later>, Jou
         )));
     }
     let floor_session = known.get(&manifest.floor.segment).copied();
+    let floor = Some(manifest.floor.segment).filter(|number| *number != u32::MAX);
     let mut later: Vec<Later> = Vec::new();
     let mut seen = floor_session;
     for number in on_disk {
@@ -239,7 +240,9 @@ fn adopt_all(segments: &Segments, manifest: &Manifest) -> Result<Vec<Later>, Jou
         match segments.header(number) {
             Ok((session, header)) => {
                 segments.adopt(number, session)?;
-                if seen != Some(session) {
+                // An older one is a file whose removal a power cut undid: no session begins there.
+                let newer = floor.is_none_or(|floor| number > floor);
+                if newer && seen != Some(session) {
                     seen = Some(session);
                     later.push(Later {
                         first_record: header.first_record,
