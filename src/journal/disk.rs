@@ -1,10 +1,11 @@
 //! System calls on the state's files, with errors that name the object.
 
 use std::ffi::OsStr;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{self, CWD, FallocateFlags, Mode, OFlags};
+use rustix::fs::{self, Advice, CWD, FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::journal::JournalError;
@@ -107,6 +108,13 @@ pub(in crate::journal) fn punch(fd: impl AsFd, offset: u64, len: u64) -> Result<
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
         other => other,
     }
+}
+
+/// Lets the kernel forget what it caches of a range (`len` 0: to the end). What streams through the log is cached
+/// as plaintext already; a second copy costs more memory traffic than all of the sealing.
+pub(in crate::journal) fn forget(fd: impl AsFd, offset: u64, len: u64) {
+    // A file system that does not know advice keeps its cache, which is no fault.
+    fs::fadvise(fd, offset, NonZeroU64::new(len), Advice::DontNeed).ok();
 }
 
 /// Makes the names in a folder durable.

@@ -2,7 +2,7 @@ use crate::crypto::open_page;
 use crate::format::rows::{RunData, Slot};
 use crate::journal::segments::offset_of;
 use crate::journal::{Journal, JournalError, disk};
-use crate::types::limits::PAGE;
+use crate::types::limits::{PAGE, STREAM_READ};
 
 impl Journal {
     /// Reads and opens pages of `data`, from its page `from` on, into `out` (whole pages). Bytes that are not those
@@ -33,6 +33,9 @@ impl Journal {
         disk::read_all(&*file, out, offset_of(start.page)).map_err(|errno| {
             JournalError::Io(format!("log segment {:016x}", start.segment), errno)
         })?;
+        if out.len() >= STREAM_READ {
+            disk::forget(&*file, offset_of(start.page), out.len() as u64);
+        }
         let tags = data.tags.get(from..).unwrap_or_default();
         let pages = out.as_chunks_mut::<PAGE>().0;
         if tags.len() < pages.len() {

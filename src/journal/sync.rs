@@ -5,7 +5,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::crypto::{BoxKey, seal_box};
 use crate::journal::{Journal, JournalError, disk};
-use crate::types::limits::{JOURNAL_WAIT, OVERLAY_CHECKPOINT, UNSYNCED_MAX};
+use crate::types::limits::{JOURNAL_WAIT, OVERLAY_CHECKPOINT, STREAM_WRITE, UNSYNCED_MAX};
 
 /// One `fdatasync` serves all who wait.
 #[derive(Default)]
@@ -63,10 +63,16 @@ impl Journal {
             )
         };
         let upto = self.order.written();
+        let stream = bytes.saturating_sub(self.synced()) >= STREAM_WRITE;
         for number in (first..=last).filter(|number| self.segments.get(*number).is_some()) {
             let synced = self.segments.file(number).and_then(|file| {
-                rustix::fs::fdatasync(&*file)
-                    .map_err(|errno| JournalError::Io(format!("log segment {number:016x}"), errno))
+                rustix::fs::fdatasync(&*file).map_err(|errno| {
+                    JournalError::Io(format!("log segment {number:016x}"), errno)
+                })?;
+                if stream {
+                    disk::forget(&*file, 0, 0);
+                }
+                Ok(())
             });
             // A failed sync is never retried as a success: the kernel has marked the pages clean.
             synced.map_err(|error| self.break_off(&error.to_string()))?;

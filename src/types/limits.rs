@@ -35,6 +35,10 @@ pub const ROW_VALUE_MAX: usize = 256 * 1024;
 pub const UNSYNCED_MAX: u64 = 16 << 20;
 /// Unsynced bytes at which a sync starts without being asked.
 pub const UNSYNCED_SYNC: u64 = 6 << 20;
+/// Bytes of one sync from which the log's pages are not kept in the kernel's cache.
+pub const STREAM_WRITE: u64 = 4 << 20;
+/// Bytes of one read from which the log's pages are not kept in the kernel's cache.
+pub const STREAM_READ: usize = 128 << 10;
 /// A sync starts at the latest this long after a change.
 pub const SYNC_AFTER: Duration = Duration::from_millis(900);
 
