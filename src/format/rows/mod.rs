@@ -12,5 +12,5 @@ pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, Slot, SlotRange, Tag};
 pub use inode::{FileKind, Inode};
 pub use key::Key;
-pub use shared::Shared;
+pub use shared::{SHARED_PAGES_MAX, Shared};
 pub use xattr::{Xattr, Xattrs};

@@ -194,7 +194,7 @@ impl Model {
                 self.clear(at, at + len, State::Unwritten);
                 self.allocate(at, at + len, keep);
             }
-            Op::Reap => while pod.reap_step(ino).unwrap() {},
+            Op::Reap => reap(pod, ino),
             Op::Seek(at) => {
                 for what in [Seek::Data, Seek::Hole] {
                     assert_eq!(
@@ -274,6 +274,11 @@ fn resize(pod: &Pod, ino: Ino, size: u64) {
     batch.put(Key::inode(ino), inode.encode());
     pod.rows.append(batch, resized.sealed).unwrap();
     drop(resized.guard);
+}
+
+fn reap(pod: &Pod, ino: Ino) {
+    let mut cursor = 0;
+    while pod.reap_step(ino, &mut cursor).unwrap() {}
 }
 
 /// Every page in the log is named as often as the counts say, and freed when by none; the reserve is exact.
@@ -376,7 +381,7 @@ proptest! {
         }
         for file in &files {
             resize(&pod, file.ino, 0);
-            while pod.reap_step(file.ino).unwrap() {}
+            reap(&pod, file.ino);
         }
         check_pages(&pod, &inos);
         prop_assert_eq!(pod.rows.live(), (Vec::new(), 0));

@@ -121,11 +121,12 @@ fn run(pod: &Weak<Pod>, queue: &Queue) {
             }
         }
         for ino in inos {
+            let mut cursor = 0;
             loop {
                 let Some(pod) = pod.upgrade().filter(|_| !queue.stopped()) else {
                     return;
                 };
-                match pod.reap_step(ino) {
+                match pod.reap_step(ino, &mut cursor) {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(error) => {
@@ -160,7 +161,8 @@ impl Pod {
     /// Does all that the thread would do, at once.
     pub fn reap_all(&self) -> Result<(), PodError> {
         for ino in self.orphans()? {
-            while self.reap_step(ino)? {}
+            let mut cursor = 0;
+            while self.reap_step(ino, &mut cursor)? {}
         }
         Ok(())
     }
@@ -173,15 +175,15 @@ impl Pod {
     }
 
     /// One batch of what is dead in an inode: contents behind its cut, or all of it once it has no name and nobody
-    /// has it open. True while there is more.
-    pub(in crate::pod) fn reap_step(&self, ino: Ino) -> Result<bool, PodError> {
+    /// has it open. True while there is more. `cursor` begins as 0 and spares the next step the rows that are gone.
+    pub(in crate::pod) fn reap_step(&self, ino: Ino, cursor: &mut u64) -> Result<bool, PodError> {
         let _held = self.locks.lock(&[ino]);
         let Some(mut inode) = self.find_inode(ino)? else {
             return Ok(false);
         };
         if inode.nlink == 0 && self.opens.doom(ino) {
             if inode.pages > 0 {
-                self.reap_pages(ino, &mut inode, 0)?;
+                self.reap_pages(ino, &mut inode, 0, cursor)?;
                 return Ok(true);
             }
             return self.reap_inode(ino, &inode);
@@ -190,7 +192,7 @@ impl Pod {
             return Ok(false);
         }
         let cut = inode.cut;
-        self.reap_pages(ino, &mut inode, cut)
+        self.reap_pages(ino, &mut inode, cut, cursor)
     }
 
     /// Deletes all that is dead behind the cut of a file whose lock is held, before it is used again. `inode` may
@@ -201,17 +203,32 @@ impl Pod {
         }
         let mut stored = self.inode(ino)?;
         let (before, cut) = (stored.pages, stored.cut);
-        while self.reap_pages(ino, &mut stored, cut)? {}
+        let mut cursor = 0;
+        while self.reap_pages(ino, &mut stored, cut, &mut cursor)? {}
         inode.pages -= before - stored.pages;
         inode.cut = u64::MAX;
         Ok(())
     }
 
     /// One record: rows from bucket `from` on are deleted. True while there are more; else the cut is healed.
-    fn reap_pages(&self, ino: Ino, inode: &mut Inode, from: u64) -> Result<bool, PodError> {
+    fn reap_pages(
+        &self,
+        ino: Ino,
+        inode: &mut Inode,
+        from: u64,
+        cursor: &mut u64,
+    ) -> Result<bool, PodError> {
         let mut edit = Edit::new(self);
         let limit = usize::try_from(ROWS_MAX).unwrap_or(usize::MAX);
-        let more = edit.load(ino, (from, u64::MAX), limit)? < u64::MAX;
+        let mut first = from.max(*cursor);
+        let mut known = edit.load(ino, (first, u64::MAX), limit)?;
+        if known == u64::MAX && first > from {
+            // The lock was released since the cursor was set: rows may have come before it.
+            first = from;
+            known = edit.load(ino, (first, u64::MAX), limit)?;
+        }
+        let more = known < u64::MAX;
+        *cursor = if more { known + 1 } else { from };
         edit.replace(ino, inode, from * PAGES..PAGES_END, Fill::Hole)?;
         let mut batch = Batch::new(Class::Meta);
         let guard = edit.finish(&mut batch);
