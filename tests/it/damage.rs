@@ -44,9 +44,9 @@ fn build(pod: &Pod, random: &mut Random) -> Base {
         }
         fs::File::open(&dir).unwrap().sync_all().unwrap();
         if session == 0 {
-            mount.unmount()
+            mount.unmount();
         } else {
-            mount.kill()
+            mount.kill();
         }
     }
     let mut files = Files::new();
