@@ -40,6 +40,7 @@ Fields of --json (more may come, none goes away; null means not known now):
   budget           most bytes the state folder may take
   unsynced_bytes   accepted bytes not yet safe from a power cut
   disk_free        bytes free on the disk of the state folder
+  replayed         records of the log that the start replayed, none after a clean stop
   mounted_seconds  time since it was mounted
   idle_seconds     time without use after which it is unmounted
   network          what of it is in the network

@@ -77,6 +77,8 @@ pub struct StatusReport {
     pub unsynced_bytes: Option<u64>,
     /// Bytes free on the disk of the state folder.
     pub disk_free: u64,
+    /// Records of the log that the start replayed: none after a clean stop; absent when not mounted.
+    pub replayed: Option<u64>,
     /// Seconds since it was mounted.
     pub mounted_seconds: Option<u64>,
     /// Seconds without a request after which it is unmounted; absent when never.

@@ -230,6 +230,7 @@ impl House {
         report.bytes_live = Some(space.live);
         report.budget = Some(space.total);
         report.unsynced_bytes = Some(rows.journal().unsynced());
+        report.replayed = Some(rows.journal().replayed());
     }
 }
 

@@ -106,8 +106,16 @@ impl<'pod> Mount<'pod> {
 
     fn leave(&mut self) {
         self.ended = true;
-        let same = || descriptors(self.pid, self.pod) == self.descriptors;
-        let kept = wait_until(Duration::from_secs(3), same);
+        let no_more = |now: &BTreeMap<String, usize>| {
+            now.iter().all(|(kind, count)| {
+                self.descriptors
+                    .get(kind)
+                    .is_some_and(|before| count <= before)
+            })
+        };
+        let kept = wait_until(Duration::from_secs(3), || {
+            no_more(&descriptors(self.pid, self.pod))
+        });
         let now = descriptors(self.pid, self.pod);
         let output = self
             .pod

@@ -1,6 +1,7 @@
 //! A pod in an environment of its own, driven through the real program.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -31,7 +32,7 @@ pub struct Pod {
     data: PathBuf,
 }
 
-/// Files of a state folder, by their path in it.
+/// Files of a state folder, by their path in it; a folder's path ends with a slash.
 pub type Files = Vec<(PathBuf, Vec<u8>)>;
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -232,6 +233,7 @@ pub fn read_files(root: &Path, below: &Path, files: &mut Files) {
     for entry in fs::read_dir(root.join(below)).unwrap() {
         let path = below.join(entry.unwrap().file_name());
         if root.join(&path).is_dir() {
+            files.push((path.join(""), Vec::new()));
             read_files(root, &path, files);
         } else if root.join(&path).is_file() {
             files.push((path.clone(), fs::read(root.join(&path)).unwrap()));
@@ -243,11 +245,19 @@ pub fn read_files(root: &Path, below: &Path, files: &mut Files) {
 pub fn write_files(root: &Path, files: &Files) {
     for (path, bytes) in files {
         let path = root.join(path);
+        let folder = if path.as_os_str().as_bytes().ends_with(b"/") {
+            &path
+        } else {
+            path.parent().unwrap()
+        };
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(path.parent().unwrap())
+            .create(folder)
             .unwrap();
+        if folder == path {
+            continue;
+        }
         let file = fs::File::options()
             .write(true)
             .create(true)
