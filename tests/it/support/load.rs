@@ -141,22 +141,19 @@ impl Done {
             let seen = look(&dir.join(format!("writer-{writer}")))
                 .map_err(|error| format!("writer {writer}: {error}"))?;
             tree.replay(&operations[..least]);
-            let mut first = None;
-            let mut rest = operations[least..].iter();
-            while let Err(difference) = tree.compare(&seen) {
-                first.get_or_insert(difference);
-                let Some(next) = rest.next() else {
-                    let counts = format!(
-                        "{} answered, at least {least} expected",
-                        self.answered[writer]
-                    );
-                    let context = format!("{:?}", operations.get(least.saturating_sub(1)));
-                    return Err(format!(
-                        "writer {writer}, {counts}, fits no prefix: {}\nlast: {context}",
-                        first.unwrap()
-                    ));
-                };
-                next.apply(tree);
+            let Err(first) = tree.compare(&seen) else {
+                continue;
+            };
+            let rest = &operations[least..];
+            if !rest.iter().any(|next| next.ends_here(tree, &seen)) {
+                let counts = format!(
+                    "{} answered, at least {least} expected",
+                    self.answered[writer]
+                );
+                let around = &operations[least.saturating_sub(1)..operations.len().min(least + 2)];
+                return Err(format!(
+                    "writer {writer}, {counts}, fits no prefix: {first}\naround the end: {around:?}"
+                ));
             }
         }
         Ok(())

@@ -173,15 +173,20 @@ impl Drop for Mount<'_> {
     }
 }
 
-/// Whether a process ended; one that nobody waits for counts as ended.
+/// Whether a process ended, every thread of it: until then its locks are held. One that nobody waits for counts as
+/// ended.
 pub fn is_gone(pid: Pid) -> bool {
-    let stat =
-        fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    let process = format!("/proc/{}", pid.as_raw_nonzero());
+    let stat = fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
     let state = stat
         .rsplit(") ")
         .next()
         .and_then(|rest| rest.chars().next());
-    state.is_none_or(|state| matches!(state, 'Z' | 'X'))
+    let threads = fs::read_dir(format!("{process}/task"))
+        .into_iter()
+        .flatten()
+        .count();
+    state.is_none_or(|state| matches!(state, 'Z' | 'X')) && threads <= 1
 }
 
 /// What a daemon has open and how often. Segments of the log come and go and are left out.

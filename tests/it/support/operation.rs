@@ -14,6 +14,7 @@ use rustix::fs::XattrFlags;
 
 use crate::support::random::Random;
 use crate::support::tree::Kind;
+use crate::support::tree::Seen;
 use crate::support::tree::Tree;
 
 /// The one attribute that the operations set.
@@ -161,6 +162,34 @@ impl Operation {
             },
             _ => return None,
         })
+    }
+
+    /// Applies it; tells whether this, or a part of it that a crash may leave, is what was found. The kernel sends a
+    /// write that begins inside a page as two requests: up to the end of that page, and the rest.
+    pub fn ends_here(&self, tree: &mut Tree, seen: &Seen) -> bool {
+        if let Self::Write {
+            name,
+            at,
+            len,
+            seed,
+        } = self
+        {
+            let head = 4096 - usize::try_from(at % 4096).unwrap();
+            if head < *len {
+                Self::Write {
+                    name: name.clone(),
+                    at: *at,
+                    len: head,
+                    seed: *seed,
+                }
+                .apply(tree);
+                if tree.compare(seen).is_ok() {
+                    return true;
+                }
+            }
+        }
+        self.apply(tree);
+        tree.compare(seen).is_ok()
     }
 
     /// What it means.

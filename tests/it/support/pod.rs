@@ -213,6 +213,10 @@ impl Pod {
 
 impl Drop for Pod {
     fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("PODFS_KEEP").is_some() {
+            println!("kept: {}", self.home.path().display());
+            self.home.disable_cleanup(true);
+        }
         // What a failed test left mounted must not outlive it.
         let below = self.home.path().to_owned();
         for point in mountpoints().filter(|point| point.starts_with(&below)) {
