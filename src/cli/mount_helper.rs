@@ -24,10 +24,7 @@ struct Call {
 
 /// Whether the program was called as a helper, by its own name or in the form of mount.fuse3.
 pub(super) fn is_meant(arguments: &[OsString]) -> bool {
-    let name = arguments
-        .first()
-        .and_then(|program| Path::new(program).file_name());
-    if name.is_some_and(|name| name == "mount.podfs" || name == "mount.fuse.podfs") {
+    if is_helper(arguments) {
         return true;
     }
     match arguments {
@@ -40,6 +37,11 @@ pub(super) fn is_meant(arguments: &[OsString]) -> bool {
     }
 }
 
+fn is_helper(arguments: &[OsString]) -> bool {
+    let program = arguments.first().map(Path::new).and_then(Path::file_name);
+    program.is_some_and(|name| name == "mount.podfs" || name == "mount.fuse.podfs")
+}
+
 /// Mounts as fstab says. `arguments` begin with the program.
 pub(super) fn run(arguments: &[OsString]) -> Result<Exit, Fault> {
     let call = parse(arguments.get(1..).unwrap_or_default())?;
@@ -50,9 +52,14 @@ pub(super) fn run(arguments: &[OsString]) -> Result<Exit, Fault> {
         .to_str()
         .ok_or_else(|| usage("the source is not UTF-8"))?;
     let name = source.strip_prefix("podfs:").unwrap_or(source);
+    let own_name = is_helper(arguments);
     // The table of mounts shows what fstab says, or mount -a would mount it again.
     let mut wishes = vec![format!("fsname={source}")];
     wishes.extend(call.options);
+    if !own_name {
+        // mount.fuse3 says dev,suid for root whether or not fstab does.
+        wishes.push("nodev,nosuid".to_owned());
+    }
     let order = Order {
         paths: PodPaths::of(name)?,
         dir: PathBuf::from(dir),

@@ -33,13 +33,10 @@ const PROGRAM: &str = "fusermount3";
 const COMPLAINT_MAX: usize = 400;
 
 pub(super) fn attach(point: &Mountpoint, request: &MountRequest) -> Result<OwnedFd, Fault> {
-    point.open_for_unprivileged_mount().map_err(|error| {
-        Fault::io(
-            FaultKind::Mountpoint,
-            format!("cannot open {} for the mount", Quoted(&point.path)),
-            &error,
-        )
-    })?;
+    point.opened_for(|| attach_opened(point, request))
+}
+
+fn attach_opened(point: &Mountpoint, request: &MountRequest) -> Result<OwnedFd, Fault> {
     let pair = rustix::net::socketpair(
         AddressFamily::UNIX,
         SocketType::STREAM,

@@ -74,7 +74,8 @@ pub fn answers(point: PathBuf, patience: Duration) -> Pulse {
         return Pulse::Silent;
     }
     match answer.recv_timeout(patience) {
-        Ok(Err(Errno::NOTCONN)) => Pulse::Dead,
+        // The second is what requests get that were waiting when it died.
+        Ok(Err(Errno::NOTCONN | Errno::CONNABORTED)) => Pulse::Dead,
         Ok(_) => Pulse::Alive,
         Err(_) => Pulse::Silent,
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::fs::IFlags;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
@@ -67,13 +68,23 @@ impl Mountpoint {
         }
     }
 
-    /// fusermount3 wants to find the folder writable for the user.
-    pub fn open_for_unprivileged_mount(&self) -> io::Result<()> {
-        let stat = rustix::fs::fstat(&self.folder)?;
-        if stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_mode & 0o200 == 0 {
-            rustix::fs::fchmod(&self.folder, OPEN)?;
+    /// Lets `mount` find the folder writable, as fusermount3 wants it; when it fails, the folder is closed again.
+    pub fn opened_for<T>(&self, mount: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        let failed = |error: Errno| {
+            let what = format!("cannot open {} for the mount", Quoted(&self.path));
+            Fault::io(FaultKind::Mountpoint, what, &error.into())
+        };
+        let stat = rustix::fs::fstat(&self.folder).map_err(failed)?;
+        let own = stat.st_uid == rustix::process::geteuid().as_raw();
+        if !own || stat.st_mode & 0o200 != 0 {
+            return mount();
         }
-        Ok(())
+        rustix::fs::fchmod(&self.folder, OPEN).map_err(failed)?;
+        mount().inspect_err(|_| {
+            if let Err(error) = rustix::fs::fchmod(&self.folder, CLOSED) {
+                tracing::warn!(%error, "the bare folder stays open");
+            }
+        })
     }
 
     /// Closes the bare folder: mode 0500 and, where the kernel lets us, the immutable flag. Works through the
