@@ -20,6 +20,7 @@ mod crash;
 mod damage;
 mod foreign;
 mod full;
+mod golden;
 mod hex;
 mod keys;
 mod limits;

@@ -1,11 +1,13 @@
 //! What the tests from outside share: a pod of its own for each test, its mount, seeded chance, disks in a file.
 
 pub mod disk;
+pub mod listing;
 pub mod load;
 pub mod mount;
 pub mod operation;
 pub mod pod;
 pub mod random;
+pub mod sample;
 pub mod tree;
 
 use std::fs::OpenOptions;
