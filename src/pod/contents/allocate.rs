@@ -54,6 +54,11 @@ impl Pod {
     /// Makes preallocated pages of all holes, then grows the file.
     fn preallocate(&self, ino: Ino, bytes: &Range<u64>, grow: bool) -> Result<(), PodError> {
         let pages = bytes.start / PAGE_BYTES..bytes.end.div_ceil(PAGE_BYTES);
+        // Even if all the file has were within the range: what cannot fit is refused before anything is written.
+        let missing = (pages.end - pages.start).saturating_sub(self.file(ino)?.pages);
+        if missing.saturating_mul(PAGE_BYTES) > self.rows.space().free {
+            return Err(PodError::NoSpace);
+        }
         let mut taken = Vec::new();
         let mut next = pages.start;
         while next < pages.end {

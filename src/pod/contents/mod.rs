@@ -21,6 +21,8 @@ mod write;
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod tests;
 
 use crate::format::rows::{FileKind, Inode};
 use crate::pod::Pod;
