@@ -18,7 +18,8 @@ use crate::types::limits::INDEX_CACHE;
 
 /// First key of a leaf → where the leaf is.
 pub struct Index {
-    db: sled::Db,
+    /// Nothing when it could not be opened or built, or nothing may be written.
+    db: Option<sled::Db>,
     key: BoxKey,
     /// Something did not fit: the journal answers, until the index is built anew at the next opening.
     broken: AtomicBool,
@@ -27,60 +28,89 @@ pub struct Index {
 const NONCE_LEN: usize = 12;
 
 impl Index {
-    /// Opens the index in `dir` and compares it with the newest checkpoint; builds it anew when they differ.
-    pub fn open(dir: &Path, secret: &Secret<32>, journal: &Journal) -> Result<Self, JournalError> {
-        let open = || {
-            let key = BoxKey::new(local_key(secret, LocalPurpose::IndexValue));
-            let config = sled::Config::new()
-                .path(dir)
-                .cache_capacity(INDEX_CACHE)
-                .flush_every_ms(Some(500));
-            // sled panics on some damaged files.
-            let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-            let db = opened.ok().and_then(Result::ok)?;
-            Some(Self {
-                db,
-                key,
-                broken: AtomicBool::new(false),
-            })
+    /// Opens the index in `dir` and compares it with the newest checkpoint; builds it anew when they differ. When
+    /// that fails, or the log takes nothing, the log answers in its place.
+    pub fn open(dir: &Path, secret: &Secret<32>, journal: &Journal) -> Self {
+        let with = |db| Self {
+            db,
+            key: BoxKey::new(local_key(secret, LocalPurpose::IndexValue)),
+            broken: AtomicBool::new(false),
         };
-        if let Some(index) = open().filter(|index| index.agrees(journal)) {
-            return Ok(index);
+        if journal.broken().is_some() {
+            return with(None);
         }
-        let damaged =
-            |what: &dyn std::fmt::Display| JournalError::Damaged(format!("index ({what})"));
-        if dir.exists() {
-            std::fs::remove_dir_all(dir).map_err(|error| damaged(&error))?;
+        if let Ok(db) = open(dir) {
+            let index = with(Some(db));
+            if index.agrees(journal) {
+                return index;
+            }
         }
-        let index = open().ok_or_else(|| damaged(&"sled does not open"))?;
-        journal.pointers(|pointer| index.insert(pointer).map_err(|error| damaged(&error)))?;
-        tracing::info!(leaves = journal.root().leaves, "index built anew");
-        Ok(index)
+        match anew(dir) {
+            Ok(db) => {
+                let index = with(Some(db));
+                let built = journal.pointers(|pointer| {
+                    let inserted = index.ask(|db| index.insert(db, pointer));
+                    inserted.ok_or_else(|| JournalError::Damaged("index".into()))
+                });
+                match built {
+                    Ok(()) => tracing::info!(leaves = journal.root().leaves, "index built anew"),
+                    Err(error) => {
+                        tracing::error!(%error, "building the index");
+                        index.give_up();
+                    }
+                }
+                index
+            }
+            Err(why) => {
+                tracing::error!(%why, "the index does not open; the log is asked in its place");
+                with(None)
+            }
+        }
     }
 
     /// Whether every entry is genuine and together they are the checkpoint's leaves.
     fn agrees(&self, journal: &Journal) -> bool {
         let root = journal.root();
-        let sum = catch_unwind(AssertUnwindSafe(|| {
-            let mut entries = self.db.iter();
+        let sum = self.try_ask(|db| {
+            let mut entries = db.iter();
             entries.try_fold((0_u64, 0_u128), |(count, sum), entry| {
                 let (key, value) = entry.ok()?;
                 let pointer = self.pointer(&key, &value)?;
                 Some((count + 1, sum.wrapping_add(journal.digest(&pointer))))
             })
-        }));
-        sum.ok().flatten() == Some((root.leaves, u128::from_le_bytes(root.digest)))
+        });
+        sum == Some((root.leaves, u128::from_le_bytes(root.digest)))
     }
 
-    fn insert(&self, pointer: &Pointer) -> sled::Result<()> {
+    /// Asks sled, which panics on some damaged files; nothing when it did not answer well.
+    fn try_ask<T>(&self, question: impl FnOnce(&sled::Db) -> Option<T>) -> Option<T> {
+        let db = self.db.as_ref()?;
+        catch_unwind(AssertUnwindSafe(|| question(db)))
+            .ok()
+            .flatten()
+    }
+
+    /// Asks sled until it failed once.
+    fn ask<T>(&self, question: impl FnOnce(&sled::Db) -> Option<T>) -> Option<T> {
+        if self.db.is_none() || self.broken.load(Ordering::Relaxed) {
+            return None;
+        }
+        let answer = self.try_ask(question);
+        if answer.is_none() {
+            self.give_up();
+        }
+        answer
+    }
+
+    fn insert(&self, db: &sled::Db, pointer: &Pointer) -> Option<()> {
         let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|error| sled::Error::Unsupported(error.to_string()))?;
+        getrandom::fill(&mut nonce).ok()?;
         let key = pointer.first.as_bytes();
         let mut value = Vec::with_capacity(128);
         node::put_pointer(&mut value, pointer);
         seal_box(&self.key, nonce, key, &mut value);
         value.splice(..0, nonce);
-        self.db.insert(key, value).map(drop)
+        db.insert(key, value).ok().map(drop)
     }
 
     fn pointer(&self, key: &[u8], value: &[u8]) -> Option<Pointer> {
@@ -93,45 +123,31 @@ impl Index {
 
     /// The leaf that would hold `key`.
     pub fn find(&self, key: &Key, journal: &Journal) -> Result<Option<Pointer>, JournalError> {
-        if !self.broken.load(Ordering::Relaxed) {
-            let before = self.db.range(..=key.as_bytes()).next_back();
-            let entry = before.or_else(|| self.db.iter().next()).transpose();
-            match entry
-                .ok()
-                .map(|entry| entry.map(|(key, value)| self.pointer(&key, &value)))
-            {
-                Some(None) => return Ok(None),
-                Some(Some(Some(pointer))) => return Ok(Some(pointer)),
-                Some(Some(None)) | None => self.give_up(),
+        let answer = self.ask(|db| {
+            let before = db.range(..=key.as_bytes()).next_back();
+            match before.or_else(|| db.iter().next()) {
+                None => Some(None),
+                Some(entry) => {
+                    let (key, value) = entry.ok()?;
+                    self.pointer(&key, &value).map(Some)
+                }
             }
-        }
-        journal.find(key).map(|(pointer, _)| pointer)
+        });
+        answer.map_or_else(|| journal.find(key).map(|(pointer, _)| pointer), Ok)
     }
 
     /// The first key of the leaf after the one that would hold `key`.
     pub fn next(&self, key: &Key, journal: &Journal) -> Result<Option<Key>, JournalError> {
-        if !self.broken.load(Ordering::Relaxed) {
-            let (mut behind, after) = (
-                key.as_bytes().to_vec(),
-                self.db.range(..=key.as_bytes()).next_back(),
-            );
+        let answer = self.ask(|db| {
+            let first = db.range(..=key.as_bytes()).next_back().is_none();
+            let mut behind = key.as_bytes().to_vec();
             behind.push(0);
-            let mut range = self.db.range(behind..);
-            let entry = if after.is_some() {
-                range.next()
-            } else {
-                range.nth(1)
-            };
-            match entry
-                .transpose()
-                .map(|entry| entry.map(|(key, _)| Key::parse(&key)))
-            {
-                Ok(None) => return Ok(None),
-                Ok(Some(Some(next))) => return Ok(Some(next)),
-                Ok(Some(None)) | Err(_) => self.give_up(),
+            match db.range(behind..).nth(usize::from(first)) {
+                None => Some(None),
+                Some(entry) => Key::parse(&entry.ok()?.0).map(Some),
             }
-        }
-        journal.find(key).map(|(_, next)| next)
+        });
+        answer.map_or_else(|| journal.find(key).map(|(_, next)| next), Ok)
     }
 
     fn give_up(&self) {
@@ -144,9 +160,29 @@ impl Index {
 
     /// Hands everything to the kernel, so that the next opening finds it.
     pub fn close(&self) {
-        if let Err(error) = self.db.flush() {
-            tracing::info!(%error, "index not flushed; it will be built anew");
+        if self.db.is_some() && self.try_ask(|db| db.flush().ok()).is_none() {
+            tracing::info!("index not flushed; it will be built anew");
         }
+    }
+}
+
+fn open(dir: &Path) -> Result<sled::Db, String> {
+    let config = sled::Config::new()
+        .path(dir)
+        .cache_capacity(INDEX_CACHE)
+        .flush_every_ms(Some(500));
+    // sled panics on some damaged files.
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(opened) => opened.map_err(|error| error.to_string()),
+        Err(_) => Err("sled panicked".to_owned()),
+    }
+}
+
+/// An empty one in place of what is there.
+fn anew(dir: &Path) -> Result<sled::Db, String> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
+        _ => open(dir),
     }
 }
 
@@ -161,12 +197,12 @@ impl View for Index {
                 .binary_search_by(|new| old.first.cmp(&new.first))
                 .is_err()
         };
-        let inserted = added.iter().try_for_each(|pointer| self.insert(pointer));
         let mut gone = removed.iter().filter(gone);
-        let outcome = inserted
-            .and_then(|()| gone.try_for_each(|old| self.db.remove(old.first.as_bytes()).map(drop)));
-        if outcome.is_err() {
-            self.give_up();
-        }
+        self.ask(|db| {
+            added
+                .iter()
+                .try_for_each(|pointer| self.insert(db, pointer))?;
+            gone.try_for_each(|old| db.remove(old.first.as_bytes()).ok().map(drop))
+        });
     }
 }

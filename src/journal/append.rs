@@ -10,7 +10,7 @@ use crate::journal::segments::{Segment, offset_of};
 use crate::journal::tail::Place;
 use crate::journal::{Batch, Change, Journal, JournalError, Sealed, Value, disk};
 use crate::types::Ino;
-use crate::types::limits::PAGE;
+use crate::types::limits::{PAGE, RECORD_BODY_MAX, RECORD_PAGES_MAX, ROW_VALUE_MAX};
 
 const RECORD_AD: &[u8] = b"podfs/1/record";
 /// From so many pages on both cores seal.
@@ -91,10 +91,15 @@ impl Journal {
             let (left_tags, right_tags) = tags.split_at_mut(count / 2);
             let middle = number + left.len() as u64;
             // A thread for each big buffer costs less than a pool whose idle threads spin.
-            std::thread::scope(|scope| {
-                scope.spawn(|| seal(middle, right, right_tags));
+            let both = std::thread::scope(|scope| {
+                let other = || seal(middle, &mut *right, &mut *right_tags);
+                let other = std::thread::Builder::new().spawn_scoped(scope, other);
                 seal(number, left, left_tags);
+                other.is_ok()
             });
+            if !both {
+                seal(middle, right, right_tags);
+            }
         }
         Sealed {
             bytes,
@@ -124,6 +129,15 @@ impl Journal {
             batch.rows.iter().map(|(key, change)| lengths(key, change)),
         );
         let count = pages.map_or(0, Sealed::pages);
+        let long =
+            |change: &Change| matches!(change, Change::Put(value) if value.len() > ROW_VALUE_MAX);
+        if body_len > RECORD_BODY_MAX
+            || count as usize > RECORD_PAGES_MAX
+            || batch.rows.iter().any(|(_, change)| long(change))
+        {
+            // Replay would not take it.
+            return Err(JournalError::Io("a record".into(), Errno::TOOBIG));
+        }
         let header_len = u32::try_from(body_len).map_err(|_| JournalError::NoSpace)?;
         let (place, images) = self.place(&mut batch, (body_len + OVERHEAD) as u64, count)?;
         let base = place.data.as_ref().map(|(_, slot)| *slot);
@@ -178,7 +192,7 @@ impl Journal {
                 tail.kept(batch.class, batch.reserve) + u64::from(pages) + len / PAGE as u64;
             let secured = tail.secured();
             drop(tail);
-            match self.grow(missing.saturating_sub(secured), batch.class) {
+            match self.grow(secured, missing.saturating_sub(secured), batch.class) {
                 Err(JournalError::NoSpace) if !reclaimed => {
                     reclaimed = self.reclaim_wait(batch.class)?;
                 }

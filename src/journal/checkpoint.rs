@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::crypto::{BoxKey, open_box, seal_box};
 use crate::format::manifest::{Manifest, NONCE_LEN, Position, SegmentEntry};
@@ -41,11 +42,18 @@ impl Journal {
         let cut = self.cut();
         let root = self.root();
         let mut merged = Merged::default();
-        let made = self
-            .merge(&root, &cut.images, &mut merged)
-            .and_then(|()| self.sync())
-            .and_then(|()| self.write_manifest(&root, &cut, &merged));
-        match made {
+        // What is before the cut must be in the file before its pages are given back.
+        let nodes = self
+            .order
+            .wait(cut.floor.record.saturating_sub(1))
+            .and_then(|()| self.merge(&root, &cut.images, &mut merged))
+            .and_then(|()| self.sync());
+        if nodes.is_err() {
+            // No manifest names them, and a full disk needs the room for the next attempt.
+            self.punch_all(merged.written.iter());
+        }
+        let made = nodes.and_then(|()| self.write_manifest(&root, &cut, &merged));
+        let outcome = match made {
             Ok((manifest, next)) => {
                 let next = Arc::new(next);
                 *self.root.write() = Arc::clone(&next);
@@ -56,7 +64,8 @@ impl Journal {
                     .iter()
                     .for_each(|pointer| self.nodes.forget(pointer.run.slot));
                 self.settle(&manifest.frees);
-                self.reclaim(&manifest.frees)
+                self.reclaim(&manifest.frees);
+                Ok(())
             }
             Err(error) => {
                 self.overlay.thaw();
@@ -68,12 +77,14 @@ impl Journal {
                 drop(tail);
                 Err(error)
             }
-        }
+        };
+        self.tail.lock().leaving = 0;
+        outcome
     }
 
     fn cut(&self) -> Cut {
         let mut tail = self.tail.lock();
-        tail.dead_pages = 0;
+        tail.leaving = std::mem::take(&mut tail.dead_pages);
         tail.replay_bytes = 0;
         Cut {
             images: self.overlay.freeze(),
@@ -104,6 +115,8 @@ impl Journal {
             let pages = live.entry(range.slot.segment).or_default();
             *pages = pages.saturating_sub(range.count);
         }
+        // Counted by an earlier checkpoint, which could not give them back.
+        frees.extend(self.unpunched.lock().iter());
         let entry = |(number, live): (&u32, &u32)| {
             let segment = self.segments.get(*number)?;
             Some(SegmentEntry {
@@ -129,7 +142,8 @@ impl Journal {
             floor: cut.floor,
             chunk: cut.chunk,
             tail: cut.tail,
-            written: self.order.written(),
+            // Its nodes are durable, and a record above may be lost and its number given to another.
+            written: self.durable.load(Ordering::Acquire),
             next_ino: cut.next_ino,
             reserved: cut.reserved,
             leaves,
@@ -139,9 +153,16 @@ impl Journal {
             branches: merged.branches.clone(),
         };
         let bytes = seal_manifest(&self.manifest_key, &manifest)?;
-        MANIFESTS
-            .iter()
-            .try_for_each(|name| disk::replace(&self.dir, name, &bytes))?;
+        let put = || {
+            MANIFESTS
+                .iter()
+                .try_for_each(|name| disk::replace(&self.dir, name, &bytes))
+        };
+        match put() {
+            // The disk is full to the brim: what is kept for checkpoints is there for this.
+            Err(JournalError::NoSpace) if self.give_spare_back()? => put()?,
+            other => other?,
+        }
         let next = Root {
             generation: manifest.generation,
             leaves,
@@ -162,28 +183,41 @@ impl Journal {
         self.write_watermark();
     }
 
-    /// Gives dead pages back to the disk, and segments in which nothing lives. May be repeated after a crash.
-    pub(in crate::journal) fn reclaim(&self, frees: &[SlotRange]) -> Result<(), JournalError> {
+    /// Gives dead pages back to the disk, and segments in which nothing lives. What cannot be given back now is tried
+    /// again with the next checkpoint.
+    fn reclaim(&self, frees: &[SlotRange]) {
         let empty: Vec<u32> = {
+            // A segment that is being made, and not yet a spare, would look empty.
+            let _growing = self.growing.lock();
             let tail = self.tail.lock();
             let dead = |number: &u32| {
                 tail.live.get(number).is_none_or(|live| *live == 0) && !tail.in_use(*number)
             };
             self.segments.numbers().into_iter().filter(dead).collect()
         };
-        for range in frees
-            .iter()
-            .filter(|range| !empty.contains(&range.slot.segment))
-        {
-            if self.segments.get(range.slot.segment).is_some() {
-                self.segments.punch(*range)?;
+        for number in &empty {
+            match self.segments.remove(*number) {
+                Ok(()) => drop(self.tail.lock().live.remove(number)),
+                Err(error) => tracing::warn!(%error, "an empty segment stays"),
             }
         }
-        for number in empty {
-            self.segments.remove(number)?;
-            self.tail.lock().live.remove(&number);
+        let failed = self.punch_all(frees.iter());
+        *self.unpunched.lock() = failed;
+        if let Err(error) = self.trim() {
+            tracing::warn!(%error, "a spare segment stays");
         }
-        self.trim()
+    }
+
+    /// Punches; gives the ranges that could not be.
+    fn punch_all<'a>(&self, ranges: impl Iterator<Item = &'a SlotRange>) -> Vec<SlotRange> {
+        let mut failed = Vec::new();
+        for range in ranges {
+            if let Err(error) = self.segments.punch(*range) {
+                tracing::warn!(%error, "dead pages stay");
+                failed.push(*range);
+            }
+        }
+        failed
     }
 }
 

@@ -26,6 +26,8 @@ struct State {
     sync_now: bool,
     checkpoint_now: bool,
     stopped: bool,
+    /// Checkpoints that began.
+    began: u64,
     /// Checkpoints that ended, well or not.
     ended: u64,
     /// Whether the last one ended well.
@@ -40,6 +42,7 @@ impl Keeper {
             sync_now: false,
             checkpoint_now: false,
             stopped: false,
+            began: 0,
             ended: 0,
             well: true,
         };
@@ -85,10 +88,12 @@ impl Keeper {
     /// Asks for a checkpoint and waits until one that began later ended: whether it ended well and in time.
     pub(in crate::journal) fn checkpoint_wait(&self, deadline: Instant) -> bool {
         let mut state = self.state.lock();
-        let before = state.ended;
-        while state.ended == before && !state.stopped {
-            state.checkpoint_now = true;
-            self.changed.notify_all();
+        let before = state.began;
+        while state.ended <= before && !state.stopped {
+            if state.began == before && !state.checkpoint_now {
+                state.checkpoint_now = true;
+                self.changed.notify_all();
+            }
             if self.changed.wait_until(&mut state, deadline).timed_out() {
                 return false;
             }
@@ -124,6 +129,7 @@ impl Keeper {
             if state.checkpoint_now || due.is_some_and(|due| due <= Instant::now()) {
                 state.checkpoint_now = false;
                 state.changed_at = None;
+                state.began += 1;
                 return true;
             }
             self.wait(&mut state, due);
@@ -148,7 +154,7 @@ impl Keeper {
     /// A checkpoint ended.
     fn ended(&self, well: bool) {
         let mut state = self.state.lock();
-        state.ended += 1;
+        state.ended = state.began;
         state.well = well;
         drop(state);
         self.changed.notify_all();

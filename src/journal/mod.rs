@@ -40,7 +40,7 @@ pub use overlay::{Image, Layered};
 pub use space::Space;
 
 use crate::crypto::{BoxKey, Secret};
-use crate::format::rows::Key;
+use crate::format::rows::{Key, SlotRange};
 use crate::journal::keeper::Keeper;
 use crate::journal::leaf::Nodes;
 use crate::journal::order::Order;
@@ -76,6 +76,8 @@ pub struct Journal {
     budget: Option<u64>,
     broken: Mutex<Option<String>>,
     keeper: Keeper,
+    /// Dead pages that the disk did not take back, counted as dead already.
+    unpunched: Mutex<Vec<SlotRange>>,
     replayed: u64,
 }
 

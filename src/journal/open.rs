@@ -19,7 +19,7 @@ use crate::journal::replay::{Later, Replayed, replay};
 use crate::journal::segments::{Segment, Segments, Session};
 use crate::journal::sync::{GroupSync, open_watermark};
 use crate::journal::tail::Tail;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Class, Journal, JournalError};
 use crate::types::limits::SEGMENT;
 
 /// What a journal is opened with.
@@ -79,10 +79,10 @@ impl Journal {
             read_only,
         } = parts;
         let keys = Keys::new(&secret);
-        let manifest = newest_manifest(&dir, &keys.manifest)?;
+        let (manifest, stale) = newest_manifest(&dir, &keys.manifest)?;
         let durable = read_watermark(&dir, &keys.watermark, &manifest)?;
         let segments = Segments::new(&dir.join(LOG), secret, read_only);
-        let later = adopt_all(&segments, &manifest)?;
+        let (later, unfinished) = adopt_all(&segments, &manifest)?;
         let overlay = Overlay::default();
         let replayed = replay(&segments, &manifest, later, durable, &overlay)?;
         let broken = match replayed.damaged {
@@ -99,6 +99,14 @@ impl Journal {
             records,
             ..
         } = replayed;
+        if broken.is_none() {
+            repair(&dir, &keys.manifest, &manifest, &stale);
+            sync_replayed(&segments, &manifest)?;
+            for number in unfinished {
+                segments.discard(number);
+            }
+            give_back(&segments, &totals.live, trims.iter().chain(&manifest.frees))?;
+        }
         let first_record = totals.next_record;
         let session = segments.session(random()?);
         let header = SegmentHeader {
@@ -106,12 +114,9 @@ impl Journal {
             first_record,
         };
         let active = first_segment(&segments, header, &session, broken.is_none())?;
-        let watermark = match broken {
-            None => Some(disk::open(&dir.join(WATERMARK), false)?),
-            Some(_) => None,
-        };
+        let watermark = broken.is_none().then(|| dir.join(WATERMARK));
+        let watermark = watermark.map(|path| disk::open(&path, false)).transpose()?;
         let last_record = first_record.saturating_sub(1);
-        let floor = segments.get(manifest.floor.segment);
         let journal = Self {
             dir,
             session,
@@ -119,10 +124,9 @@ impl Journal {
             tail: Mutex::new(Tail::new(active, totals)),
             overlay,
             order: Order::new(last_record),
-            // Whatever was replayed may still wait in the kernel: the first sync covers its segments as well.
-            durable: AtomicU64::new(durable.min(last_record)),
+            durable: AtomicU64::new(last_record),
             group: GroupSync::default(),
-            synced_segment: AtomicU32::new(floor.map_or(0, |floor| floor.number)),
+            synced_segment: AtomicU32::new(next_segment),
             segments,
             watermark,
             watermark_key: keys.watermark,
@@ -135,32 +139,44 @@ impl Journal {
             budget,
             broken: Mutex::new(broken),
             keeper: Keeper::new(),
+            unpunched: Mutex::default(),
             replayed: records,
         };
-        journal.tidy(&trims, &manifest.frees)?;
+        journal.keep_promises();
         Ok(journal)
     }
 
-    /// Makes what was replayed durable and gives back what died or was never written.
-    fn tidy(&self, trims: &[SlotRange], frees: &[SlotRange]) -> Result<(), JournalError> {
+    /// Notes that what was replayed is durable, and gets the room again that `fallocate` was granted earlier.
+    fn keep_promises(&self) {
         if self.writable().is_err() {
-            return Ok(());
+            return;
         }
-        self.sync()?;
-        trims
-            .iter()
-            .try_for_each(|range| self.segments.punch(*range))?;
-        self.reclaim(frees)
+        self.write_watermark();
+        let (reserved, secured, kept) = {
+            let tail = self.tail.lock();
+            (tail.reserved, tail.secured(), tail.kept(Class::Data, 0))
+        };
+        if reserved > 0
+            && secured < kept
+            && let Err(error) = self.grow(secured, kept - secured, Class::Data)
+        {
+            tracing::warn!(%error, "preallocated room was taken by others meanwhile");
+        }
     }
 
     /// Makes all durable and gives the preallocated room back. Nothing may be appended afterwards.
     pub fn close(&self) -> Result<(), JournalError> {
         self.sync()?;
-        let (rest, spares) = {
+        let (reserved, rest, spares) = {
             let mut tail = self.tail.lock();
-            (tail.rest(), std::mem::take(&mut tail.spares))
+            let rest = tail.rest();
+            (tail.reserved, rest, std::mem::take(&mut tail.spares))
         };
         *self.broken.lock() = Some("closed".to_owned());
+        if reserved > 0 {
+            // Nobody else may take meanwhile what preallocated files were granted.
+            return Ok(());
+        }
         self.segments.punch(rest)?;
         spares
             .iter()
@@ -190,28 +206,80 @@ fn read_watermark(dir: &Path, key: &BoxKey, manifest: &Manifest) -> Result<u64, 
     Ok(durable)
 }
 
-/// The newest of the manifest and its copy that opens.
-fn newest_manifest(dir: &Path, key: &BoxKey) -> Result<Manifest, JournalError> {
+/// The newest of the manifest and its copy that opens, and the names of those that are not it.
+fn newest_manifest(
+    dir: &Path,
+    key: &BoxKey,
+) -> Result<(Manifest, Vec<&'static str>), JournalError> {
     let mut newest: Option<Manifest> = None;
+    let mut found = Vec::new();
     for name in MANIFESTS {
         let bytes = disk::read_file(&dir.join(name))?.unwrap_or_default();
-        match open_manifest(key, &bytes) {
+        let manifest = open_manifest(key, &bytes);
+        match &manifest {
             Some(manifest)
                 if newest
                     .as_ref()
                     .is_none_or(|known| known.generation < manifest.generation) =>
             {
-                newest = Some(manifest);
+                newest = Some(manifest.clone());
             }
             Some(_) => {}
             None => tracing::warn!(name, "does not open; its copy is used"),
         }
+        found.push((name, manifest));
     }
-    newest.ok_or_else(|| JournalError::Damaged("manifest and manifest.copy".into()))
+    let newest =
+        newest.ok_or_else(|| JournalError::Damaged("manifest and manifest.copy".into()))?;
+    let stale = found.into_iter();
+    let stale = stale.filter(|(_, manifest)| manifest.as_ref() != Some(&newest));
+    let stale = stale.map(|(name, _)| name).collect();
+    Ok((newest, stale))
 }
 
-/// Takes the files of the log into the table; gives the sessions that began after the manifest, in order.
-fn adopt_all(segments: &Segments, manifest: &Manifest) -> Result<Vec<Later>, JournalError> {
+/// Writes the newest manifest over its copy that is older or damaged, before what only the older one names goes.
+fn repair(dir: &Path, key: &BoxKey, manifest: &Manifest, stale: &[&str]) {
+    let repaired = stale.iter().try_for_each(|name| {
+        let bytes = crate::journal::checkpoint::seal_manifest(key, manifest)?;
+        disk::replace(dir, name, &bytes)
+    });
+    if let Err(error) = repaired {
+        tracing::warn!(%error, "a copy of the manifest stays as it is");
+    }
+}
+
+/// Makes durable what was replayed, for a crash of the process alone left it to the kernel: a session that begins
+/// behind records which a power cut takes away would look like damage.
+fn sync_replayed(segments: &Segments, manifest: &Manifest) -> Result<(), JournalError> {
+    let floor = Some(manifest.floor.segment).filter(|number| *number != u32::MAX);
+    segments
+        .numbers()
+        .into_iter()
+        .filter(|number| floor.is_none_or(|floor| *number >= floor))
+        .try_for_each(|number| segments.sync(number, false))
+}
+
+/// Gives the disk what died or was never written, and the segments in which nothing lives: before a new segment is
+/// made, for the disk may be full to the brim. May be repeated.
+fn give_back<'a>(
+    segments: &Segments,
+    live: &BTreeMap<u32, u32>,
+    mut ranges: impl Iterator<Item = &'a SlotRange>,
+) -> Result<(), JournalError> {
+    let empty = |number: &u32| live.get(number).is_none_or(|live| *live == 0);
+    let numbers = segments.numbers().into_iter();
+    numbers
+        .filter(empty)
+        .try_for_each(|number| segments.remove(number))?;
+    ranges.try_for_each(|range| segments.punch(*range))
+}
+
+/// Takes the files of the log into the table; gives the sessions that began after the manifest, in order, and the
+/// files whose making a crash cut short.
+fn adopt_all(
+    segments: &Segments,
+    manifest: &Manifest,
+) -> Result<(Vec<Later>, Vec<u32>), JournalError> {
     let known: BTreeMap<u32, [u8; 16]> = manifest
         .segments
         .iter()
@@ -231,6 +299,7 @@ fn adopt_all(segments: &Segments, manifest: &Manifest) -> Result<Vec<Later>, Jou
     let floor_session = known.get(&manifest.floor.segment).copied();
     let floor = Some(manifest.floor.segment).filter(|number| *number != u32::MAX);
     let mut later: Vec<Later> = Vec::new();
+    let mut unfinished = Vec::new();
     let mut seen = floor_session;
     for number in on_disk {
         if let Some(session) = known.get(&number) {
@@ -250,10 +319,11 @@ fn adopt_all(segments: &Segments, manifest: &Manifest) -> Result<Vec<Later>, Jou
                     });
                 }
             }
+            Err(_) if segments.is_blank(number) => unfinished.push(number),
             Err(error) => tracing::warn!(%error, "left alone"),
         }
     }
-    Ok(later)
+    Ok((later, unfinished))
 }
 
 fn next_segment(segments: &Segments, manifest: &Manifest) -> Result<u32, JournalError> {
@@ -276,11 +346,10 @@ fn first_segment(
     writable: bool,
 ) -> Result<Arc<Segment>, JournalError> {
     if !writable {
-        return Ok(Arc::new(Segment {
-            number: header.number,
-            session: Arc::clone(session),
-            pages: 0,
-        }));
+        return Ok(Arc::new(Segment::nowhere(
+            header.number,
+            Arc::clone(session),
+        )));
     }
     let mut size = SEGMENT;
     loop {

@@ -31,6 +31,20 @@ pub(in crate::journal) struct Segment {
     pub(in crate::journal) session: Arc<Session>,
     /// Preallocated pages, the header's included.
     pub(in crate::journal) pages: u32,
+    /// What it adds to [`Segments::allocated`].
+    allocated: AtomicU64,
+}
+
+impl Segment {
+    /// A segment of that many pages that is not on the disk.
+    pub(in crate::journal) const fn nowhere(number: u32, session: Arc<Session>) -> Self {
+        Self {
+            number,
+            session,
+            pages: 0,
+            allocated: AtomicU64::new(0),
+        }
+    }
 }
 
 /// All files of the log.
@@ -117,15 +131,14 @@ impl Segments {
     ) -> Result<Arc<Segment>, JournalError> {
         let path = self.path(number);
         let stat = fs::fstat(&*self.file(number)?).map_err(failed(&path))?;
-        self.allocated.fetch_add(
-            u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
-            Ordering::Relaxed,
-        );
+        let bytes = u64::try_from(stat.st_blocks).unwrap_or(0) * 512;
+        self.allocated.fetch_add(bytes, Ordering::Relaxed);
         let pages = u32::try_from(stat.st_size / 4096).unwrap_or(u32::MAX);
         let segment = Arc::new(Segment {
             number,
             session: self.session(session),
             pages,
+            allocated: AtomicU64::new(bytes),
         });
         self.table.write().insert(number, Arc::clone(&segment));
         Ok(segment)
@@ -185,17 +198,19 @@ impl Segments {
         page.splice(..0, session.id);
         let made = made
             .and_then(|()| disk::write_all(&fd, &page, 0))
-            .and_then(|()| fs::fsync(&fd));
-        if let Err(errno) = made {
+            .and_then(|()| fs::fsync(&fd))
+            .map_err(failed(&path))
+            .and_then(|()| disk::sync_dir(&self.dir));
+        if let Err(error) = made {
             fs::unlink(&path).ok();
-            return Err(failed(&path)(errno));
+            return Err(error);
         }
-        disk::sync_dir(&self.dir)?;
         let pages = u32::try_from(bytes / PAGE as u64).unwrap_or(u32::MAX);
         let segment = Arc::new(Segment {
             number: header.number,
             session: Arc::clone(session),
             pages,
+            allocated: AtomicU64::new(bytes),
         });
         self.allocated.fetch_add(bytes, Ordering::Relaxed);
         self.table
@@ -221,32 +236,76 @@ impl Segments {
         if let Some(fd) = files.get(&number) {
             return Ok(Arc::clone(fd));
         }
-        let fd = Arc::new(disk::open(&self.path(number), self.read_only)?);
+        let path = self.path(number);
+        let fd = loop {
+            match disk::open(&path, self.read_only) {
+                // Too many files are open: one of ours is closed for this one.
+                Err(JournalError::Io(_, Errno::MFILE | Errno::NFILE)) if !files.is_empty() => {
+                    drop(files.pop_lru());
+                }
+                other => break Arc::new(other?),
+            }
+        };
         files.put(number, Arc::clone(&fd));
         Ok(fd)
     }
 
+    /// Makes durable what was written to a segment; with `stream` the kernel forgets it then.
+    pub(in crate::journal) fn sync(&self, number: u32, stream: bool) -> Result<(), JournalError> {
+        let file = self.file(number)?;
+        fs::fdatasync(&*file)
+            .map_err(|errno| JournalError::Io(format!("log segment {number:016x}"), errno))?;
+        if stream {
+            disk::forget(&*file, 0, 0);
+        }
+        Ok(())
+    }
+
     /// Gives pages back to the disk.
     pub(in crate::journal) fn punch(&self, range: SlotRange) -> Result<(), JournalError> {
-        let fd = self.file(range.slot.segment)?;
+        let Some(segment) = self.get(range.slot.segment) else {
+            return Ok(());
+        };
+        let fd = self.file(segment.number)?;
         let len = offset_of(range.count);
-        let before = blocks(&fd);
         disk::punch(&*fd, offset_of(range.slot.page), len)
-            .map_err(failed(&self.path(range.slot.segment)))?;
-        self.allocated
-            .fetch_sub(before.saturating_sub(blocks(&fd)), Ordering::Relaxed);
+            .map_err(failed(&self.path(segment.number)))?;
+        let before = segment.allocated.load(Ordering::Relaxed);
+        let after = blocks(&fd).min(before);
+        segment.allocated.store(after, Ordering::Relaxed);
+        self.allocated.fetch_sub(before - after, Ordering::Relaxed);
         Ok(())
     }
 
     /// Removes a segment in which nothing lives.
     pub(in crate::journal) fn remove(&self, number: u32) -> Result<(), JournalError> {
-        let fd = self.file(number)?;
-        let bytes = blocks(&fd);
-        self.table.write().remove(&number);
+        let Some(segment) = self.table.write().remove(&number) else {
+            return Ok(());
+        };
         self.files.lock().pop(&number);
-        fs::unlink(self.path(number)).map_err(failed(&self.path(number)))?;
+        if let Err(errno) = fs::unlink(self.path(number)) {
+            self.table.write().insert(number, segment);
+            return Err(failed(&self.path(number))(errno));
+        }
+        let bytes = segment.allocated.load(Ordering::Relaxed);
         self.allocated.fetch_sub(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether nothing but the header's page was ever written to a file of the log.
+    pub(in crate::journal) fn is_blank(&self, number: u32) -> bool {
+        let data = self
+            .file(number)
+            .map(|file| fs::seek(&*file, fs::SeekFrom::Data(PAGE as u64)));
+        matches!(data, Ok(Err(Errno::NXIO)))
+    }
+
+    /// Removes a file that is in no table: its making was cut short.
+    pub(in crate::journal) fn discard(&self, number: u32) {
+        self.files.lock().pop(&number);
+        if let Err(errno) = fs::unlink(self.path(number)) {
+            tracing::warn!(%errno, number, "an unfinished segment stays");
+        }
     }
 
     /// Free bytes of the file system that carries the log, for a user who is not root.

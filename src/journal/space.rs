@@ -40,7 +40,7 @@ impl Journal {
         let tail = self.tail.lock();
         let unused = tail.secured().saturating_sub(tail.kept(Class::Data, 0)) * PAGE as u64;
         let live: u64 = tail.live.values().map(|pages| u64::from(*pages)).sum();
-        let dead = tail.dead_pages;
+        let dead = tail.dead_pages + tail.leaving;
         drop(tail);
         let host = self.segments.host_free();
         let growth = limit.saturating_sub(allocated).min(host);
@@ -55,10 +55,19 @@ impl Journal {
         }
     }
 
-    /// Preallocates at least `pages` more.
-    pub(in crate::journal) fn grow(&self, pages: u64, class: Class) -> Result<(), JournalError> {
+    /// Preallocates at least `pages` more than the `secured` ones that were too few.
+    pub(in crate::journal) fn grow(
+        &self,
+        secured: u64,
+        pages: u64,
+        class: Class,
+    ) -> Result<(), JournalError> {
         let mut next = self.growing.lock();
         let before = self.tail.lock().secured();
+        if before > secured {
+            // Somebody else was as short, and first.
+            return Ok(());
+        }
         let wanted = before + pages;
         let mut size = SEGMENT;
         loop {
@@ -89,7 +98,10 @@ impl Journal {
 
     /// No room: if enough is dead, waits for the checkpoint that gives it back.
     pub(in crate::journal) fn reclaim_wait(&self, class: Class) -> Result<bool, JournalError> {
-        let dead = self.tail.lock().dead_pages * PAGE as u64;
+        let dead = {
+            let tail = self.tail.lock();
+            (tail.dead_pages + tail.leaving) * PAGE as u64
+        };
         if class == Class::Checkpoint || dead < WORTH_RECLAIM {
             return Err(JournalError::NoSpace);
         }
@@ -115,6 +127,16 @@ impl Journal {
             };
             let Some(spare) = spare else { return Ok(()) };
             self.segments.remove(spare.number)?;
+        }
+    }
+
+    /// Gives one spare segment back, whatever it is kept for; false when there is none.
+    pub(in crate::journal) fn give_spare_back(&self) -> Result<bool, JournalError> {
+        let _growing = self.growing.lock();
+        let spare = self.tail.lock().spares.pop_back();
+        match spare {
+            None => Ok(false),
+            Some(spare) => self.segments.remove(spare.number).map(|()| true),
         }
     }
 }

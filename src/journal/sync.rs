@@ -53,6 +53,8 @@ impl Journal {
     /// Syncs the files that changed; gives the appended bytes that are durable now.
     fn sync_now(&self) -> Result<u64, JournalError> {
         let first = self.synced_segment.load(Ordering::Relaxed);
+        // Before the tail is looked at: a record written later may be in a segment that the tail did not name yet.
+        let upto = self.order.written();
         let (bytes, next, oldest, last) = {
             let tail = self.tail.lock();
             (
@@ -62,20 +64,14 @@ impl Journal {
                 tail.newest(),
             )
         };
-        let upto = self.order.written();
         let stream = bytes.saturating_sub(self.synced()) >= STREAM_WRITE;
         for number in (first..=last).filter(|number| self.segments.get(*number).is_some()) {
-            let synced = self.segments.file(number).and_then(|file| {
-                rustix::fs::fdatasync(&*file).map_err(|errno| {
-                    JournalError::Io(format!("log segment {number:016x}"), errno)
-                })?;
-                if stream {
-                    disk::forget(&*file, 0, 0);
-                }
-                Ok(())
-            });
-            // A failed sync is never retried as a success: the kernel has marked the pages clean.
-            synced.map_err(|error| self.break_off(&error.to_string()))?;
+            match self.segments.sync(number, stream) {
+                // Removed meanwhile: nothing in it counts.
+                Err(_) if self.segments.get(number).is_none() => {}
+                // A failed sync is never retried as a success: the kernel has marked the pages clean.
+                other => other.map_err(|error| self.break_off(&error.to_string()))?,
+            }
         }
         if upto + 1 == next {
             // Nothing was under way: what is older than the tail is done with.

@@ -40,6 +40,8 @@ pub(in crate::journal) struct Tail {
     /// Pages that died since the newest checkpoint.
     pub(in crate::journal) dead: Vec<SlotRange>,
     pub(in crate::journal) dead_pages: u64,
+    /// Dead pages that the checkpoint under way gives back.
+    pub(in crate::journal) leaving: u64,
     /// Bytes ever appended by this session.
     pub(in crate::journal) appended: u64,
     /// Record bytes since the newest checkpoint.
@@ -109,6 +111,7 @@ impl Tail {
             live,
             dead,
             dead_pages,
+            leaving: 0,
             appended: 0,
             replay_bytes,
         }

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use crate::crypto::{LocalPurpose, Secret, local_key, name_hash};
+use crate::format::node::Pointer;
 use crate::format::rows::{Key, RunData};
 use crate::index::Index;
 use crate::journal::{
@@ -55,6 +56,9 @@ impl RowsParts {
 /// Rows in order.
 type KeyedRows = Vec<(Key, Value)>;
 
+/// A leaf, and the first key of the one after it.
+type Around = (Option<Pointer>, Option<Key>);
+
 /// How often a look-up is done again when a checkpoint moved rows meanwhile.
 const ATTEMPTS: usize = 16;
 
@@ -71,7 +75,7 @@ impl Rows {
             &parts.dir.join("index"),
             &parts.secret,
             &journal,
-        )?);
+        ));
         let name_key = local_key(&parts.secret, LocalPurpose::NameHash);
         let sync = spawn("sync", {
             let journal = Arc::clone(&journal);
@@ -146,12 +150,17 @@ impl Rows {
     ) -> Result<(KeyedRows, Option<Key>), JournalError> {
         for _ in 0..ATTEMPTS {
             let epoch = self.journal.epoch();
-            let next = self
-                .index
-                .next(cursor, &self.journal)?
-                .filter(|next| next <= to);
+            let around = self.around(cursor);
+            let (pointer, next) = match around {
+                Ok(Some(around)) => around,
+                Ok(None) => continue,
+                Err(error) => {
+                    self.moved(epoch, error)?;
+                    continue;
+                }
+            };
+            let next = next.filter(|next| next <= to);
             let end = next.unwrap_or(*to);
-            let pointer = self.index.find(cursor, &self.journal)?;
             let layered = self.journal.images(cursor, &end, limit);
             let leaf = match pointer
                 .map(|pointer| self.journal.leaf(&pointer))
@@ -184,6 +193,15 @@ impl Rows {
             return Ok((rows, next));
         }
         Err(JournalError::Busy)
+    }
+
+    /// The leaf that would hold `key` and where the next begins; nothing when a checkpoint is just changing them: a
+    /// leaf that was split between the two questions would seem to reach further than it does.
+    fn around(&self, key: &Key) -> Result<Option<Around>, JournalError> {
+        let before = self.index.next(key, &self.journal)?;
+        let pointer = self.index.find(key, &self.journal)?;
+        let next = self.index.next(key, &self.journal)?;
+        Ok((before == next).then_some((pointer, next)))
     }
 
     /// The last row with `from <= key <= to`.
