@@ -25,6 +25,7 @@ mod hex;
 mod keys;
 mod limits;
 mod model;
+mod mounting;
 mod primitives;
 mod rows;
 mod semantics;
