@@ -38,13 +38,16 @@ impl Pod {
     }
 
     /// Takes back one [`Pod::open`] or [`Pod::create`]. The last one of a file without names erases it; if that
-    /// fails, the file is erased when the pod is opened next.
+    /// fails, the reaper tries again.
     pub fn release(&self, ino: Ino) -> Result<(), PodError> {
-        if self.opens.close(ino) {
-            self.bury_orphan(ino)
-        } else {
-            Ok(())
+        if !self.opens.close(ino) {
+            return Ok(());
         }
+        let buried = self.bury_orphan(ino);
+        if buried.is_err() {
+            self.reaper.push(ino);
+        }
+        buried
     }
 
     /// Makes everything done so far durable on this machine: the file, its names and all before it.

@@ -19,6 +19,8 @@ mod rename;
 pub mod rows;
 mod setattr;
 mod statfs;
+#[cfg(test)]
+mod storm;
 mod xattr;
 
 use std::sync::atomic::{AtomicU64, Ordering};

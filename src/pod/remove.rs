@@ -116,9 +116,10 @@ impl Pod {
             return Ok(freed);
         }
         if inode.xattrs > 0 {
-            for (key, _) in self.xattr_rows(ino)? {
+            self.each_xattr_row(ino, |key, _| {
                 batch.delete(key);
-            }
+                Ok(())
+            })?;
         }
         batch.delete(Key::inode(ino));
         Ok(freed)

@@ -9,6 +9,8 @@ use crate::types::limits::{NAME_MAX, XATTR_LIST_MAX, XATTR_VALUE_MAX};
 const USER: &[u8] = b"user.";
 /// Answered by podfs itself, never stored.
 const RESERVED: &[u8] = b"user.pod.";
+/// Rows read at a time.
+const SCAN: usize = 32;
 /// Attributes up to which the list cannot be too long, whatever their names.
 const LIST_SAFE: usize = XATTR_LIST_MAX / (NAME_MAX + 1);
 
@@ -86,12 +88,13 @@ impl Pod {
         if self.inode(ino)?.xattrs == 0 {
             return Ok(names);
         }
-        for (_, row) in self.xattr_rows(ino)? {
-            for xattr in Xattrs::decode(&row)?.0 {
+        self.each_xattr_row(ino, |_, row| {
+            for xattr in Xattrs::decode(row)?.0 {
                 names.extend_from_slice(&xattr.name);
                 names.push(0);
             }
-        }
+            Ok(())
+        })?;
         Ok(names)
     }
 
@@ -125,10 +128,24 @@ impl Pod {
         Ok((key, row))
     }
 
-    /// All attribute rows of the inode.
-    pub(super) fn xattr_rows(&self, ino: Ino) -> Result<Vec<(Key, Value)>, PodError> {
-        let (from, to) = (Key::xattr(ino, 0), Key::xattr(ino, u64::MAX));
-        Ok(self.rows.scan(&from, &to, usize::MAX)?)
+    /// Shows all attribute rows of the inode, a few at a time: their values may be large.
+    pub(super) fn each_xattr_row(
+        &self,
+        ino: Ino,
+        mut see: impl FnMut(Key, &Value) -> Result<(), PodError>,
+    ) -> Result<(), PodError> {
+        let mut next = 0;
+        loop {
+            let (from, to) = (Key::xattr(ino, next), Key::xattr(ino, u64::MAX));
+            let rows = self.rows.scan(&from, &to, SCAN)?;
+            for (key, row) in &rows {
+                see(*key, row)?;
+                next = key.field(1).saturating_add(1);
+            }
+            if rows.len() < SCAN {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -161,7 +178,7 @@ mod tests {
         ));
         pod.setxattr(ino, b"user.a", b"one", XattrMode::Create)
             .unwrap();
-        pod.setxattr(ino, b"user.b", &[7; XATTR_VALUE_MAX], XattrMode::Either)
+        pod.setxattr(ino, b"user.b", &vec![7; XATTR_VALUE_MAX], XattrMode::Either)
             .unwrap();
         let again = pod.setxattr(ino, b"user.a", b"x", XattrMode::Create);
         assert!(matches!(again, Err(PodError::Exists)));
