@@ -87,6 +87,22 @@ pub(super) fn insert(bucket: &mut Bucket, run: Run) {
     }
 }
 
+/// Joins runs that came to lie side by side in the log, as those of small writes one after the other do.
+pub(super) fn join_all(bucket: &mut Bucket) {
+    let pairs = bucket.runs.iter().zip(bucket.runs.iter().skip(1));
+    if !pairs.into_iter().any(|(run, next)| continues(run, next)) {
+        return;
+    }
+    let mut joined: Vec<Run> = Vec::with_capacity(bucket.runs.len());
+    for run in bucket.runs.drain(..) {
+        match joined.last_mut() {
+            Some(last) if continues(last, &run) => append(last, run),
+            _ => joined.push(run),
+        }
+    }
+    bucket.runs = joined;
+}
+
 /// The holes of `bucket` inside `range`.
 pub(super) fn holes(bucket: &Bucket, range: &Range<u8>) -> Vec<Range<u8>> {
     let mut holes = Vec::new();
@@ -115,10 +131,15 @@ fn join(bucket: &mut Bucket, at: usize) {
     }
     let next = bucket.runs.remove(at + 1);
     if let Some(run) = bucket.runs.get_mut(at) {
-        run.count += next.count;
-        if let (Some(data), Some(more)) = (&mut run.data, next.data) {
-            data.tags.extend(more.tags);
-        }
+        append(run, next);
+    }
+}
+
+/// Makes `run` longer by `next`, which continues it.
+fn append(run: &mut Run, next: Run) {
+    run.count += next.count;
+    if let (Some(data), Some(more)) = (&mut run.data, next.data) {
+        data.tags.extend(more.tags);
     }
 }
 
@@ -185,6 +206,16 @@ mod tests {
         assert_eq!(holes(&bucket, &(5..32)), vec![5..6]);
         insert(&mut bucket, data(4, 2, 14));
         assert_eq!(bucket, whole);
+    }
+
+    #[test]
+    fn runs_side_by_side_become_one() {
+        let apart = data(9, 2, 50);
+        let mut bucket = Bucket {
+            runs: vec![data(3, 1, 7), data(4, 2, 8), data(6, 1, 10), apart.clone()],
+        };
+        join_all(&mut bucket);
+        assert_eq!(bucket.runs, [data(3, 4, 7), apart]);
     }
 
     #[test]

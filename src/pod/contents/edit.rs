@@ -72,8 +72,10 @@ impl<'p> Edit<'p> {
         };
         for (key, row) in rows {
             if let Entry::Vacant(place) = self.buckets.entry((ino, key.field(1))) {
+                let mut bucket = Bucket::decode(&row)?;
+                buckets::join_all(&mut bucket);
                 place.insert(Loaded {
-                    bucket: Bucket::decode(&row)?,
+                    bucket,
                     stored: true,
                     changed: false,
                 });
