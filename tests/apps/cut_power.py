@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Stops the ext4 at DIR as a power cut would: what the disk does not have yet, it never gets. Usage: cut_power.py DIR"""
+"""Stops the ext4 at DIR as a power cut would: what the disk does not have yet, it never gets.
+
+Says one byte when it is ready, and acts on one byte. Usage: cut_power.py DIR
+"""
 
 import fcntl
 import os
@@ -9,4 +12,7 @@ import sys
 FS_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), FS_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+disk = os.open(sys.argv[1], os.O_RDONLY)
+os.write(1, b"r")
+os.read(0, 1)
+fcntl.ioctl(disk, FS_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))

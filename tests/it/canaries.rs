@@ -199,10 +199,10 @@ fn force_core(pod: &Pod, mount: Mount<'_>) -> Vec<PathBuf> {
     let pid = mount.pid();
     let cwd = fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())).unwrap();
     let before = cores(&cwd, pod);
-    rustix::process::kill_process(pid, Signal::SEGV).unwrap();
+    rustix::process::kill_process(pid, Signal::ABORT).unwrap();
     assert!(
         wait_until(Duration::from_secs(10), || is_gone(pid)),
-        "the daemon outlives SIGSEGV"
+        "the daemon outlives SIGABRT"
     );
     mount.ended_by_itself();
     cores(&cwd, pod)

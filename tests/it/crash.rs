@@ -89,15 +89,18 @@ fn synced_requests_survive_a_power_cut() {
     for round in 0..total {
         let mount = pod.mount();
         mount.expect_warnings();
+        let breaker = disk.breaker();
         let load = Load::start(mount.dir(), &trees, &mut random);
         wait_a_while(&load, &mut random);
-        let done = load.crash(|| disk.cut_power());
+        let done = load.crash(|| breaker.cut());
         mount.kill();
         disk.unmount();
         disk.mount("rw");
         operations += done.answered.iter().sum::<usize>();
         synced += done.durable.iter().sum::<usize>();
+        // What the cut left of the index is thrown away, and that is told.
         let mount = pod.mount();
+        mount.expect_warnings();
         assert!(
             replayed(&pod.status()) > 0,
             "round {round}: nothing was left to replay"

@@ -231,7 +231,7 @@ fn a_disk_that_fails_is_told_and_stays_told() {
         .unwrap()
         .sync_all()
         .unwrap();
-    disk.cut_power();
+    disk.breaker().cut();
     let write_and_sync = |name: &str| {
         let mut file = File::create(mount.path(name))?;
         file.write_all(b"lost")?;

@@ -1,7 +1,11 @@
 //! A small disk of its own: ext4 in a file behind a loop device, whose power can be cut.
 
+use std::io::Read;
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::Child;
 use std::process::Command;
+use std::process::Stdio;
 
 use rustix::mount::UnmountFlags;
 use tempfile::TempDir;
@@ -65,9 +69,27 @@ impl Disk {
         assert!(done, "cannot unmount {}: {last:?}", dir.display());
     }
 
-    /// Cuts the power: nothing that the kernel has not yet given to the device gets there any more.
-    pub fn cut_power(&self) {
-        run(Command::new("tests/apps/cut_power.py").arg(self.dir()));
+    /// Makes ready to cut the power: nothing that the kernel has not yet given to the device gets there then.
+    pub fn breaker(&self) -> Breaker {
+        let mut command = Command::new("tests/apps/cut_power.py");
+        let pipes = command
+            .arg(self.dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = pipes.spawn().unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        Breaker(child)
+    }
+}
+
+/// A power switch with a hand on it.
+pub struct Breaker(Child);
+
+impl Breaker {
+    /// Cuts the power now.
+    pub fn cut(mut self) {
+        self.0.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        assert!(self.0.wait().unwrap().success(), "the power was not cut");
     }
 }
 

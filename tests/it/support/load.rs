@@ -24,7 +24,7 @@ pub struct Progress {
     crashing: AtomicBool,
     /// How many of each writer's were answered.
     answered: [AtomicU64; WRITERS],
-    /// How many of each writer's were answered before an fsync began that returned.
+    /// How many of each writer's were answered before an fsync began that returned before the crash.
     durable: [AtomicU64; WRITERS],
 }
 
@@ -121,7 +121,9 @@ fn write(
         }
         operation.apply(&mut tree);
         progress.answered[writer].fetch_add(1, Ordering::SeqCst);
-        if matches!(operation, Operation::Sync { .. }) {
+        // ext4 may answer a sync that is under way while the power goes; nobody could hear that answer.
+        let heard = !progress.crashing.load(Ordering::SeqCst);
+        if heard && matches!(operation, Operation::Sync { .. }) {
             for (durable, before) in progress.durable.iter().zip(before) {
                 durable.fetch_max(before, Ordering::SeqCst);
             }
@@ -140,19 +142,22 @@ impl Done {
             let operations = &self.operations[writer];
             let seen = look(&dir.join(format!("writer-{writer}")))
                 .map_err(|error| format!("writer {writer}: {error}"))?;
+            let before = tree.clone();
             tree.replay(&operations[..least]);
             let Err(first) = tree.compare(&seen) else {
                 continue;
             };
-            let rest = &operations[least..];
+            let (done, rest) = operations.split_at(least);
             if !rest.iter().any(|next| next.ends_here(tree, &seen)) {
-                let counts = format!(
-                    "{} answered, at least {least} expected",
-                    self.answered[writer]
-                );
+                let mut earlier = before;
+                let fits = done
+                    .iter()
+                    .position(|next| next.ends_here(&mut earlier, &seen));
                 let around = &operations[least.saturating_sub(1)..operations.len().min(least + 2)];
                 return Err(format!(
-                    "writer {writer}, {counts}, fits no prefix: {first}\naround the end: {around:?}"
+                    "writer {writer}: {} answered, at least {least} expected, found what was there after {fits:?}: {first}\n\
+                     around the end: {around:?}",
+                    self.answered[writer]
                 ));
             }
         }
