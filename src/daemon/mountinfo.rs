@@ -91,7 +91,8 @@ pub fn mounted_at(point: &Path) -> io::Result<Option<Mount>> {
     Ok(mounts()?.into_iter().rfind(|mount| mount.point == point))
 }
 
-fn parse(table: &[u8]) -> Vec<Mount> {
+/// The mounts of such a table; lines that make no sense are left out.
+pub fn parse(table: &[u8]) -> Vec<Mount> {
     table
         .split(|byte| *byte == b'\n')
         .filter_map(parse_line)

@@ -23,6 +23,7 @@ mod full;
 mod golden;
 mod hex;
 mod keys;
+mod layouts;
 mod limits;
 mod model;
 mod mounting;

@@ -1,0 +1,50 @@
+//! Keys and values of every type of row.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use podfs::format::rows::{Bucket, Dentries, Inode, Key, Shared, Slot, Xattrs};
+
+fn bucket(bucket: &Bucket, data: &[u8]) {
+    assert_eq!(bucket.encode(), data);
+    assert_eq!(bucket.encoded_len(), data.len());
+    // Runs that adjoin may become one; the pages stay.
+    let pages = bucket.pages();
+    let joined = Bucket::from_pages(&pages);
+    assert_eq!(joined.pages(), pages);
+    assert_eq!(joined.taken(), bucket.taken());
+    assert_eq!(joined.unwritten(), bucket.unwritten());
+    if !joined.runs.is_empty() {
+        assert_eq!(
+            Bucket::decode(&joined.encode()).ok().as_ref(),
+            Some(&joined)
+        );
+    }
+    let mut resolved = joined;
+    resolved.resolve(Slot {
+        segment: 1,
+        page: 2,
+    });
+}
+
+fuzz_target!(|data: &[u8]| {
+    if let Some(key) = Key::parse(data) {
+        assert_eq!(key.as_bytes(), data);
+        assert!(key.successor().is_none_or(|next| key < next));
+        assert!(key.predecessor().is_none_or(|before| before < key));
+    }
+    if let Ok(inode) = Inode::decode(data) {
+        assert_eq!(inode.encode(), data);
+    }
+    if let Ok(entries) = Dentries::decode(data) {
+        assert_eq!(entries.encode(), data);
+    }
+    if let Ok(xattrs) = Xattrs::decode(data) {
+        assert_eq!(xattrs.encode(), data);
+    }
+    if let Ok(shared) = Shared::decode(data) {
+        assert_eq!(shared.encode(), data);
+    }
+    if let Ok(decoded) = Bucket::decode(data) {
+        bucket(&decoded, data);
+    }
+});
