@@ -199,7 +199,7 @@ fn log() -> Named {
     let nodes = header(RecordKind::Nodes, (24, 1024), 100);
     vec![
         ("segment-header-good", segment.encode()),
-        ("record-header-rows", header(RecordKind::Rows, (100, 3), 99)),
+        ("record-header-rows", header(RecordKind::Rows, (102, 3), 99)),
         ("record-header-nodes", nodes),
         ("record-header-jump", header(RecordKind::Jump, jump, far)),
         ("record-body-good", body()),

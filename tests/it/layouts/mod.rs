@@ -1,6 +1,7 @@
 //! Every layout as bytes that never change, and bytes like them that are refused.
 
 mod good;
+mod sealed;
 mod wrong;
 
 use std::collections::BTreeSet;
