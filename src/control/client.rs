@@ -5,10 +5,15 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::event::PollFd;
+use rustix::event::PollFlags;
+use rustix::event::Timespec;
+use rustix::process::PidfdFlags;
 use thiserror::Error;
 
 use crate::control::LINE_MAX;
@@ -34,6 +39,8 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct Client {
     stream: BufReader<UnixStream>,
+    /// The process that listens.
+    process: Option<OwnedFd>,
 }
 
 impl Client {
@@ -55,8 +62,12 @@ impl Client {
         stream
             .set_write_timeout(Some(patience))
             .map_err(ClientError::Silent)?;
+        let peer = rustix::net::sockopt::socket_peercred(&stream);
+        let process =
+            peer.and_then(|peer| rustix::process::pidfd_open(peer.pid, PidfdFlags::empty()));
         Ok(Self {
             stream: BufReader::new(stream),
+            process: process.ok(),
         })
     }
 
@@ -79,8 +90,20 @@ impl Client {
         serde_json::from_slice(&answer).map_err(ClientError::Garbled)
     }
 
-    /// Waits until the daemon has ended; `false` when it still runs after `patience`.
+    /// Waits until the daemon's process has ended, with all it had open; `false` when it still runs after `patience`.
     pub fn wait_for_end(mut self, patience: Duration) -> bool {
+        let Some(process) = &self.process else {
+            return self.wait_for_silence(patience);
+        };
+        let Ok(limit) = Timespec::try_from(patience) else {
+            return false;
+        };
+        let mut waiting = [PollFd::new(process, PollFlags::IN)];
+        rustix::event::poll(&mut waiting, Some(&limit)).is_ok_and(|ended| ended > 0)
+    }
+
+    /// Nearly the same, where the kernel has no descriptors for processes: the connection ends a little before.
+    fn wait_for_silence(&mut self, patience: Duration) -> bool {
         if self
             .stream
             .get_ref()
