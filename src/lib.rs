@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`types`] | ids, names, time, limits: words everybody uses |
 //! | [`crypto`] | pure functions over bytes: derive, seal, open |
-//! | [`format`] | every byte layout that outlives the process; total decoders |
+//! | [`format`](mod@format) | every byte layout that outlives the process; total decoders |
 //! | [`journal`] | the truth on this machine: one append-only sealed log, replay, checkpoints, space |
 //! | `index` | the view on this machine: sled; rebuildable |
 //! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |

@@ -11,7 +11,7 @@ use crate::cli::print;
 use crate::daemon::Fault;
 use crate::daemon::FaultKind;
 use crate::daemon::Passphrase;
-use crate::daemon::passphrase::PASSPHRASE_MAX;
+use crate::types::limits::PASSPHRASE_MAX;
 
 /// How often a new passphrase may be mistyped.
 const TRIES: usize = 3;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::cli::exit::Exit;
 use crate::daemon::Fault;
@@ -13,9 +12,7 @@ use crate::daemon::log;
 use crate::daemon::log::LogTarget;
 use crate::daemon::mountinfo;
 use crate::daemon::serve;
-
-/// The new mount answers in this time, or is taken down again.
-const PROBE: Duration = Duration::from_secs(8);
+use crate::types::limits::MOUNT_PROBE;
 
 /// The daemon in the background. What goes wrong before the folder answers is told to who started it.
 pub(super) fn daemon() -> Result<Exit, Fault> {
@@ -62,7 +59,7 @@ pub(super) fn daemon() -> Result<Exit, Fault> {
 
 /// Whether the mount at `point` answers.
 pub(super) fn probe(point: PathBuf) -> Exit {
-    match mountinfo::answers(point, PROBE) {
+    match mountinfo::answers(point, MOUNT_PROBE) {
         mountinfo::Pulse::Alive => Exit::Done,
         mountinfo::Pulse::Dead | mountinfo::Pulse::Silent => Exit::Fuse,
     }

@@ -34,7 +34,6 @@ Fields of --json (more may come, none goes away; null means not known now):
   pid              process that serves it
   mountpoint       where it is mounted
   state_dir        folder with its sealed state
-  files            files, folders and links in it
   bytes_live       bytes of their contents
   bytes_on_disk    bytes the state folder takes
   budget           most bytes the state folder may take
@@ -79,7 +78,6 @@ fn lines(report: &StatusReport) -> Vec<String> {
     add("process", report.pid.map(|pid| pid.to_string()));
     add("since", report.mounted_seconds.map(show_time));
     add("idle limit", report.idle_seconds.map(show_time));
-    add("files", report.files.map(|files| files.to_string()));
     add("contents", report.bytes_live.map(show_size));
     let of = report
         .budget

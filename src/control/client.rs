@@ -16,10 +16,10 @@ use rustix::event::Timespec;
 use rustix::process::PidfdFlags;
 use thiserror::Error;
 
-use crate::control::LINE_MAX;
 use crate::control::Request;
 use crate::control::Response;
 use crate::control::address::ShortPath;
+use crate::types::limits::CONTROL_LINE_MAX;
 
 /// Why there was no answer.
 #[derive(Debug, Error)]
@@ -80,7 +80,7 @@ impl Client {
             .write_all(&line)
             .map_err(ClientError::Silent)?;
         let mut answer = Vec::new();
-        let mut limited = (&mut self.stream).take(LINE_MAX as u64);
+        let mut limited = (&mut self.stream).take(CONTROL_LINE_MAX as u64);
         limited
             .read_until(b'\n', &mut answer)
             .map_err(ClientError::Silent)?;

@@ -65,8 +65,6 @@ pub struct StatusReport {
     pub mountpoint: Option<PathBuf>,
     /// The folder that holds the sealed state.
     pub state_dir: PathBuf,
-    /// Files, folders and links in the pod; absent when not mounted.
-    pub files: Option<u64>,
     /// Bytes of contents in use; absent when not mounted.
     pub bytes_live: Option<u64>,
     /// Bytes the state folder takes on disk.

@@ -1,6 +1,6 @@
 //! The daemon's local socket: what may be said over it, who may say it, and both ends.
 //!
-//! One line of JSON asks, one line answers, both at most [`LINE_MAX`] bytes. The socket is mode 0600
+//! One line of JSON asks, one line answers, both at most [`CONTROL_LINE_MAX`](crate::types::limits::CONTROL_LINE_MAX) bytes. The socket is mode 0600
 //! and the daemon checks the peer's user besides, because a folder may be shared by mistake.
 //! A connection that asked for the end stays open until the daemon is gone: end of file is the news.
 
@@ -12,6 +12,3 @@ mod server;
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
 pub use server::{Deliveries, Server, Task};
-
-/// Longest line either side accepts, in bytes. A status is below 2 KiB; names of holders are cut.
-pub const LINE_MAX: usize = 64 << 10;

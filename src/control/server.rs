@@ -16,15 +16,12 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
-use crate::control::LINE_MAX;
 use crate::control::Request;
 use crate::control::Response;
 use crate::control::address::ShortPath;
-
-/// Connections served at once; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 16;
-/// A peer that says nothing for so long is hung up on.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::types::limits::CONTROL_CONNECTIONS_MAX;
+use crate::types::limits::CONTROL_LINE_MAX;
+use crate::types::limits::CONTROL_SILENCE_MAX;
 
 /// A request and where its answer goes.
 #[derive(Debug)]
@@ -49,12 +46,12 @@ pub struct Deliveries(Arc<Semaphore>);
 
 impl Deliveries {
     fn new() -> Self {
-        Self(Arc::new(Semaphore::new(CONNECTIONS_MAX)))
+        Self(Arc::new(Semaphore::new(CONTROL_CONNECTIONS_MAX)))
     }
 
     /// Returns when no answer is on its way.
     pub async fn done(&self) {
-        let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+        let all = u32::try_from(CONTROL_CONNECTIONS_MAX).unwrap_or(u32::MAX);
         let none_left = self.0.acquire_many(all).await;
         if none_left.is_err() {
             tracing::debug!("deliveries were closed");
@@ -87,7 +84,7 @@ impl Server {
 
     /// Accepts for ever, handing every request to `tasks`.
     pub async fn run(self, tasks: mpsc::Sender<Task>) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS_MAX));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
@@ -128,8 +125,9 @@ async fn converse(
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = Vec::new();
-        let mut limited = (&mut stream).take(LINE_MAX as u64);
-        let read = tokio::time::timeout(PATIENCE, limited.read_until(b'\n', &mut line)).await;
+        let mut limited = (&mut stream).take(CONTROL_LINE_MAX as u64);
+        let read =
+            tokio::time::timeout(CONTROL_SILENCE_MAX, limited.read_until(b'\n', &mut line)).await;
         let Ok(count) = read else { return Ok(()) };
         if count? == 0 {
             return Ok(());
@@ -197,7 +195,7 @@ mod tests {
         let asked = tokio::task::spawn_blocking({
             let path = path.clone();
             move || {
-                Client::connect(&path, PATIENCE)
+                Client::connect(&path, CONTROL_SILENCE_MAX)
                     .unwrap()
                     .ask(&Request::Sync)
                     .unwrap()
@@ -220,10 +218,10 @@ mod tests {
     #[test]
     fn nobody_listening_is_told_apart() {
         let (_top, path) = deep_folder();
-        let missing = Client::connect(&path, PATIENCE).unwrap_err();
+        let missing = Client::connect(&path, CONTROL_SILENCE_MAX).unwrap_err();
         assert!(matches!(missing, ClientError::Absent), "{missing}");
         drop(std::os::unix::net::UnixListener::bind(ShortPath::of(&path).unwrap().path()).unwrap());
-        let left_over = Client::connect(&path, PATIENCE).unwrap_err();
+        let left_over = Client::connect(&path, CONTROL_SILENCE_MAX).unwrap_err();
         assert!(matches!(left_over, ClientError::Absent), "{left_over}");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -32,12 +31,11 @@ use crate::pod::SetAttr;
 use crate::pod::rows::Rows;
 use crate::pod::rows::RowsParts;
 use crate::types::ROOT;
+use crate::types::limits::REQUEST_OVERDUE;
 use crate::types::system_clock;
 
 /// What the journal says of itself when it was asked to change nothing.
 const READ_ONLY: &str = "mounted read-only";
-/// A request that runs for longer is told in the log.
-const OVERDUE: Duration = Duration::from_secs(5);
 
 /// An open pod; cheap to clone.
 #[derive(Clone)]
@@ -259,7 +257,7 @@ impl Activity {
 
     /// Tells every request that takes too long, once.
     pub(super) fn log_slow_requests(&self) {
-        self.running.tell_overdue(OVERDUE);
+        self.running.tell_overdue(REQUEST_OVERDUE);
     }
 }
 

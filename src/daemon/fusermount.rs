@@ -24,9 +24,9 @@ use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
 use crate::daemon::mount::Detach;
-use crate::daemon::mount::MAX_READ;
 use crate::daemon::mount::MountRequest;
 use crate::daemon::mountpoint::Mountpoint;
+use crate::types::limits::FUSE_READ_MAX;
 
 const PROGRAM: &str = "fusermount3";
 /// Longest complaint of the program that is passed on, in bytes.
@@ -95,7 +95,7 @@ pub(super) fn detach(point: &Path, how: Detach) -> Result<(), Fault> {
 
 fn options(request: &MountRequest) -> String {
     let mut options = format!(
-        "fsname={},subtype=podfs,default_permissions,max_read={MAX_READ}",
+        "fsname={},subtype=podfs,default_permissions,max_read={FUSE_READ_MAX}",
         request.source
     );
     let flags = [

@@ -23,13 +23,12 @@ use crate::daemon::config::ServeConfig;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
-use crate::daemon::passphrase::PASSPHRASE_MAX;
 use crate::daemon::passphrase::Passphrase;
+use crate::types::limits::HANDOFF_MAX;
+use crate::types::limits::PASSPHRASE_MAX;
 
 /// Hidden first argument of the daemon.
 pub const DAEMON_ARGUMENT: &str = "__daemon";
-/// Longest wish and longest line of news, in bytes.
-const MESSAGE_MAX: usize = 256 << 10;
 
 /// What the daemon tells the command that started it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -97,7 +96,7 @@ fn listen(socket: &UnixStream, progress: impl Fn(&str)) -> io::Result<Result<Vec
     loop {
         let mut line = Vec::new();
         (&mut socket)
-            .take(MESSAGE_MAX as u64)
+            .take(HANDOFF_MAX as u64)
             .read_until(b'\n', &mut line)?;
         if line.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -129,7 +128,7 @@ impl Starter {
 
     /// The wish and the passphrase.
     pub fn receive(&mut self) -> io::Result<(ServeConfig, Passphrase)> {
-        let wish = self.part(MESSAGE_MAX)?;
+        let wish = self.part(HANDOFF_MAX)?;
         let config = serde_json::from_slice(&wish)?;
         let passphrase = Passphrase::from_bytes(self.part(PASSPHRASE_MAX)?);
         Ok((config, passphrase))

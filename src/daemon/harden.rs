@@ -3,14 +3,13 @@
 use std::fmt;
 use std::io;
 
+use crate::types::limits::OPEN_FILES_WANTED;
 use rustix::mm::MlockAllFlags;
 use rustix::process::DumpableBehavior;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::thread::CapabilitySet;
 
-/// Files the daemon may have open: connections, segments, the index.
-const FILES_WANTED: u64 = 65_536;
 /// The kernel rather ends others when memory runs out: a dead daemon is a dead folder. From -1000 to 1000.
 const OOM_SCORE_ADJUST: i32 = -500;
 
@@ -103,7 +102,7 @@ fn raise_files() -> rustix::io::Result<()> {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let wanted = limit
         .maximum
-        .map_or(FILES_WANTED, |maximum| maximum.min(FILES_WANTED));
+        .map_or(OPEN_FILES_WANTED, |maximum| maximum.min(OPEN_FILES_WANTED));
     if limit.current.is_some_and(|current| current < wanted) {
         rustix::process::setrlimit(
             Resource::Nofile,

@@ -29,18 +29,14 @@ use crate::daemon::mount::Detach;
 use crate::daemon::mounted::Mounted;
 use crate::daemon::report;
 use crate::daemon::serve::notify;
-
-/// Requests of the control socket that wait for the loop.
-const TASKS_MAX: usize = 16;
-/// How often a busy folder is tried, and the pause between.
-const BUSY_ATTEMPTS: u32 = 6;
-const BUSY_PAUSE: Duration = Duration::from_millis(100);
-/// How often idleness and slow requests are looked at.
-const TICK: Duration = Duration::from_secs(1);
+use crate::types::limits::CONTROL_TASKS_MAX;
+use crate::types::limits::DAEMON_TICK;
+use crate::types::limits::UNMOUNT_ATTEMPTS;
+use crate::types::limits::UNMOUNT_PAUSE;
 
 /// Lets the socket answer from now on; the requests come out of the receiver.
 pub(super) fn listen(server: Server) -> mpsc::Receiver<Task> {
-    let (tasks, inbox) = mpsc::channel(TASKS_MAX);
+    let (tasks, inbox) = mpsc::channel(CONTROL_TASKS_MAX);
     tokio::spawn(server.run(tasks));
     inbox
 }
@@ -91,7 +87,7 @@ impl Live {
         mut inbox: mpsc::Receiver<Task>,
         ended: &mut oneshot::Receiver<()>,
     ) -> Why {
-        let mut tick = tokio::time::interval(TICK);
+        let mut tick = tokio::time::interval(DAEMON_TICK);
         let mut idle = Idle::new(self.config.idle);
         let mut watchdog = Watchdog::new();
         loop {
@@ -143,7 +139,7 @@ impl Live {
 
     /// A folder is often busy for a moment only: a file manager or an indexer looks at it.
     async fn unmount(&self, lazy: bool) -> Response {
-        for attempt in 1..=BUSY_ATTEMPTS {
+        for attempt in 1..=UNMOUNT_ATTEMPTS {
             let point = self.point.clone();
             let detached =
                 tokio::task::spawn_blocking(move || mount::detach(&point, Detach::Polite)).await;
@@ -155,7 +151,7 @@ impl Live {
                     return Response::Done;
                 }
                 Ok(Err(fault)) if fault.kind != FaultKind::Busy => return failed(fault),
-                Ok(Err(_)) if attempt < BUSY_ATTEMPTS => tokio::time::sleep(BUSY_PAUSE).await,
+                Ok(Err(_)) if attempt < UNMOUNT_ATTEMPTS => tokio::time::sleep(UNMOUNT_PAUSE).await,
                 Ok(Err(_)) => {}
                 Err(error) => {
                     return Response::Failed {

@@ -18,9 +18,7 @@ use serde::Serialize;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
-
-/// Longest content of the lock file that is believed.
-const CONTENT_MAX: u64 = 16 << 10;
+use crate::types::limits::LOCK_CONTENT_MAX;
 
 /// Who has the pod open, for the message to the one who comes second.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +74,9 @@ pub fn holder(state: &Path) -> Option<LockHolder> {
         .lines()
         .find_map(|line| exclusive_flock(line, inode))?;
     let mut content = String::new();
-    file.take(CONTENT_MAX).read_to_string(&mut content).ok()?;
+    file.take(LOCK_CONTENT_MAX)
+        .read_to_string(&mut content)
+        .ok()?;
     // A holder that has only just come has not written yet; the words of its predecessor mean nothing.
     let told: Option<LockHolder> = serde_json::from_str(&content).ok();
     Some(told.filter(|told| told.pid == pid).unwrap_or(LockHolder {

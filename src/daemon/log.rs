@@ -9,11 +9,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::types::limits::LOG_FILE_MAX;
 use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
-
-/// Bytes after which the file becomes `….1` and a new one begins; two are kept.
-const FILE_MAX: u64 = 2 << 20;
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +74,7 @@ impl CappedFile {
 
 impl Write for CappedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.length >= FILE_MAX {
+        if self.length >= LOG_FILE_MAX {
             self.turn()?;
         }
         let count = self.file.write(bytes)?;
@@ -116,7 +114,7 @@ mod tests {
             .map(|entry| entry.unwrap().metadata().unwrap().len())
             .sum();
         assert!(
-            (FILE_MAX..=2 * (FILE_MAX + line.len() as u64)).contains(&kept),
+            (LOG_FILE_MAX..=2 * (LOG_FILE_MAX + line.len() as u64)).contains(&kept),
             "{kept}"
         );
     }

@@ -23,11 +23,8 @@ use crate::daemon::fusermount;
 use crate::daemon::mountinfo;
 use crate::daemon::mountinfo::OUR_TYPE;
 use crate::daemon::mountpoint::Mountpoint;
-
-/// Largest read the kernel may ask for: what `max_pages_limit` allows.
-pub(super) const MAX_READ: u32 = 1 << 20;
-/// Read-ahead of a mount, KiB. The kernel offers 128, a quarter of what sequential reads are worth here.
-const READ_AHEAD_KB: u32 = 1024;
+use crate::types::limits::FUSE_READ_MAX;
+use crate::types::limits::READ_AHEAD_KB;
 
 /// What to mount.
 #[derive(Clone, Debug)]
@@ -79,7 +76,7 @@ pub fn attach(point: &Mountpoint, request: &MountRequest) -> Result<OwnedFd, Fau
         ""
     };
     let data = format!(
-        "fd={},rootmode=40000,user_id={user},group_id={group},default_permissions,max_read={MAX_READ}{other}",
+        "fd={},rootmode=40000,user_id={user},group_id={group},default_permissions,max_read={FUSE_READ_MAX}{other}",
         device.as_raw_fd()
     );
     let data = CString::new(data)

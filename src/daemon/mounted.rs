@@ -15,11 +15,8 @@ use crate::daemon::mount;
 use crate::daemon::mount::Detach;
 use crate::daemon::mountpoint::Mountpoint;
 use crate::daemon::mountpoint::mounted_at;
-
-/// Programs that still use a folder that has to go may finish in this time.
-const DRAIN: Duration = Duration::from_secs(3);
-/// After their connection was cut, the threads that serve it end in this time.
-const CUT: Duration = Duration::from_secs(1);
+use crate::types::limits::UNMOUNT_CUT;
+use crate::types::limits::UNMOUNT_DRAIN;
 
 /// The mount, and the threads that serve it.
 pub(super) struct Mounted {
@@ -87,13 +84,13 @@ impl Mounted {
             return;
         }
         detach(&self.point);
-        if self.wait(runtime, DRAIN) {
+        if self.wait(runtime, UNMOUNT_DRAIN) {
             return;
         }
         tracing::warn!("programs still use the folder; their access ends now");
         // Without fusectl the kernel cuts it when this process ends, which is soon.
         let cut = self.minor.as_deref().map(mount::abort);
-        if matches!(cut, Some(Ok(()))) && !self.wait(runtime, CUT) {
+        if matches!(cut, Some(Ok(()))) && !self.wait(runtime, UNMOUNT_CUT) {
             tracing::warn!("threads that serve the mount do not end");
         }
     }

@@ -8,7 +8,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use rustix::fs::IFlags;
 use rustix::fs::Mode;
@@ -22,13 +21,12 @@ use crate::daemon::mount;
 use crate::daemon::mountinfo;
 use crate::daemon::mountinfo::Mount;
 use crate::daemon::mountinfo::Pulse;
+use crate::types::limits::MOUNT_PULSE;
 
 /// Mode of a bare mountpoint.
 const CLOSED: Mode = Mode::from_raw_mode(0o500);
 /// Mode after release, and while an unprivileged mount needs to find it writable.
 const OPEN: Mode = Mode::from_raw_mode(0o700);
-/// How long a mount found at the place may take to answer.
-const PULSE: Duration = Duration::from_secs(2);
 
 /// A folder that may be mounted on.
 #[derive(Debug)]
@@ -168,7 +166,7 @@ fn clear(found: &Mount) -> Result<(), Fault> {
         return Err(Fault::new(FaultKind::Mountpoint, what)
             .next(format!("mount on another folder, or: umount {place}")));
     }
-    if found.pulse(PULSE) != Pulse::Dead {
+    if found.pulse(MOUNT_PULSE) != Pulse::Dead {
         let what = format!("cannot mount on {place}: {} is mounted there", found.source);
         return Err(Fault::new(FaultKind::Mountpoint, what).next(format!("podfs unmount {place}")));
     }

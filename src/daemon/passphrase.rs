@@ -15,9 +15,7 @@ use zeroize::Zeroizing;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
-
-/// Longest passphrase, in bytes.
-pub const PASSPHRASE_MAX: usize = 4096;
+use crate::types::limits::PASSPHRASE_MAX;
 
 /// A passphrase; wiped when dropped, never shown.
 pub struct Passphrase(Zeroizing<Vec<u8>>);

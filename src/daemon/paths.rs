@@ -13,9 +13,7 @@ use serde::Serialize;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
-
-/// Longest name of a pod, in bytes.
-const NAME_MAX: usize = 64;
+use crate::types::limits::POD_NAME_MAX;
 
 /// The places of one pod, all absolute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,7 +171,7 @@ pub fn clean_source(source: &str) -> String {
 fn is_pod_name(name: &str) -> bool {
     let first = name.chars().next();
     let keep = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    name.len() <= NAME_MAX
+    name.len() <= POD_NAME_MAX
         && first.is_some_and(|c| c.is_ascii_alphanumeric())
         && name.chars().all(keep)
 }

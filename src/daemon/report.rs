@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::control::Client;
 use crate::control::ClientError;
@@ -13,14 +12,12 @@ use crate::control::StatusReport;
 use crate::daemon::fault::Fault;
 use crate::daemon::lock;
 use crate::daemon::paths::PodPaths;
-
-/// A daemon that lives answers in this time.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::types::limits::CONTROL_PATIENCE;
 
 /// The state of the pod: asked of its daemon, or seen on disk when it has none.
 pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
     paths.require()?;
-    let answer = Client::connect(&paths.socket, PATIENCE)
+    let answer = Client::connect(&paths.socket, CONTROL_PATIENCE)
         .and_then(|mut client| client.ask(&Request::Status));
     let reason = match answer {
         Ok(Response::Status(report)) => return Ok(*report),

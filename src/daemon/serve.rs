@@ -5,7 +5,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
-use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
@@ -28,15 +27,12 @@ use crate::daemon::mounted::Mounted;
 use crate::daemon::mountpoint::Mountpoint;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::stale;
+use crate::types::limits::CONTROL_DELIVERY;
+use crate::types::limits::POD_CLOSE;
+use crate::types::limits::START_EXTEND_US;
 
 /// Hidden first argument of the process that asks the new mount for an answer; it ends by itself in time.
 pub const PROBE_ARGUMENT: &str = "__probe";
-/// Answers of the control socket that are on their way arrive in this time.
-const DELIVERY: Duration = Duration::from_secs(1);
-/// Closing the pod may take this long; what is not done then is replayed at the next start.
-const CLOSE: Duration = Duration::from_secs(6);
-/// systemd is told to wait this much longer at every step of the replay, in microseconds.
-const EXTEND_US: u32 = 15_000_000;
 
 /// Serves the pod until it is unmounted. `tell` gets the news; when it answers `false`, nobody waits for
 /// the mount any more and it is taken down.
@@ -53,7 +49,7 @@ pub fn serve(
     stale::clear_mounts_of(&config.source);
     let point = Mountpoint::prepare(&config.mountpoint, &config.paths.state)?;
     let house = build::open(config, passphrase, &mut |what| {
-        let extend = NotifyState::ExtendTimeoutUsec(EXTEND_US);
+        let extend = NotifyState::ExtendTimeoutUsec(START_EXTEND_US);
         notify(&[NotifyState::Status(what), extend]);
         tell(News::Progress(what.to_owned()));
     })?;
@@ -131,7 +127,7 @@ impl Stage<'_> {
         notify(&[NotifyState::Ready, NotifyState::Status("mounted")]);
         let why = live.until_the_end(signals, inbox, mounted.ended()).await;
         tracing::info!(?why, "ending");
-        if tokio::time::timeout(DELIVERY, deliveries.done())
+        if tokio::time::timeout(CONTROL_DELIVERY, deliveries.done())
             .await
             .is_err()
         {
@@ -201,7 +197,7 @@ fn close(house: House) -> Result<(), Fault> {
     if let Err(error) = closing {
         return Err(Fault::io(FaultKind::Other, "cannot start a thread", &error));
     }
-    outcome.recv_timeout(CLOSE).unwrap_or_else(|_| {
+    outcome.recv_timeout(POD_CLOSE).unwrap_or_else(|_| {
         tracing::warn!(
             "closing takes too long; the log holds everything and is replayed at the next start"
         );

@@ -1,15 +1,11 @@
 //! What daemons that were killed leave behind: mounts that answer ENOTCONN.
 
-use std::time::Duration;
-
 use crate::daemon::mount;
 use crate::daemon::mount::Detach;
 use crate::daemon::mountinfo;
 use crate::daemon::mountinfo::Mount;
 use crate::daemon::mountinfo::Pulse;
-
-/// How long a mount may take to show that it lives.
-const PULSE: Duration = Duration::from_secs(2);
+use crate::types::limits::MOUNT_PULSE;
 
 /// Mounts of ours that belong to this user and are dead.
 pub fn dead_mounts() -> Vec<Mount> {
@@ -17,7 +13,7 @@ pub fn dead_mounts() -> Vec<Mount> {
     let mut found = mountinfo::mounts().unwrap_or_default();
     found.retain(|mount| {
         let own = user.is_root() || mount.owner() == Some(user.as_raw());
-        mount.is_ours() && own && mount.pulse(PULSE) == Pulse::Dead
+        mount.is_ours() && own && mount.pulse(MOUNT_PULSE) == Pulse::Dead
     });
     found
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::control::Client;
 use crate::control::ClientError;
@@ -21,11 +20,8 @@ use crate::daemon::mountinfo::Pulse;
 use crate::daemon::mountpoint;
 use crate::daemon::paths;
 use crate::daemon::paths::PodPaths;
-
-/// The daemon answers, and then ends, in this time each; else the mount is detached without it.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a mount may take to show that it lives.
-const PULSE: Duration = Duration::from_secs(2);
+use crate::types::limits::CONTROL_PATIENCE;
+use crate::types::limits::MOUNT_PULSE;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +105,7 @@ fn mounts_of(paths: &PodPaths) -> Option<PathBuf> {
 }
 
 fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome, Fault> {
-    let asked = Client::connect(&paths.socket, PATIENCE).and_then(|mut client| {
+    let asked = Client::connect(&paths.socket, CONTROL_PATIENCE).and_then(|mut client| {
         let answer = client.ask(&Request::Unmount { lazy })?;
         Ok((client, answer))
     });
@@ -122,7 +118,7 @@ fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome,
     };
     match asked {
         Ok((client, Response::Done)) => {
-            if client.wait_for_end(PATIENCE) {
+            if client.wait_for_end(CONTROL_PATIENCE) {
                 return Ok(Outcome::Closed);
             }
             tracing::warn!("the daemon takes long to close the pod; it goes on by itself");
@@ -149,7 +145,7 @@ fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome,
 
 /// Without the daemon: a dead mount goes lazily, a live one as `umount` would. A daemon sees it and ends.
 fn past_daemon(mount: &Mount, lazy: bool) -> Result<Outcome, Fault> {
-    let dead = mount.pulse(PULSE) == Pulse::Dead;
+    let dead = mount.pulse(MOUNT_PULSE) == Pulse::Dead;
     let how = if lazy || dead {
         Detach::Lazy
     } else {

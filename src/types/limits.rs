@@ -71,3 +71,52 @@ pub const BUDGET_RESERVE_PART: u64 = 20;
 pub const RECLAIM_WAIT: Duration = Duration::from_secs(5);
 /// Longest any request may wait for the journal (unsynced bound, checkpoint, earlier writes).
 pub const JOURNAL_WAIT: Duration = Duration::from_secs(10);
+
+/// Longest line on the control socket. A status is below 2 KiB; a list of holders is cut.
+pub const CONTROL_LINE_MAX: usize = 64 << 10;
+/// Connections served at once; more wait in the kernel's queue.
+pub const CONTROL_CONNECTIONS_MAX: usize = 16;
+/// A peer that says nothing for so long is hung up on.
+pub const CONTROL_SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Requests of the control socket that wait for the loop.
+pub const CONTROL_TASKS_MAX: usize = 16;
+/// A daemon answers a command, and then ends, in this time each; else the command goes on without it.
+pub const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
+/// Answers of the control socket that are on their way arrive in this time.
+pub const CONTROL_DELIVERY: Duration = Duration::from_secs(1);
+/// Longest wish and longest line of news, in bytes.
+pub const HANDOFF_MAX: usize = 256 << 10;
+/// Longest passphrase, in bytes.
+pub const PASSPHRASE_MAX: usize = 4096;
+/// Longest name of a pod, in bytes.
+pub const POD_NAME_MAX: usize = 64;
+/// Longest content of the lock file that is believed.
+pub const LOCK_CONTENT_MAX: u64 = 16 << 10;
+/// Bytes after which the file becomes `….1` and a new one begins; two are kept.
+pub const LOG_FILE_MAX: u64 = 2 << 20;
+/// Files the daemon may have open: connections, segments, the index.
+pub const OPEN_FILES_WANTED: u64 = 65_536;
+/// Largest read the kernel may ask for: what `max_pages_limit` allows.
+pub const FUSE_READ_MAX: u32 = 1 << 20;
+/// Read-ahead of a mount, KiB. The kernel offers 128, a quarter of what sequential reads are worth here.
+pub const READ_AHEAD_KB: u32 = 1024;
+/// The new mount answers in this time, or is taken down again.
+pub const MOUNT_PROBE: Duration = Duration::from_secs(8);
+/// How long a mount found at some place may take to show that it lives.
+pub const MOUNT_PULSE: Duration = Duration::from_secs(2);
+/// A request that runs for longer is told in the log.
+pub const REQUEST_OVERDUE: Duration = Duration::from_secs(5);
+/// How often idleness and slow requests are looked at.
+pub const DAEMON_TICK: Duration = Duration::from_secs(1);
+/// How often a busy folder is tried before it is called busy.
+pub const UNMOUNT_ATTEMPTS: u32 = 6;
+/// The pause between two such tries.
+pub const UNMOUNT_PAUSE: Duration = Duration::from_millis(100);
+/// Programs that still use a folder that has to go may finish in this time.
+pub const UNMOUNT_DRAIN: Duration = Duration::from_secs(3);
+/// After their connection was cut, the threads that serve it end in this time.
+pub const UNMOUNT_CUT: Duration = Duration::from_secs(1);
+/// Closing the pod may take this long; what is not done then is replayed at the next start.
+pub const POD_CLOSE: Duration = Duration::from_secs(6);
+/// systemd is told to wait this much longer at every step of the replay, in microseconds.
+pub const START_EXTEND_US: u32 = 15_000_000;
