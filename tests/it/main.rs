@@ -17,6 +17,7 @@ mod apps;
 mod canaries;
 mod cli;
 mod crash;
+mod crash_points;
 mod damage;
 mod foreign;
 mod full;
