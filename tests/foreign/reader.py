@@ -3,7 +3,9 @@
 
     reader.py FOLDER PHRASEFILE      opens the state folder FOLDER with the recovery phrase and prints a line for
                                      each name: path, mode, owner, group, names, size, time of last change, BLAKE3 of
-                                     the contents (or target, or device number), then its extended attributes
+                                     the contents (or target, or device number), then its extended attributes;
+                                     exit code 1 when the log is damaged and the end of it not shown, 2 when the
+                                     pod cannot be read
 
 Needs the PyPI packages blake3, argon2-cffi and cryptography.
 """
@@ -307,7 +309,7 @@ class Pod:
                 zeros(out, begin - at)
                 plain = self.segments[where[0]].sealed_pages(*where[1:])
                 if plain is None:
-                    raise Damaged(f"contents of inode {ino}")
+                    return "EIO"
                 plain = plain[: size - begin]
                 out.update(plain)
                 at = begin + len(plain)
@@ -378,4 +380,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Damaged as what:
+        print(what, file=sys.stderr)
+        sys.exit(2)

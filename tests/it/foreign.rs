@@ -1,6 +1,8 @@
 //! Second implementations, in Python, of what outlives the program: they share no code with it, only `FORMAT.md`.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,6 +10,11 @@ use podfs::pod::Caller;
 
 use crate::support::applicable;
 use crate::support::listing::listing;
+use crate::support::pod::Files;
+use crate::support::pod::read_files;
+use crate::support::pod::write_files;
+use crate::support::random::Random;
+use crate::support::rounds;
 use crate::support::run;
 use crate::support::sample;
 use crate::support::tool;
@@ -46,14 +53,92 @@ fn another_program_reads_keyfiles() {
     );
 }
 
-fn another_reader_sees(state: &Path, phrase: &Path, truth: &str) {
-    let packages = tool("").with_file_name("foreign");
-    let seen = run(Command::new("/usr/bin/python3")
+fn reader(state: &Path, phrase: &Path) -> Command {
+    let mut command = Command::new("/usr/bin/python3");
+    command
         .args(["-B", "tests/foreign/reader.py"])
         .arg(state)
         .arg(phrase)
-        .env("PYTHONPATH", packages));
-    assert_eq!(seen, truth);
+        .env("PYTHONPATH", tool("").with_file_name("foreign"));
+    command
+}
+
+fn another_reader_sees(state: &Path, phrase: &Path, truth: &str) {
+    assert_eq!(run(&mut reader(state, phrase)), truth);
+}
+
+/// What a reader makes of a state: all names, and whether the log is damaged; nothing when it cannot read it.
+type Seen = Option<(String, bool)>;
+
+fn another_reader_makes(state: &Path, phrase: &Path) -> Seen {
+    let output = reader(state, phrase).output().unwrap();
+    let listing = String::from_utf8(output.stdout).unwrap();
+    match output.status.code() {
+        Some(0) => Some((listing, false)),
+        Some(1) => Some((listing, true)),
+        _ => None,
+    }
+}
+
+fn we_make(state: &Path) -> Seen {
+    let seen = catch_unwind(|| {
+        let pod = sample::open(state);
+        (listing(&pod), pod.rows().journal().broken().is_some())
+    });
+    seen.ok()
+}
+
+/// Both see the same torn tail, the same damage and the same unreadable files, whatever byte of the state changes.
+#[test]
+fn another_program_agrees_on_damage() {
+    let installed = tool("").with_file_name("foreign").join("installed");
+    let needs = ["/usr/bin/python3", installed.to_str().unwrap()];
+    if !applicable("another_program_agrees_on_damage", &needs) {
+        return;
+    }
+    let mut random = Random::new("another reader");
+    let mut files = Files::new();
+    read_files(Path::new("tests/golden/v1/pod"), Path::new(""), &mut files);
+    let mut outcomes = BTreeMap::new();
+    for round in 0..rounds(40, 2000) {
+        let dir = tempfile::tempdir().unwrap();
+        let phrase = dir.path().join("phrase");
+        fs::write(&phrase, sample::phrase().text().as_str()).unwrap();
+        let state = dir.path().join("state");
+        let changed = changed(&files, &mut random);
+        write_files(&state, &changed.1);
+        let theirs = another_reader_makes(&state, &phrase);
+        let ours = we_make(&state);
+        assert_eq!(theirs, ours, "round {round}: {}", changed.0);
+        let outcome = theirs.map(|(listing, damaged)| (listing == GOLDEN, damaged));
+        *outcomes.entry(outcome).or_insert(0) += 1;
+    }
+    println!("(all there, damaged) how often: {outcomes:?}");
+}
+
+/// The state with one byte changed, in half of the rounds with nothing known durable from elsewhere.
+fn changed(files: &Files, random: &mut Random) -> (String, Files) {
+    let mut files = files.clone();
+    let of_log = |path: &Path| path.starts_with("log");
+    if random.below(2) == 0 {
+        for (_, bytes) in files
+            .iter_mut()
+            .filter(|(path, _)| path == Path::new("watermark"))
+        {
+            bytes.clear();
+        }
+    }
+    let mut candidates: Vec<_> = files
+        .iter_mut()
+        .filter(|(path, bytes)| !bytes.is_empty() && (of_log(path) || path.starts_with("manifest")))
+        .collect();
+    let at = random.index(candidates.len());
+    let (path, bytes) = &mut *candidates[at];
+    // Most of a segment is holes: changes go where something stands.
+    let places: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+    let place = places[random.index(places.len())];
+    bytes[place] ^= 1 << random.below(8);
+    (format!("byte {place} of {}", path.display()), files)
 }
 
 /// Promise 10: the data outlives the program.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use podfs::pod::FileKind;
 use podfs::pod::Pod;
+use podfs::pod::PodError;
 use podfs::types::Ino;
 use podfs::types::ROOT;
 
@@ -72,7 +73,9 @@ fn contents(pod: &Pod, ino: Ino, size: u64) -> String {
     let mut hasher = blake3::Hasher::new();
     let (mut at, mut piece) = (0, Vec::new());
     while at < size {
-        pod.read(ino, at, 1 << 20, &mut piece).unwrap();
+        if let Err(PodError::Corrupt(_)) = pod.read(ino, at, 1 << 20, &mut piece) {
+            return "EIO".into();
+        }
         assert!(!piece.is_empty(), "inode {ino} ends at {at} of {size}");
         hasher.update(&piece);
         at += piece.len() as u64;
