@@ -11,7 +11,12 @@ use std::path::PathBuf;
 
 use crate::types::limits::LOG_FILE_MAX;
 use std::sync::Mutex;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +35,20 @@ pub fn start(target: LogTarget<'_>, debug: bool) -> io::Result<()> {
         (false, LogTarget::File(_)) => "podfs=info,warn",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let base = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    // Libraries name files in what they log for their own developers; of them only warnings are heard, always.
+    let ours = filter_fn(|meta| *meta.level() <= Level::WARN || meta.target().starts_with("podfs"));
+    let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(false);
+    let base = tracing_subscriber::registry().with(filter);
     match target {
-        LogTarget::Stderr => base.without_time().with_writer(io::stderr).try_init(),
+        LogTarget::Stderr => {
+            let lines = lines.without_time().with_writer(io::stderr);
+            base.with(lines.with_filter(ours)).try_init()
+        }
         LogTarget::File(path) => {
-            let file = CappedFile::open(path)?;
-            base.with_writer(Mutex::new(file)).try_init()
+            let lines = lines.with_writer(Mutex::new(CappedFile::open(path)?));
+            base.with(lines.with_filter(ours)).try_init()
         }
     }
     .map_err(io::Error::other)
