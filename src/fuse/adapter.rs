@@ -148,14 +148,8 @@ impl Filesystem for Adapter {
         });
     }
 
-    fn open(&self, req: &Request, node: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        self.run("open", node, reply, |pod, ino| {
-            if flags.0 & libc::O_TRUNC == 0 {
-                pod.open(ino)
-            } else {
-                pod.open_emptied(ino, caller(req))
-            }
-        });
+    fn open(&self, _req: &Request, node: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.run("open", node, reply, Pod::open);
     }
 
     fn create(

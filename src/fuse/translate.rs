@@ -13,13 +13,13 @@ pub(super) const COPY_MAX: u64 = 1 << 30;
 
 /// What is asked of the kernel. Left out on purpose: `POSIX_LOCKS` and `FLOCK_LOCKS` (the kernel's own locks work on
 /// one machine, open file description locks too), `WRITEBACK_CACHE` (an answered write must survive the end of this
-/// process), `SETXATTR_EXT` (fuser 0.18.0 does not parse it), `POSIX_ACL`.
-const WANTED: [InitFlags; 9] = [
+/// process), `SETXATTR_EXT` (fuser 0.18.0 does not parse it), `POSIX_ACL`,
+/// `ATOMIC_O_TRUNC` (Linux would ask us to empty a running program before it finds that it may not, `ETXTBSY`).
+const WANTED: [InitFlags; 8] = [
     InitFlags::FUSE_ASYNC_READ,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_DO_READDIRPLUS,
     InitFlags::FUSE_READDIRPLUS_AUTO,
-    InitFlags::FUSE_ATOMIC_O_TRUNC,
     InitFlags::FUSE_EXPLICIT_INVAL_DATA,
     InitFlags::FUSE_CACHE_SYMLINKS,
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,

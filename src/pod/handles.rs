@@ -1,5 +1,5 @@
+use crate::pod::Pod;
 use crate::pod::error::PodError;
-use crate::pod::{Caller, Pod, SetAttr};
 use crate::types::Ino;
 
 impl Pod {
@@ -19,22 +19,6 @@ impl Pod {
             self.opens.close(ino);
         }
         found
-    }
-
-    /// The same, and the file is empty from then on.
-    pub fn open_emptied(&self, ino: Ino, caller: Caller) -> Result<(), PodError> {
-        self.open(ino)?;
-        let empty = SetAttr {
-            size: Some(0),
-            ..SetAttr::default()
-        };
-        match self.setattr(ino, &empty, caller) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.release(ino)?;
-                Err(error)
-            }
-        }
     }
 
     /// Takes back one [`Pod::open`] or [`Pod::create`]. The last one of a file without names erases it; if that

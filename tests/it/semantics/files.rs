@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{FallocateFlags, SeekFrom as Find};
+use rustix::fs::{FallocateFlags, Mode, OFlags, SeekFrom as Find};
 use rustix::io::Errno;
 
 use super::{examples, on_a_mount, refusal};
@@ -17,6 +17,7 @@ fn examples_of_files() {
         appends_do_not_overwrite_each_other,
         exclusive_creation_has_one_winner,
         truncating_at_open_empties_the_file,
+        a_running_program_is_not_emptied,
         growing_a_file_shows_zeros,
         holes_take_no_room_and_can_be_found,
         room_can_be_set_aside,
@@ -73,6 +74,23 @@ fn truncating_at_open_empties_the_file(dir: &Path) {
     let emptied = File::create(&path).unwrap();
     let seen = emptied.metadata().unwrap();
     assert_eq!((seen.len(), seen.blocks()), (0, 0));
+}
+
+fn a_running_program_is_not_emptied(dir: &Path) {
+    let program = dir.join("cat");
+    fs::copy("/bin/cat", &program).unwrap();
+    let before = fs::read(&program).unwrap();
+    let mut child = std::process::Command::new(&program)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    for how in [OFlags::WRONLY, OFlags::RDONLY | OFlags::TRUNC] {
+        let opened = rustix::fs::open(&program, how, Mode::empty());
+        assert_eq!(refusal(opened), Errno::TXTBSY);
+    }
+    assert!(fs::read(&program).unwrap() == before);
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
 }
 
 fn growing_a_file_shows_zeros(dir: &Path) {
