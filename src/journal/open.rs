@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -114,8 +115,7 @@ impl Journal {
             first_record,
         };
         let active = first_segment(&segments, header, &session, broken.is_none())?;
-        let watermark = broken.is_none().then(|| dir.join(WATERMARK));
-        let watermark = watermark.map(|path| disk::open(&path, false)).transpose()?;
+        let watermark = open_watermark_file(&dir, broken.is_none())?;
         let last_record = first_record.saturating_sub(1);
         let journal = Self {
             dir,
@@ -204,6 +204,11 @@ fn read_watermark(dir: &Path, key: &BoxKey, manifest: &Manifest) -> Result<u64, 
         return Err(JournalError::Damaged(what.into()));
     }
     Ok(durable)
+}
+
+fn open_watermark_file(dir: &Path, writable: bool) -> Result<Option<OwnedFd>, JournalError> {
+    let path = writable.then(|| dir.join(WATERMARK));
+    path.map(|path| disk::open(&path, false)).transpose()
 }
 
 /// The newest of the manifest and its copy that opens, and the names of those that are not it.
