@@ -20,6 +20,7 @@ use crate::daemon::mountinfo::Pulse;
 use crate::daemon::mountpoint;
 use crate::daemon::paths;
 use crate::daemon::paths::PodPaths;
+use crate::daemon::report;
 use crate::types::limits::CONTROL_PATIENCE;
 use crate::types::limits::MOUNT_PULSE;
 
@@ -35,7 +36,8 @@ pub enum Outcome {
 /// Unmounts the pod with these places, wherever it is mounted.
 pub fn pod(paths: &PodPaths, lazy: bool) -> Result<(PathBuf, Outcome), Fault> {
     paths.require()?;
-    let point = lock::holder(&paths.state).and_then(|holder| holder.mountpoint);
+    // The daemon knows best: on a read-only disk the lock file does not tell.
+    let point = report::status(paths)?.mountpoint;
     let point = point.or_else(|| mounts_of(paths)).ok_or_else(|| {
         Fault::new(
             FaultKind::NotMounted,
