@@ -49,7 +49,7 @@ const CHANGED: [(&str, &str, usize, u8); 34] = [
 ];
 
 /// Name, the good one it is made from, bytes of it that are kept, what follows them.
-const CUT: [(&str, &str, usize, &[u8]); 17] = [
+const CUT: [(&str, &str, usize, &[u8]); 18] = [
     (
         "segment-header-wrong-length",
         "segment-header-good",
@@ -68,6 +68,12 @@ const CUT: [(&str, &str, usize, &[u8]); 17] = [
     ("rows-xattr-wrong-no-name", "rows-xattr-two", 0, &[0; 5]),
     ("rows-xattr-wrong-length", "rows-xattr-two", 5, b""),
     ("rows-shared-wrong-length", "rows-shared-good", 8, b"\0"),
+    (
+        "rows-shared-wrong-many",
+        "rows-shared-good",
+        0,
+        &[1, 1, 0, 0, 2, 0, 0, 0],
+    ),
     (
         "node-pointer-wrong-no-tags",
         "node-pointer-good",
