@@ -8,11 +8,11 @@ use crate::crypto::domain::{Domain, Prefix};
 use crate::crypto::seal::{BoxKey, PageKey};
 use crate::crypto::secret::Secret;
 
-/// The keys of one segment of the log.
+/// The keys of one session of the log: of all segments that one opening of the pod writes.
 pub struct JournalKeys {
-    /// Seals records and checkpoint nodes.
+    /// Seals records and the headers of segments.
     pub record: BoxKey,
-    /// Seals the pages of files.
+    /// Seals the pages of files and of checkpoint nodes.
     pub page: PageKey,
     /// Hides what would otherwise be recognizable in a segment, such as lengths.
     pub mask: Secret<32>,
@@ -25,7 +25,7 @@ pub enum LocalPurpose {
     Manifest,
     /// Sealing the watermark.
     Watermark,
-    /// Hashing keys of the index.
+    /// Hashing pointers to leaves, for the sum that manifest and index must agree on.
     IndexKey,
     /// Sealing values of the index.
     IndexValue,
@@ -33,7 +33,7 @@ pub enum LocalPurpose {
     NameHash,
 }
 
-/// The keys of the segment with this random id: `KDF[journal](enc(device secret, id, "record" | "page" | "mask"))`.
+/// The keys of the session with this random id, which its segments carry: `KDF[journal](enc(device secret, id, "record" | "page" | "mask"))`.
 pub fn journal_keys(device_secret: &Secret<32>, segment_id: &[u8; 16]) -> JournalKeys {
     let key = |purpose: &[u8]| {
         kdf_fields(

@@ -23,10 +23,10 @@ pub type Tag = [u8; TAG_LEN];
 #[error("sealed bytes do not open: changed, misplaced or under another key")]
 pub struct OpenError;
 
-/// The key of pages in one segment of the local log, ready for use.
+/// The key of pages of one session of the local log, ready for use.
 pub struct PageKey(Box<Aes256GcmSiv>);
 
-/// The key of anything that is sealed whole, with the tag behind: records, nodes, index values.
+/// The key of anything that is sealed whole, with the tag behind: records, manifests, index values.
 pub struct BoxKey(Box<Aes256GcmSiv>);
 
 impl PageKey {
