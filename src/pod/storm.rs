@@ -68,7 +68,7 @@ fn rows(pod: &Pod, from: Key, to: Key) -> Vec<(Key, crate::journal::Value)> {
 }
 
 /// Inodes, names and parent rows tell the same story, and every directory can be reached.
-fn assert_consistent(pod: &Pod) {
+fn assert_consistent(pod: &Pod, seed: u64) {
     let last = Ino(u64::MAX);
     let inodes: BTreeMap<Ino, Inode> = rows(pod, Key::inode(Ino(0)), Key::inode(last))
         .into_iter()
@@ -79,7 +79,12 @@ fn assert_consistent(pod: &Pod) {
     for (key, row) in rows(pod, Key::dentry(Ino(0), 0), Key::dentry(last, u64::MAX)) {
         let (dir, hash) = (Ino(key.field(0)), key.field(1));
         for entry in Dentries::decode(&row).unwrap().0 {
-            assert_eq!(inodes[&entry.ino].kind(), entry.kind, "{}", entry.ino);
+            assert_eq!(
+                inodes[&entry.ino].kind(),
+                entry.kind,
+                "seed {seed}: {}",
+                entry.ino
+            );
             names.entry(entry.ino).or_insert_with(Vec::new).push(dir);
             parents.push((entry.ino, dir, hash));
         }
@@ -93,11 +98,11 @@ fn assert_consistent(pod: &Pod) {
     .iter()
     .map(|(key, _)| (Ino(key.field(0)), Ino(key.field(1)), key.field(2)))
     .collect();
-    assert_eq!(found, parents);
+    assert_eq!(found, parents, "seed {seed}");
     for (ino, inode) in &inodes {
         let links = names.get(ino).map_or(0, Vec::len);
         if !inode.is_dir() {
-            assert_eq!(inode.nlink as usize, links, "links of {ino}");
+            assert_eq!(inode.nlink as usize, links, "seed {seed}: links of {ino}");
             continue;
         }
         let entries: Vec<Ino> = parents
@@ -106,25 +111,32 @@ fn assert_consistent(pod: &Pod) {
             .map(|(child, _, _)| *child)
             .collect();
         let subdirs = entries.iter().filter(|child| inodes[child].is_dir());
-        assert_eq!(inode.size, entries.len() as u64, "entries of {ino}");
-        assert_eq!(inode.nlink as usize, 2 + subdirs.count(), "links of {ino}");
+        assert_eq!(
+            inode.size,
+            entries.len() as u64,
+            "seed {seed}: entries of {ino}"
+        );
+        assert_eq!(
+            inode.nlink as usize,
+            2 + subdirs.count(),
+            "seed {seed}: links of {ino}"
+        );
         let mut at = *ino;
         for _ in 0..inodes.len() {
             if at != ROOT {
-                assert_eq!(names[&at].len(), 1, "{at} has one name");
+                assert_eq!(names[&at].len(), 1, "seed {seed}: {at} has one name");
                 at = names[&at][0];
             }
         }
-        assert_eq!(at, ROOT, "{ino} can be reached");
+        assert_eq!(at, ROOT, "seed {seed}: {ino} can be reached");
     }
     let orphans = rows(pod, Key::orphan(Ino(0)), Key::orphan(last));
-    assert!(orphans.is_empty(), "{} orphans", orphans.len());
+    assert!(orphans.is_empty(), "seed {seed}: {} orphans", orphans.len());
 }
 
 #[test]
 fn threads_in_the_same_directories_leave_them_consistent() {
     for seed in 1..=4_u64 {
-        println!("seed {seed}");
         let pod = Pod::in_memory();
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
@@ -137,6 +149,6 @@ fn threads_in_the_same_directories_leave_them_consistent() {
                 });
             }
         });
-        assert_consistent(&pod);
+        assert_consistent(&pod, seed);
     }
 }
