@@ -219,3 +219,43 @@ fn a_row_is_never_missed_while_a_checkpoint_moves_it() {
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }
+
+/// A power cut can undo the removal of a file whose pages were all dead.
+#[test]
+fn a_removed_segment_that_comes_back_begins_no_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = parts(dir.path());
+    Rows::create(&parts).unwrap();
+    let put = |rows: &Rows, at: u64| {
+        let mut batch = Batch::new(Class::Meta);
+        batch.put(Key::xattr(Ino(1), at), vec![7]);
+        rows.append(batch, None).unwrap();
+    };
+    let rows = Rows::open(&parts).unwrap();
+    put(&rows, 1);
+    rows.close(false).unwrap();
+    drop(rows);
+    let first = dir.path().join("log/0000000000000000.seg");
+    let away = dir.path().join("away");
+    std::fs::hard_link(&first, &away).unwrap();
+
+    let rows = Rows::open(&parts).unwrap();
+    for at in 2..4 {
+        put(&rows, at);
+        rows.checkpoint().unwrap();
+    }
+    assert!(!first.exists(), "the first segment holds nothing any more");
+    put(&rows, 4);
+    rows.sync().unwrap();
+    rows.close(false).unwrap();
+    drop(rows);
+    std::fs::rename(&away, &first).unwrap();
+
+    let rows = Rows::open(&parts).unwrap();
+    assert_eq!(rows.journal().broken(), None);
+    for at in 1..5 {
+        let row = rows.get(&Key::xattr(Ino(1), at)).unwrap();
+        assert!(row.is_some(), "row {at}");
+    }
+    rows.close(true).unwrap();
+}
