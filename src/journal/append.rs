@@ -7,8 +7,8 @@ use crate::crypto::{Secret, seal_box, seal_page};
 use crate::format::record::{self, HEADER_LEN, OVERHEAD, RecordHeader, RecordKind};
 use crate::format::rows::{Key, Slot};
 use crate::journal::segments::{Segment, offset_of};
-use crate::journal::tail::Place;
-use crate::journal::{Batch, Change, Journal, JournalError, Sealed, Value, disk};
+use crate::journal::tail::{Need, Place};
+use crate::journal::{Batch, Change, Journal, JournalError, Pages, Sealed, Value, disk};
 use crate::types::Ino;
 use crate::types::limits::{PAGE, RECORD_BODY_MAX, RECORD_PAGES_MAX, ROW_VALUE_MAX};
 
@@ -70,8 +70,9 @@ type Images = Vec<(Key, Option<Value>)>;
 
 impl Journal {
     /// Seals whole pages in place under fresh write numbers. Takes no lock; both cores work on big buffers.
-    pub fn seal(&self, mut bytes: Vec<u8>) -> Sealed {
-        let pages = bytes.as_chunks_mut::<PAGE>().0;
+    pub fn seal(&self, bytes: impl Into<Pages>) -> Sealed {
+        let mut bytes = bytes.into();
+        let pages = bytes.as_mut_slice().as_chunks_mut::<PAGE>().0;
         let count = pages.len();
         let number = self
             .session
@@ -139,7 +140,14 @@ impl Journal {
             return Err(JournalError::Io("a record".into(), Errno::TOOBIG));
         }
         let header_len = u32::try_from(body_len).map_err(|_| JournalError::NoSpace)?;
-        let (place, images) = self.place(&mut batch, (body_len + OVERHEAD) as u64, count)?;
+        let direct =
+            pages.is_some_and(|pages| self.segments.direct_works() && pages.bytes.is_direct());
+        let need = Need {
+            body: (body_len + OVERHEAD) as u64,
+            pages: count,
+            direct,
+        };
+        let (place, images) = self.place(&mut batch, need)?;
         let base = place.data.as_ref().map(|(_, slot)| *slot);
         let header = RecordHeader {
             kind,
@@ -163,16 +171,11 @@ impl Journal {
     }
 
     /// Hands out a place and shows the rows to readers: both under one lock, so that a checkpoint sees whole records.
-    fn place(
-        &self,
-        batch: &mut Batch,
-        len: u64,
-        pages: u32,
-    ) -> Result<(Place, Images), JournalError> {
+    fn place(&self, batch: &mut Batch, need: Need) -> Result<(Place, Images), JournalError> {
         let mut reclaimed = false;
         loop {
             let mut tail = self.tail.lock();
-            if let Ok(place) = tail.place(batch, len, pages) {
+            if let Ok(place) = tail.place(batch, need) {
                 let base = place.data.as_ref().map(|(_, slot)| *slot);
                 let rows = std::mem::take(&mut batch.rows);
                 let images: Images = rows
@@ -188,8 +191,9 @@ impl Journal {
                 self.overlay.apply(images.iter().cloned());
                 return Ok((place, images));
             }
-            let missing =
-                tail.kept(batch.class, batch.reserve) + u64::from(pages) + len / PAGE as u64;
+            let missing = tail.kept(batch.class, batch.reserve)
+                + u64::from(need.pages)
+                + need.body / PAGE as u64;
             let secured = tail.secured();
             drop(tail);
             match self.grow(secured, missing.saturating_sub(secured), batch.class) {
@@ -209,7 +213,7 @@ impl Journal {
         pages: Option<&Sealed>,
     ) -> Result<(), Errno> {
         if let (Some(pages), Some((segment, slot))) = (pages, &place.data) {
-            self.write(segment, offset_of(slot.page), &pages.bytes)?;
+            self.write_pages(segment, offset_of(slot.page), &pages.bytes)?;
         }
         if let Some((segment, offset, to)) = &place.jump {
             let jump = RecordHeader {
@@ -253,6 +257,18 @@ impl Journal {
         mask(&keys.mask, segment, offset, &mut head);
         body.splice(..0, head);
         body
+    }
+
+    fn write_pages(&self, segment: &Arc<Segment>, offset: u64, pages: &Pages) -> Result<(), Errno> {
+        if pages.is_direct()
+            && let Some(file) = self.segments.direct(segment.number)
+        {
+            match disk::write_all(&*file, pages.as_slice(), offset) {
+                Err(Errno::INVAL) => self.segments.give_up_direct(),
+                other => return other,
+            }
+        }
+        self.write(segment, offset, pages.as_slice())
     }
 
     fn write(&self, segment: &Arc<Segment>, offset: u64, bytes: &[u8]) -> Result<(), Errno> {

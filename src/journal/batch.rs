@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::format::rows::{Bucket, Key, SlotRange, Tag};
+use crate::types::limits::{DIRECT_WRITE, PAGE};
 
 /// Bytes of a row, shared between the overlay and its readers.
 pub type Value = Arc<[u8]>;
@@ -73,10 +74,50 @@ impl Batch {
     }
 }
 
+/// Whole pages in memory. Made by [`Pages::copy`] they are aligned, so that they can go to the disk past the kernel's
+/// cache, which holds them as plaintext already.
+pub struct Pages {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Pages {
+    /// A copy of `bytes`, aligned to a page.
+    pub fn copy(bytes: &[u8]) -> Self {
+        let mut own: Vec<u8> = Vec::with_capacity(bytes.len() + PAGE);
+        let start = own.as_ptr().align_offset(PAGE).min(PAGE);
+        own.resize(start, 0);
+        own.extend_from_slice(bytes);
+        Self { bytes: own, start }
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    /// The bytes, to be sealed in place.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.start..).unwrap_or_default()
+    }
+
+    /// Whether they are so many, and lie so, that the disk takes them straight from here.
+    pub fn is_direct(&self) -> bool {
+        let bytes = self.as_slice();
+        bytes.len() >= DIRECT_WRITE && bytes.as_ptr().align_offset(PAGE) == 0
+    }
+}
+
+impl From<Vec<u8>> for Pages {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, start: 0 }
+    }
+}
+
 /// Pages sealed under consecutive write numbers, ready to be appended with the record that names them.
 pub struct Sealed {
     /// Ciphertext, a whole number of pages.
-    pub bytes: Vec<u8>,
+    pub bytes: Pages,
     /// Write number of the first page.
     pub number: u64,
     /// One tag a page.

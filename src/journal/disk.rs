@@ -39,6 +39,12 @@ pub(in crate::journal) fn open(path: &Path, read_only: bool) -> Result<OwnedFd, 
     .map_err(failed(path))
 }
 
+/// Opens a file for writing past the kernel's cache; `None` where the file system does not have that.
+pub(in crate::journal) fn open_direct(path: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::DIRECT | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    fs::openat(CWD, path, flags, Mode::empty()).ok()
+}
+
 /// Creates a file that is not there yet, 0600.
 pub(in crate::journal) fn create(path: &Path) -> Result<OwnedFd, JournalError> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;

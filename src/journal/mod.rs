@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use parking_lot::{Mutex, RwLock};
 
-pub use batch::{Batch, Change, Class, Sealed, Value};
+pub use batch::{Batch, Change, Class, Pages, Sealed, Value};
 pub use checkpoint::View;
 pub use error::JournalError;
 pub use leaf::{Leaf, Root};

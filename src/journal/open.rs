@@ -35,6 +35,17 @@ pub struct JournalParts {
     pub read_only: bool,
 }
 
+/// Why the log takes nothing, if so.
+fn refusal(damaged: Option<u64>, read_only: bool) -> Option<String> {
+    match damaged {
+        Some(record) => Some(format!(
+            "the log is damaged at record {record}: nothing after it is shown"
+        )),
+        None if read_only => Some("mounted read-only".to_owned()),
+        None => None,
+    }
+}
+
 /// Keys of what stands beside the segments.
 struct Keys {
     manifest: BoxKey,
@@ -86,13 +97,7 @@ impl Journal {
         let (later, unfinished) = adopt_all(&segments, &manifest)?;
         let overlay = Overlay::default();
         let replayed = replay(&segments, &manifest, later, durable, &overlay)?;
-        let broken = match replayed.damaged {
-            Some(record) => Some(format!(
-                "the log is damaged at record {record}: nothing after it is shown"
-            )),
-            None if read_only => Some("mounted read-only".to_owned()),
-            None => None,
-        };
+        let broken = refusal(replayed.damaged, read_only);
         let next_segment = next_segment(&segments, &manifest)?;
         let Replayed {
             totals,

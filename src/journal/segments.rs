@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
@@ -55,6 +55,9 @@ pub(in crate::journal) struct Segments {
     table: RwLock<BTreeMap<u32, Arc<Segment>>>,
     sessions: Mutex<BTreeMap<[u8; 16], Arc<Session>>>,
     files: Mutex<LruCache<u32, Arc<OwnedFd>>>,
+    /// The segment written to last, open past the kernel's cache.
+    direct: Mutex<Option<(u32, Arc<OwnedFd>)>>,
+    direct_works: AtomicBool,
     /// Bytes the segments take on the disk.
     pub(in crate::journal) allocated: AtomicU64,
 }
@@ -83,6 +86,8 @@ impl Segments {
             read_only,
             table: RwLock::default(),
             sessions: Mutex::default(),
+            direct: Mutex::new(None),
+            direct_works: AtomicBool::new(true),
             files: Mutex::new(LruCache::new(
                 NonZeroUsize::new(SEGMENT_FILES_MAX).unwrap_or(NonZeroUsize::MIN),
             )),
@@ -250,6 +255,35 @@ impl Segments {
         Ok(fd)
     }
 
+    /// Whether big writes may go past the kernel's cache.
+    pub(in crate::journal) fn direct_works(&self) -> bool {
+        self.direct_works.load(Ordering::Relaxed)
+    }
+
+    /// The disk does not take what goes past the cache as it is: from now on nothing does.
+    pub(in crate::journal) fn give_up_direct(&self) {
+        self.direct_works.store(false, Ordering::Relaxed);
+    }
+
+    /// The file of a segment for big writes.
+    pub(in crate::journal) fn direct(&self, number: u32) -> Option<Arc<OwnedFd>> {
+        if !self.direct_works() {
+            return None;
+        }
+        let mut direct = self.direct.lock();
+        if let Some((known, fd)) = &*direct
+            && *known == number
+        {
+            return Some(Arc::clone(fd));
+        }
+        let Some(fd) = disk::open_direct(&self.path(number)).map(Arc::new) else {
+            self.give_up_direct();
+            return None;
+        };
+        *direct = Some((number, Arc::clone(&fd)));
+        Some(fd)
+    }
+
     /// Makes durable what was written to a segment; with `stream` the kernel forgets it then.
     pub(in crate::journal) fn sync(&self, number: u32, stream: bool) -> Result<(), JournalError> {
         let file = self.file(number)?;
@@ -283,6 +317,7 @@ impl Segments {
             return Ok(());
         };
         self.files.lock().pop(&number);
+        self.direct.lock().take_if(|(known, _)| *known == number);
         if let Err(errno) = fs::unlink(self.path(number)) {
             self.table.write().insert(number, segment);
             return Err(failed(&self.path(number))(errno));
@@ -303,6 +338,7 @@ impl Segments {
     /// Removes a file that is in no table: its making was cut short.
     pub(in crate::journal) fn discard(&self, number: u32) {
         self.files.lock().pop(&number);
+        self.direct.lock().take_if(|(known, _)| *known == number);
         if let Err(errno) = fs::unlink(self.path(number)) {
             tracing::warn!(%errno, number, "an unfinished segment stays");
         }

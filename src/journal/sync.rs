@@ -5,7 +5,9 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::crypto::{BoxKey, seal_box};
 use crate::journal::{Journal, JournalError, disk};
-use crate::types::limits::{JOURNAL_WAIT, OVERLAY_CHECKPOINT, STREAM_WRITE, UNSYNCED_MAX};
+use crate::types::limits::{
+    DEAD_CHECKPOINT, JOURNAL_WAIT, OVERLAY_CHECKPOINT, PAGE, STREAM_WRITE, UNSYNCED_MAX,
+};
 
 /// One `fdatasync` serves all who wait.
 #[derive(Default)]
@@ -123,11 +125,20 @@ impl Journal {
             self.writable()?;
         }
         drop(state);
-        while self.overlay.bytes() > 2 * OVERLAY_CHECKPOINT && self.keeper.checkpoint_wait(deadline)
-        {
+        while self.checkpoint_is_late() && self.keeper.checkpoint_wait(deadline) {
             self.writable()?;
         }
         Ok(())
+    }
+}
+
+impl Journal {
+    /// Whether writers outrun the checkpoints, in memory or in dead pages on the disk.
+    fn checkpoint_is_late(&self) -> bool {
+        let tail = self.tail.lock();
+        let dead = (tail.dead_pages + tail.leaving) * PAGE as u64;
+        drop(tail);
+        dead > 2 * DEAD_CHECKPOINT || self.overlay.bytes() > 2 * OVERLAY_CHECKPOINT
     }
 }
 

@@ -42,7 +42,7 @@ pub(in crate::journal) struct Tail {
     pub(in crate::journal) dead_pages: u64,
     /// Dead pages that the checkpoint under way gives back.
     pub(in crate::journal) leaving: u64,
-    /// Bytes ever appended by this session.
+    /// Bytes ever appended by this session through the kernel's cache.
     pub(in crate::journal) appended: u64,
     /// Record bytes since the newest checkpoint.
     pub(in crate::journal) replay_bytes: u64,
@@ -57,6 +57,17 @@ pub(in crate::journal) struct Place {
     pub(in crate::journal) data: Option<(Arc<Segment>, Slot)>,
     /// A jump to be written first: from there to the chunk of this record.
     pub(in crate::journal) jump: Option<(Arc<Segment>, u64, SlotRange)>,
+}
+
+/// What a record needs room for.
+#[derive(Clone, Copy)]
+pub(in crate::journal) struct Need {
+    /// Bytes of header, sealed body and tag.
+    pub(in crate::journal) body: u64,
+    /// Data pages.
+    pub(in crate::journal) pages: u32,
+    /// The pages go straight to the disk: a sync has nothing to write for them.
+    pub(in crate::journal) direct: bool,
 }
 
 /// The log must grow by that many pages before this fits.
@@ -147,21 +158,21 @@ impl Tail {
         reserved + headroom / PAGE as u64
     }
 
-    /// Hands out the place of a record with `body` sealed bytes (header and tag included) and `pages` data pages.
-    pub(in crate::journal) fn place(
-        &mut self,
-        batch: &Batch,
-        body: u64,
-        pages: u32,
-    ) -> Result<Place, Short> {
+    /// Hands out the place of a record.
+    pub(in crate::journal) fn place(&mut self, batch: &Batch, need: Need) -> Result<Place, Short> {
+        let Need {
+            body,
+            pages,
+            direct,
+        } = need;
         let len = body.next_multiple_of(ALIGN);
         let roomy = self.chunk.offset + len + JUMP_LEN <= self.chunk.end;
         let chunk_pages = CHUNK_PAGES
             .max(u32::try_from((len + JUMP_LEN).div_ceil(PAGE as u64)).map_err(|_| Short)?);
-        let need = u64::from(pages) + if roomy { 0 } else { u64::from(chunk_pages) };
+        let taken = u64::from(pages) + if roomy { 0 } else { u64::from(chunk_pages) };
         // What is left of a segment when the pages do not fit is lost: count it.
         let lost = u64::from(pages.max(chunk_pages));
-        if self.secured() < need + lost + self.kept(batch.class, batch.reserve) {
+        if self.secured() < taken + lost + self.kept(batch.class, batch.reserve) {
             return Err(Short);
         }
         let jump = if roomy {
@@ -184,7 +195,7 @@ impl Tail {
         self.chunk.offset += len;
         self.next_record += 1;
         self.replay_bytes += len;
-        self.appended += len + offset_of(pages);
+        self.appended += len + if direct { 0 } else { offset_of(pages) };
         self.reserved = self.reserved.saturating_add_signed(batch.reserve);
         batch.frees.iter().for_each(|range| self.bury(*range));
         Ok(place)

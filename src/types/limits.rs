@@ -35,6 +35,8 @@ pub const ROW_VALUE_MAX: usize = 256 * 1024;
 pub const UNSYNCED_MAX: u64 = 16 << 20;
 /// Unsynced bytes at which a sync starts without being asked.
 pub const UNSYNCED_SYNC: u64 = 6 << 20;
+/// Bytes of one write from which it goes past the kernel's cache: below, waiting for the disk costs more than copying.
+pub const DIRECT_WRITE: usize = 128 << 10;
 /// Bytes of one sync from which the log's pages are not kept in the kernel's cache.
 pub const STREAM_WRITE: u64 = 4 << 20;
 /// Bytes of one read from which the log's pages are not kept in the kernel's cache.
@@ -44,8 +46,8 @@ pub const SYNC_AFTER: Duration = Duration::from_millis(900);
 
 /// Row after-images in memory at which a checkpoint starts; at twice as many, writers wait for it.
 pub const OVERLAY_CHECKPOINT: usize = 32 << 20;
-/// Dead bytes in the log at which a checkpoint starts, so that they can be punched.
-pub const DEAD_CHECKPOINT: u64 = 96 << 20;
+/// Dead bytes in the log at which a checkpoint starts, so that they can be punched; at twice as many, writers wait.
+pub const DEAD_CHECKPOINT: u64 = 64 << 20;
 /// Record bytes (without pages) since the last checkpoint at which one starts: bounds replay.
 pub const REPLAY_CHECKPOINT: u64 = 64 << 20;
 /// Quiet time after which a dirty pod is checkpointed.

@@ -1,4 +1,4 @@
-use crate::journal::{Class, Sealed};
+use crate::journal::{Class, Pages, Sealed};
 use crate::pod::Pod;
 use crate::pod::contents::edit::{Edit, Fill};
 use crate::pod::contents::{PAGE_BYTES, last_bucket};
@@ -34,7 +34,7 @@ impl Pod {
         self.rows.admit(u64::from(len) + PAGE_BYTES)?;
         // Whole pages need nothing of what was there: they are sealed before anybody has to wait for us.
         let whole = offset.is_multiple_of(PAGE_BYTES) && end.is_multiple_of(PAGE_BYTES);
-        let early = whole.then(|| self.rows.seal(data.to_vec()));
+        let early = whole.then(|| self.rows.seal(Pages::copy(data)));
 
         let _held = self.locks.lock(&[ino]);
         let mut inode = self.file_clear_to(ino, last_bucket(end))?;

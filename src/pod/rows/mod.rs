@@ -14,10 +14,9 @@ use crate::format::node::Pointer;
 use crate::format::rows::{Key, RunData};
 use crate::index::Index;
 use crate::journal::{
-    Batch, Image, Journal, JournalError, JournalParts, Leaf, Sealed, Space, Value,
+    Batch, Image, Journal, JournalError, JournalParts, Leaf, Pages, Sealed, Space, Value,
 };
 use crate::types::Ino;
-use crate::types::limits::PAGE;
 
 /// The pod's rows: what was appended last, wherever it is. Changed ones are in the journal's memory; the others in
 /// the leaves of the newest checkpoint, which the index finds.
@@ -272,8 +271,7 @@ impl Rows {
     }
 
     /// Seals whole pages in place. Holds no lock.
-    pub fn seal(&self, bytes: Vec<u8>) -> Sealed {
-        debug_assert_eq!(bytes.len() % PAGE, 0, "only whole pages are sealed");
+    pub fn seal(&self, bytes: impl Into<Pages>) -> Sealed {
         self.journal.seal(bytes)
     }
 
