@@ -9,6 +9,8 @@ use rustix::fs::{self, Advice, CWD, FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::journal::JournalError;
+#[cfg(test)]
+use crate::journal::history;
 
 /// Names the object of a failed call. `ENOSPC` and `EDQUOT` are no fault of ours and have their own variant.
 pub(in crate::journal) fn failed(what: &Path) -> impl Fn(Errno) -> JournalError {
@@ -48,7 +50,49 @@ pub(in crate::journal) fn open_direct(path: &Path) -> Option<OwnedFd> {
 /// Creates a file that is not there yet, 0600.
 pub(in crate::journal) fn create(path: &Path) -> Result<OwnedFd, JournalError> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR).map_err(failed(path))
+    let fd = fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR).map_err(failed(path))?;
+    #[cfg(test)]
+    history::made(path);
+    Ok(fd)
+}
+
+/// Gives a new file its size, all of it preallocated.
+pub(in crate::journal) fn preallocate(fd: impl AsFd, bytes: u64) -> Result<(), Errno> {
+    #[cfg(test)]
+    history::sized(fd.as_fd(), bytes);
+    match fs::fallocate(fd.as_fd(), FallocateFlags::empty(), 0, bytes) {
+        // Without preallocation the disk's promise is weaker, but everything else holds.
+        Err(Errno::OPNOTSUPP) => fs::ftruncate(fd, bytes),
+        other => other,
+    }
+}
+
+/// Makes a file's or folder's contents durable.
+pub(in crate::journal) fn sync(fd: impl AsFd) -> Result<(), Errno> {
+    #[cfg(test)]
+    let under_way = history::syncing(fd.as_fd());
+    fs::fsync(fd)?;
+    #[cfg(test)]
+    history::synced(under_way);
+    Ok(())
+}
+
+/// Makes what was written to a file durable, whose size does not change.
+pub(in crate::journal) fn sync_data(fd: impl AsFd) -> Result<(), Errno> {
+    #[cfg(test)]
+    let under_way = history::syncing(fd.as_fd());
+    fs::fdatasync(fd)?;
+    #[cfg(test)]
+    history::synced(under_way);
+    Ok(())
+}
+
+/// Removes a file.
+pub(in crate::journal) fn remove(path: &Path) -> Result<(), Errno> {
+    fs::unlink(path)?;
+    #[cfg(test)]
+    history::removed(path);
+    Ok(())
 }
 
 /// Writes all of `bytes` at `offset`.
@@ -57,6 +101,8 @@ pub(in crate::journal) fn write_all(
     mut bytes: &[u8],
     mut offset: u64,
 ) -> Result<(), Errno> {
+    #[cfg(test)]
+    let (at, all) = (offset, bytes);
     while !bytes.is_empty() {
         match rustix::io::pwrite(fd.as_fd(), bytes, offset) {
             Ok(0) => return Err(Errno::IO),
@@ -68,6 +114,8 @@ pub(in crate::journal) fn write_all(
             Err(errno) => return Err(errno),
         }
     }
+    #[cfg(test)]
+    history::wrote(fd, at, all);
     Ok(())
 }
 
@@ -105,6 +153,8 @@ pub(in crate::journal) fn punch(fd: impl AsFd, offset: u64, len: u64) -> Result<
         // EINVAL to the kernel, but a segment may well be full to its last page.
         return Ok(());
     }
+    #[cfg(test)]
+    history::punched(fd.as_fd(), offset, len);
     match fs::fallocate(
         fd,
         FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
@@ -127,7 +177,7 @@ pub(in crate::journal) fn forget(fd: impl AsFd, offset: u64, len: u64) {
 pub(in crate::journal) fn sync_dir(dir: &Path) -> Result<(), JournalError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = fs::openat(CWD, dir, flags, Mode::empty()).map_err(failed(dir))?;
-    fs::fsync(fd).map_err(failed(dir))
+    sync(fd).map_err(failed(dir))
 }
 
 /// Replaces a small file: a new one beside it, synced, renamed over it, the folder synced.
@@ -137,14 +187,16 @@ pub(in crate::journal) fn replace(
     bytes: &[u8],
 ) -> Result<(), JournalError> {
     let (path, temp) = (dir.join(name), dir.join(format!("{name}.new")));
-    match fs::unlink(&temp) {
+    match remove(&temp) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(errno) => return Err(failed(&temp)(errno)),
     }
     let fd = create(&temp)?;
     write_all(&fd, bytes, 0).map_err(failed(&temp))?;
-    fs::fsync(&fd).map_err(failed(&temp))?;
+    sync(&fd).map_err(failed(&temp))?;
     fs::rename(&temp, &path).map_err(failed(&path))?;
+    #[cfg(test)]
+    history::renamed(&temp, &path);
     sync_dir(dir)
 }
 

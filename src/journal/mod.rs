@@ -10,6 +10,8 @@ mod batch;
 mod checkpoint;
 mod disk;
 mod error;
+#[cfg(test)]
+pub(crate) mod history;
 mod keeper;
 mod leaf;
 mod merge;

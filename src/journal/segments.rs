@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
-use rustix::fs::{self, FallocateFlags};
+use rustix::fs;
 use rustix::io::Errno;
 
 use crate::crypto::{JournalKeys, Secret, journal_keys, open_box, seal_box};
@@ -186,12 +186,7 @@ impl Segments {
     ) -> Result<Arc<Segment>, JournalError> {
         let path = self.path(header.number);
         let fd = disk::create(&path)?;
-        let made =
-            fs::fallocate(&fd, FallocateFlags::empty(), 0, bytes).or_else(|errno| match errno {
-                // Without preallocation the disk's promise is weaker, but everything else holds.
-                Errno::OPNOTSUPP => fs::ftruncate(&fd, bytes),
-                errno => Err(errno),
-            });
+        let made = disk::preallocate(&fd, bytes);
         let mut page = header.encode();
         debug_assert_eq!(page.len(), PLAIN_LEN, "the header fills its page");
         seal_box(
@@ -203,11 +198,11 @@ impl Segments {
         page.splice(..0, session.id);
         let made = made
             .and_then(|()| disk::write_all(&fd, &page, 0))
-            .and_then(|()| fs::fsync(&fd))
+            .and_then(|()| disk::sync(&fd))
             .map_err(failed(&path))
             .and_then(|()| disk::sync_dir(&self.dir));
         if let Err(error) = made {
-            fs::unlink(&path).ok();
+            disk::remove(&path).ok();
             return Err(error);
         }
         let pages = u32::try_from(bytes / PAGE as u64).unwrap_or(u32::MAX);
@@ -287,7 +282,7 @@ impl Segments {
     /// Makes durable what was written to a segment; with `stream` the kernel forgets it then.
     pub(in crate::journal) fn sync(&self, number: u32, stream: bool) -> Result<(), JournalError> {
         let file = self.file(number)?;
-        fs::fdatasync(&*file)
+        disk::sync_data(&*file)
             .map_err(|errno| JournalError::Io(format!("log segment {number:016x}"), errno))?;
         if stream {
             disk::forget(&*file, 0, 0);
@@ -318,7 +313,7 @@ impl Segments {
         };
         self.files.lock().pop(&number);
         self.direct.lock().take_if(|(known, _)| *known == number);
-        if let Err(errno) = fs::unlink(self.path(number)) {
+        if let Err(errno) = disk::remove(&self.path(number)) {
             self.table.write().insert(number, segment);
             return Err(failed(&self.path(number))(errno));
         }
@@ -339,7 +334,7 @@ impl Segments {
     pub(in crate::journal) fn discard(&self, number: u32) {
         self.files.lock().pop(&number);
         self.direct.lock().take_if(|(known, _)| *known == number);
-        if let Err(errno) = fs::unlink(self.path(number)) {
+        if let Err(errno) = disk::remove(&self.path(number)) {
             tracing::warn!(%errno, number, "an unfinished segment stays");
         }
     }

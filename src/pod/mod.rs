@@ -14,6 +14,8 @@ mod error;
 mod handles;
 mod locks;
 mod opens;
+#[cfg(test)]
+mod power;
 mod remove;
 mod rename;
 pub mod rows;
