@@ -100,10 +100,8 @@ pub(crate) fn end(dir: &Path) {
     drop(HISTORIES.lock().remove(dir));
 }
 
-/// What a cut after `cut` events leaves of `dir`, in `image`.
-pub(crate) fn cut(dir: &Path, cut: usize, image: &Path, rng: &mut StdRng) {
-    let histories = HISTORIES.lock();
-    let events = &histories[dir][..cut];
+/// Up to which event what happened to a file or folder is durable.
+fn durable(events: &[Event]) -> BTreeMap<&Path, usize> {
     let mut durable: BTreeMap<&Path, usize> = BTreeMap::new();
     for event in events {
         if let Event::Synced(path, at) = event {
@@ -111,6 +109,14 @@ pub(crate) fn cut(dir: &Path, cut: usize, image: &Path, rng: &mut StdRng) {
             *known = (*known).max(*at);
         }
     }
+    durable
+}
+
+/// What a cut after `cut` events leaves of `dir`, in `image`.
+pub(crate) fn cut(dir: &Path, cut: usize, image: &Path, rng: &mut StdRng) {
+    let histories = HISTORIES.lock();
+    let events = &histories[dir][..cut];
+    let durable = durable(events);
     // Of the names that changed since, a first part made it; the same in all folders, for a journal has one order.
     let names_until = rng.random_range(0..=cut);
     let luck = [0.0, 0.1, 0.5, 0.9, 1.0][rng.random_range(0..5)];

@@ -108,9 +108,7 @@ impl Journal {
         if broken.is_none() {
             repair(&dir, &keys.manifest, &manifest, &stale);
             sync_replayed(&segments, &manifest)?;
-            for number in unfinished {
-                segments.discard(number);
-            }
+            segments.discard(unfinished);
             give_back(&segments, &totals.live, trims.iter().chain(&manifest.frees))?;
         }
         let first_record = totals.next_record;

@@ -322,20 +322,31 @@ impl Segments {
         Ok(())
     }
 
-    /// Whether nothing but the header's page was ever written to a file of the log.
+    /// Whether nothing but the header's page was ever written to a file of the log. It is read, for `SEEK_DATA` calls
+    /// data what the kernel has cached of preallocated room.
     pub(in crate::journal) fn is_blank(&self, number: u32) -> bool {
-        let data = self
-            .file(number)
-            .map(|file| fs::seek(&*file, fs::SeekFrom::Data(PAGE as u64)));
-        matches!(data, Ok(Err(Errno::NXIO)))
+        let (Ok(file), mut piece) = (self.file(number), vec![0; 1 << 20]) else {
+            return false;
+        };
+        let end = fs::fstat(&*file).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0));
+        let mut at = PAGE as u64;
+        while at < end {
+            let read = disk::read_all(&*file, &mut piece, at);
+            if read.is_err() || piece.iter().any(|byte| *byte != 0) {
+                return false;
+            }
+            at += piece.len() as u64;
+        }
+        true
     }
 
-    /// Removes a file that is in no table: its making was cut short.
-    pub(in crate::journal) fn discard(&self, number: u32) {
-        self.files.lock().pop(&number);
-        self.direct.lock().take_if(|(known, _)| *known == number);
-        if let Err(errno) = disk::remove(&self.path(number)) {
-            tracing::warn!(%errno, number, "an unfinished segment stays");
+    /// Removes files that are in no table: their making was cut short.
+    pub(in crate::journal) fn discard(&self, numbers: Vec<u32>) {
+        for number in numbers {
+            self.files.lock().pop(&number);
+            if let Err(errno) = disk::remove(&self.path(number)) {
+                tracing::warn!(%errno, number, "an unfinished segment stays");
+            }
         }
     }
 
