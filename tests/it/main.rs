@@ -19,6 +19,7 @@ mod cli;
 mod crash;
 mod crash_points;
 mod damage;
+mod flips;
 mod foreign;
 mod full;
 mod golden;
