@@ -33,6 +33,8 @@ pub struct LockHolder {
 #[derive(Debug)]
 pub struct PodLock {
     _file: File,
+    /// Where the last holder mounted the pod: if it was killed, its mount may still be there, dead.
+    left_at: Option<PathBuf>,
 }
 
 impl PodLock {
@@ -52,6 +54,7 @@ impl PodLock {
             Err(Errno::WOULDBLOCK) => return Err(in_use(state, holder(state).as_ref())),
             Err(error) => return Err(failed(error.into())),
         }
+        let left_at = told(&file).and_then(|last| last.mountpoint);
         let holder = LockHolder {
             pid: std::process::id(),
             mountpoint: mountpoint.map(Path::to_owned),
@@ -60,7 +63,15 @@ impl PodLock {
             // A full or read-only disk: the lock holds all the same, only its message is poorer.
             tracing::debug!(%error, "lock file not written");
         }
-        Ok(Self { _file: file })
+        Ok(Self {
+            _file: file,
+            left_at,
+        })
+    }
+
+    /// Where the last holder mounted the pod.
+    pub fn left_at(&self) -> Option<&Path> {
+        self.left_at.as_deref()
     }
 }
 
@@ -73,16 +84,24 @@ pub fn holder(state: &Path) -> Option<LockHolder> {
     let pid = table
         .lines()
         .find_map(|line| exclusive_flock(line, inode))?;
+    // A holder that has only just come has not written yet; the words of its predecessor mean nothing.
+    Some(
+        told(&file)
+            .filter(|told| told.pid == pid)
+            .unwrap_or(LockHolder {
+                pid,
+                mountpoint: None,
+            }),
+    )
+}
+
+/// What the last holder wrote.
+fn told(file: &File) -> Option<LockHolder> {
     let mut content = String::new();
     file.take(LOCK_CONTENT_MAX)
         .read_to_string(&mut content)
         .ok()?;
-    // A holder that has only just come has not written yet; the words of its predecessor mean nothing.
-    let told: Option<LockHolder> = serde_json::from_str(&content).ok();
-    Some(told.filter(|told| told.pid == pid).unwrap_or(LockHolder {
-        pid,
-        mountpoint: None,
-    }))
+    serde_json::from_str(&content).ok()
 }
 
 /// An error that names the holder, when there is one. Only [`PodLock::acquire`] decides; this is to refuse

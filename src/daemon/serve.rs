@@ -46,7 +46,8 @@ pub fn serve(
     let program = std::env::current_exe()
         .map_err(|error| Fault::io(FaultKind::Daemon, "cannot find the own program", &error))?;
     let lock = PodLock::acquire(&config.paths.state, Some(&config.mountpoint))?;
-    stale::clear_mounts_of(&config.source);
+    let places = [Some(config.mountpoint.as_path()), lock.left_at()];
+    stale::clear_mounts_at(&places.into_iter().flatten().collect::<Vec<_>>());
     let point = Mountpoint::prepare(&config.mountpoint, &config.paths.state)?;
     let house = build::open(config, passphrase, &mut |what| {
         let extend = NotifyState::ExtendTimeoutUsec(START_EXTEND_US);

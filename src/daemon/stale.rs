@@ -1,5 +1,7 @@
 //! What daemons that were killed leave behind: mounts that answer ENOTCONN.
 
+use std::path::Path;
+
 use crate::daemon::mount;
 use crate::daemon::mount::Detach;
 use crate::daemon::mountinfo;
@@ -18,9 +20,14 @@ pub fn dead_mounts() -> Vec<Mount> {
     found
 }
 
-/// Detaches the dead mounts of one pod, wherever they are. The caller holds the pod's lock.
-pub(super) fn clear_mounts_of(source: &str) {
-    for mount in dead_mounts().iter().filter(|mount| mount.source == source) {
+/// Detaches what is dead at these places. Other people's pods may have the same name: their mounts are left alone.
+pub(super) fn clear_mounts_at(points: &[&Path]) {
+    let mut found = mountinfo::mounts().unwrap_or_default();
+    found.retain(|mount| mount.is_ours() && points.contains(&mount.point.as_path()));
+    for mount in found {
+        if mount.pulse(MOUNT_PULSE) != Pulse::Dead {
+            continue;
+        }
         match mount::detach(&mount.point, Detach::Lazy) {
             Ok(()) => tracing::warn!("a dead mount was cleared away"),
             Err(fault) => tracing::warn!(%fault, "a dead mount stays"),
