@@ -18,6 +18,7 @@ use crate::fuse::listing::{list, list_plus};
 use crate::fuse::serve::{Adapter, BUFFER};
 use crate::fuse::time::from_request;
 use crate::fuse::translate::{COPY_MAX, agree, caller, found, seek, set_time, taken, xattr_mode};
+use crate::fuse::watchdog::STATFS;
 use crate::pod::{Pod, PodError, SetAttr};
 use crate::types::Ino;
 
@@ -274,7 +275,7 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _req: &Request, node: INodeNo, reply: ReplyStatfs) {
-        self.run("statfs", node, reply, |pod, _| Ok(pod.statfs()));
+        self.run(STATFS, node, reply, |pod, _| Ok(pod.statfs()));
     }
 
     fn setxattr(

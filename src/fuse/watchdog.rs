@@ -25,6 +25,9 @@ pub struct Request {
     told: bool,
 }
 
+/// Name of the one request that does not keep a mount from being idle.
+pub(super) const STATFS: &str = "statfs";
+
 /// A request from here to its end.
 #[must_use = "the request ends when this is dropped"]
 pub(super) struct Turn<'a>(Option<&'a Mutex<Option<Request>>>);
@@ -39,7 +42,10 @@ impl Running {
 
     /// A request begins.
     pub(super) fn begin(&self, op: &'static str, ino: u64) -> Turn<'_> {
-        self.started.fetch_add(1, Ordering::Relaxed);
+        // Monitors and panels ask every mount for its free space, for ever: that is no use of it.
+        if op != STATFS {
+            self.started.fetch_add(1, Ordering::Relaxed);
+        }
         let request = Request {
             op,
             ino,
@@ -57,7 +63,7 @@ impl Running {
         Turn(None)
     }
 
-    /// Requests so far: when it stands still, nobody uses the mount.
+    /// Requests so far, `statfs` aside: when it stands still, nobody uses the mount.
     pub fn requests(&self) -> u64 {
         self.started.load(Ordering::Relaxed)
     }
