@@ -79,11 +79,21 @@ impl PodLock {
 /// lock: taking it for a moment would make a start that races with us fail.
 pub fn holder(state: &Path) -> Option<LockHolder> {
     let file = File::open(state.join("lock")).ok()?;
-    let inode = file.metadata().ok()?.ino();
+    let stat = file.metadata().ok()?;
+    let device = format!(
+        "{:02x}:{:02x}",
+        rustix::fs::major(stat.dev()),
+        rustix::fs::minor(stat.dev())
+    );
     let table = std::fs::read_to_string("/proc/locks").ok()?;
+    let told_pid = told(&file).map(|told| told.pid);
     let pid = table
         .lines()
-        .find_map(|line| exclusive_flock(line, inode))?;
+        .filter_map(|line| exclusive_flock(line, stat.ino()))
+        // btrfs shows another device than stat; elsewhere the same inode of another disk is another file.
+        .find(|(pid, place)| *place == device || Some(*pid) == told_pid)
+        .map(|(pid, _)| pid)?;
+    let file = File::open(state.join("lock")).ok()?;
     // A holder that has only just come has not written yet; the words of its predecessor mean nothing.
     Some(
         told(&file)
@@ -110,14 +120,13 @@ pub fn refuse_if_held(state: &Path) -> Result<(), Fault> {
     holder(state).map_or(Ok(()), |holder| Err(in_use(state, Some(&holder))))
 }
 
-/// Process id out of `1: FLOCK  ADVISORY  WRITE 713 08:01:5678 0 EOF`. The device is left out: btrfs shows
-/// another one than stat.
-fn exclusive_flock(line: &str, inode: u64) -> Option<u32> {
+/// Process id and device out of `1: FLOCK  ADVISORY  WRITE 713 08:01:5678 0 EOF`.
+fn exclusive_flock(line: &str, inode: u64) -> Option<(u32, &str)> {
     let mut fields = line.split_whitespace().skip(1);
     let kind = fields.next() == Some("FLOCK") && fields.nth(1) == Some("WRITE");
     let pid = fields.next()?.parse().ok()?;
-    let locked = fields.next()?.rsplit(':').next()?.parse() == Ok(inode);
-    (kind && locked).then_some(pid)
+    let (device, number) = fields.next()?.rsplit_once(':')?;
+    (kind && number.parse() == Ok(inode)).then_some((pid, device))
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -179,6 +188,14 @@ mod tests {
     use std::sync::Barrier;
 
     use super::*;
+
+    #[test]
+    fn a_line_of_the_table_of_locks() {
+        let line = "1: FLOCK  ADVISORY  WRITE 713 08:01:5678 0 EOF";
+        assert_eq!(exclusive_flock(line, 5678), Some((713, "08:01")));
+        assert_eq!(exclusive_flock(line, 5679), None);
+        assert_eq!(exclusive_flock(&line.replace("WRITE", "READ"), 5678), None);
+    }
 
     #[test]
     fn the_second_is_told_who_is_first() {
