@@ -79,30 +79,25 @@ impl PodLock {
 /// lock: taking it for a moment would make a start that races with us fail.
 pub fn holder(state: &Path) -> Option<LockHolder> {
     let file = File::open(state.join("lock")).ok()?;
-    let stat = file.metadata().ok()?;
-    let device = format!(
-        "{:02x}:{:02x}",
-        rustix::fs::major(stat.dev()),
-        rustix::fs::minor(stat.dev())
+    let metadata = file.metadata().ok()?;
+    let (major, minor) = (
+        rustix::fs::major(metadata.dev()),
+        rustix::fs::minor(metadata.dev()),
     );
+    let told = told(&file);
+    let words_of = |pid: u32| told.as_ref().filter(|told| told.pid == pid);
     let table = std::fs::read_to_string("/proc/locks").ok()?;
-    let told_pid = told(&file).map(|told| told.pid);
-    let pid = table
+    let (pid, _) = table
         .lines()
-        .filter_map(|line| exclusive_flock(line, stat.ino()))
-        // btrfs shows another device than stat; elsewhere the same inode of another disk is another file.
-        .find(|(pid, place)| *place == device || Some(*pid) == told_pid)
-        .map(|(pid, _)| pid)?;
-    let file = File::open(state.join("lock")).ok()?;
+        .filter_map(|line| exclusive_flock(line, metadata.ino()))
+        // Files of other disks have the same numbers. btrfs shows another device than stat does: there the holder's
+        // own words must do.
+        .find(|(pid, device)| *device == (major, minor) || words_of(*pid).is_some())?;
     // A holder that has only just come has not written yet; the words of its predecessor mean nothing.
-    Some(
-        told(&file)
-            .filter(|told| told.pid == pid)
-            .unwrap_or(LockHolder {
-                pid,
-                mountpoint: None,
-            }),
-    )
+    Some(words_of(pid).cloned().unwrap_or(LockHolder {
+        pid,
+        mountpoint: None,
+    }))
 }
 
 /// What the last holder wrote.
@@ -121,12 +116,15 @@ pub fn refuse_if_held(state: &Path) -> Result<(), Fault> {
 }
 
 /// Process id and device out of `1: FLOCK  ADVISORY  WRITE 713 08:01:5678 0 EOF`.
-fn exclusive_flock(line: &str, inode: u64) -> Option<(u32, &str)> {
+fn exclusive_flock(line: &str, inode: u64) -> Option<(u32, (u32, u32))> {
     let mut fields = line.split_whitespace().skip(1);
     let kind = fields.next() == Some("FLOCK") && fields.nth(1) == Some("WRITE");
     let pid = fields.next()?.parse().ok()?;
-    let (device, number) = fields.next()?.rsplit_once(':')?;
-    (kind && number.parse() == Ok(inode)).then_some((pid, device))
+    let mut place = fields.next()?.split(':');
+    let mut device = || u32::from_str_radix(place.next()?, 16).ok();
+    let device = (device()?, device()?);
+    let locked = place.next()?.parse() == Ok(inode);
+    (kind && locked).then_some((pid, device))
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -190,11 +188,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_the_table_of_locks() {
-        let line = "1: FLOCK  ADVISORY  WRITE 713 08:01:5678 0 EOF";
-        assert_eq!(exclusive_flock(line, 5678), Some((713, "08:01")));
+    fn a_lock_is_told_by_number_and_device() {
+        let line = "1: FLOCK  ADVISORY  WRITE 713 08:1f:5678 0 EOF";
+        assert_eq!(exclusive_flock(line, 5678), Some((713, (8, 31))));
         assert_eq!(exclusive_flock(line, 5679), None);
-        assert_eq!(exclusive_flock(&line.replace("WRITE", "READ"), 5678), None);
+        let posix = "2: POSIX  ADVISORY  WRITE 713 08:01:5678 0 EOF";
+        assert_eq!(exclusive_flock(posix, 5678), None);
+        let shared = "3: FLOCK  ADVISORY  READ 713 08:01:5678 0 EOF";
+        assert_eq!(exclusive_flock(shared, 5678), None);
+        assert_eq!(exclusive_flock("nonsense", 5678), None);
     }
 
     #[test]
