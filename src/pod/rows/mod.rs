@@ -149,10 +149,8 @@ impl Rows {
     ) -> Result<(KeyedRows, Option<Key>), JournalError> {
         for _ in 0..ATTEMPTS {
             let epoch = self.journal.epoch();
-            let around = self.around(cursor);
-            let (pointer, next) = match around {
-                Ok(Some(around)) => around,
-                Ok(None) => continue,
+            let (pointer, next) = match self.around(cursor) {
+                Ok(around) => around,
                 Err(error) => {
                     self.moved(epoch, error)?;
                     continue;
@@ -194,13 +192,18 @@ impl Rows {
         Err(JournalError::Busy)
     }
 
-    /// The leaf that would hold `key` and where the next begins; nothing when a checkpoint is just changing them: a
-    /// leaf that was split between the two questions would seem to reach further than it does.
-    fn around(&self, key: &Key) -> Result<Option<Around>, JournalError> {
+    /// The leaf that would hold `key` and where the next begins. A leaf that a checkpoint splits between the two
+    /// questions would seem to reach further than it does; while the index changes, the log answers, which changes in
+    /// one step.
+    fn around(&self, key: &Key) -> Result<Around, JournalError> {
         let before = self.index.next(key, &self.journal)?;
         let pointer = self.index.find(key, &self.journal)?;
         let next = self.index.next(key, &self.journal)?;
-        Ok((before == next).then_some((pointer, next)))
+        if before == next {
+            Ok((pointer, next))
+        } else {
+            self.journal.find(key)
+        }
     }
 
     /// The last row with `from <= key <= to`.
