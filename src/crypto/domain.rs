@@ -157,18 +157,25 @@ pub mod ad {
     pub const SLOT: &[u8] = b"podfs/1/slot";
     /// The bundle inside a keyfile.
     pub const BUNDLE: &[u8] = b"podfs/1/bundle";
-    /// A value in the local index.
-    pub const INDEX: &[u8] = b"podfs/1/idx";
     /// An audit event.
     pub const AUDIT: &[u8] = b"podfs/1/audit";
     /// A key ring.
     pub const RING: &[u8] = b"podfs/1/ring";
     /// A page in the local log.
     pub const PAGE: &[u8] = b"podfs/1/page";
+    /// A record of the local log.
+    pub const RECORD: &[u8] = b"podfs/1/record";
+    /// Header of a segment of the local log.
+    pub const SEGMENT: &[u8] = b"podfs/1/segment";
+    /// The manifest of the local log.
+    pub const MANIFEST: &[u8] = b"podfs/1/manifest";
+    /// The mark up to which the local log is durable.
+    pub const WATERMARK: &[u8] = b"podfs/1/watermark";
 
     /// Every name there is.
     pub const ALL: &[&[u8]] = &[
-        BLOCK, NODE, HEAD, CAP, MESSAGE, SLOT, BUNDLE, INDEX, AUDIT, RING, PAGE,
+        BLOCK, NODE, HEAD, CAP, MESSAGE, SLOT, BUNDLE, AUDIT, RING, PAGE, RECORD, SEGMENT,
+        MANIFEST, WATERMARK,
     ];
 }
 

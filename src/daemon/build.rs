@@ -34,14 +34,10 @@ use crate::types::ROOT;
 use crate::types::limits::REQUEST_OVERDUE;
 use crate::types::system_clock;
 
-/// What the journal says of itself when it was asked to change nothing.
-const READ_ONLY: &str = "mounted read-only";
-
 /// An open pod; cheap to clone.
 #[derive(Clone)]
 pub(super) struct House {
     pod: Arc<Pod>,
-    read_only: bool,
 }
 
 /// What goes through a mount.
@@ -115,10 +111,7 @@ fn open_with(
         },
     };
     let pod = Pod::over(parts).map_err(|error| pod_fault(paths, &error))?;
-    Ok(House {
-        pod: Arc::new(pod),
-        read_only,
-    })
+    Ok(House { pod: Arc::new(pod) })
 }
 
 /// Makes the log of a new pod, with nothing in it but the top folder, which belongs to who makes it.
@@ -205,8 +198,7 @@ impl House {
 
     /// What is wrong with the log, if anything.
     pub(super) fn damage(&self) -> Option<String> {
-        let broken = self.broken();
-        broken.filter(|why| !self.read_only || why != READ_ONLY)
+        self.pod.rows().journal().damage()
     }
 
     /// Why nothing can be changed, if so.

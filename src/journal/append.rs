@@ -3,6 +3,7 @@ use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 
+use crate::crypto::domain::ad;
 use crate::crypto::{Secret, seal_box, seal_page};
 use crate::format::record::{self, HEADER_LEN, OVERHEAD, RecordHeader, RecordKind};
 use crate::format::rows::{Key, Slot};
@@ -12,7 +13,6 @@ use crate::journal::{Batch, Change, Journal, JournalError, Pages, Sealed, Value,
 use crate::types::Ino;
 use crate::types::limits::{PAGE, RECORD_BODY_MAX, RECORD_PAGES_MAX, ROW_VALUE_MAX};
 
-const RECORD_AD: &[u8] = b"podfs/1/record";
 /// From so many pages on both cores seal.
 const PARALLEL_PAGES: usize = 64;
 
@@ -41,7 +41,7 @@ pub(in crate::journal) fn record_ad(
     header: &[u8; HEADER_LEN],
 ) -> Vec<u8> {
     let mut ad = Vec::with_capacity(64);
-    ad.extend_from_slice(RECORD_AD);
+    ad.extend_from_slice(ad::RECORD);
     ad.extend_from_slice(&segment.to_le_bytes());
     ad.extend_from_slice(&offset.to_le_bytes());
     ad.extend_from_slice(header);

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::crypto::domain::ad;
 use crate::crypto::{BoxKey, open_box, seal_box};
 use crate::format::manifest::{Manifest, NONCE_LEN, Position, SegmentEntry};
 use crate::format::node::Pointer;
@@ -9,6 +10,7 @@ use crate::format::rows::{Slot, SlotRange};
 use crate::journal::leaf::Root;
 use crate::journal::merge::Merged;
 use crate::journal::overlay::Images;
+use crate::journal::reclaim::join;
 use crate::journal::{Journal, JournalError, disk};
 
 /// Who looks leaves up and wants to hear when they change: the index.
@@ -19,7 +21,6 @@ pub trait View: Sync {
 
 /// The manifest, and its copy: one damaged file must not take the pod away.
 pub(in crate::journal) const MANIFESTS: [&str; 2] = ["manifest", "manifest.copy"];
-const MANIFEST_AD: &[u8] = b"podfs/1/manifest";
 
 /// The log as a checkpoint finds it.
 struct Cut {
@@ -63,7 +64,7 @@ impl Journal {
                     .removed
                     .iter()
                     .for_each(|pointer| self.nodes.forget(pointer.run.slot));
-                self.settle(&manifest.frees);
+                self.settle(cut.dead.iter().chain(&merged.frees));
                 self.reclaim(&manifest.frees);
                 Ok(())
             }
@@ -106,7 +107,6 @@ impl Journal {
     ) -> Result<(Manifest, Root), JournalError> {
         let mut live = cut.live.clone();
         let mut frees: Vec<SlotRange> = cut.dead.iter().chain(&merged.frees).copied().collect();
-        frees.sort_unstable();
         merged
             .written
             .iter()
@@ -117,6 +117,7 @@ impl Journal {
         }
         // Counted by an earlier checkpoint, which could not give them back.
         frees.extend(self.unpunched.lock().iter());
+        let frees = join(frees);
         let entry = |(number, live): (&u32, &u32)| {
             let segment = self.segments.get(*number)?;
             Some(SegmentEntry {
@@ -172,52 +173,15 @@ impl Journal {
         Ok((manifest, next))
     }
 
-    /// The manifest stands: what it frees counts no longer.
-    fn settle(&self, frees: &[SlotRange]) {
+    /// The manifest stands: what died before it counts no longer.
+    fn settle<'a>(&self, died: impl Iterator<Item = &'a SlotRange>) {
         let mut tail = self.tail.lock();
-        for range in frees {
+        for range in died {
             let pages = tail.live.entry(range.slot.segment).or_default();
             *pages = pages.saturating_sub(range.count);
         }
         drop(tail);
         self.write_watermark();
-    }
-
-    /// Gives dead pages back to the disk, and segments in which nothing lives. What cannot be given back now is tried
-    /// again with the next checkpoint.
-    fn reclaim(&self, frees: &[SlotRange]) {
-        let empty: Vec<u32> = {
-            // A segment that is being made, and not yet a spare, would look empty.
-            let _growing = self.growing.lock();
-            let tail = self.tail.lock();
-            let dead = |number: &u32| {
-                tail.live.get(number).is_none_or(|live| *live == 0) && !tail.in_use(*number)
-            };
-            self.segments.numbers().into_iter().filter(dead).collect()
-        };
-        for number in &empty {
-            match self.segments.remove(*number) {
-                Ok(()) => drop(self.tail.lock().live.remove(number)),
-                Err(error) => tracing::warn!(%error, "an empty segment stays"),
-            }
-        }
-        let failed = self.punch_all(frees.iter());
-        *self.unpunched.lock() = failed;
-        if let Err(error) = self.trim() {
-            tracing::warn!(%error, "a spare segment stays");
-        }
-    }
-
-    /// Punches; gives the ranges that could not be.
-    fn punch_all<'a>(&self, ranges: impl Iterator<Item = &'a SlotRange>) -> Vec<SlotRange> {
-        let mut failed = Vec::new();
-        for range in ranges {
-            if let Err(error) = self.segments.punch(*range) {
-                tracing::warn!(%error, "dead pages stay");
-                failed.push(*range);
-            }
-        }
-        failed
     }
 }
 
@@ -229,7 +193,7 @@ pub(in crate::journal) fn seal_manifest(
     getrandom::fill(&mut nonce)
         .map_err(|_| JournalError::Damaged("the machine's random numbers".into()))?;
     let mut bytes = manifest.encode();
-    seal_box(key, nonce, MANIFEST_AD, &mut bytes);
+    seal_box(key, nonce, ad::MANIFEST, &mut bytes);
     bytes.splice(..0, nonce);
     Ok(bytes)
 }
@@ -238,7 +202,7 @@ pub(in crate::journal) fn seal_manifest(
 pub(in crate::journal) fn open_manifest(key: &BoxKey, bytes: &[u8]) -> Option<Manifest> {
     let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
     let mut plain = sealed.to_vec();
-    open_box(key, *nonce, MANIFEST_AD, &mut plain).ok()?;
+    open_box(key, *nonce, ad::MANIFEST, &mut plain).ok()?;
     Manifest::decode(&plain).ok()
 }
 

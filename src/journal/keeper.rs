@@ -182,6 +182,7 @@ impl Journal {
 
     /// Makes checkpoints whenever they are due, until [`Journal::stop`]. Runs on a thread of its own.
     pub fn checkpoint_loop(&self, view: &dyn crate::journal::View) {
+        self.resume_reclaim();
         let mut pause_until = Instant::now();
         while self.keeper.checkpoint_due() {
             self.keeper.pause(pause_until);

@@ -19,6 +19,7 @@ mod open;
 mod order;
 mod overlay;
 mod read;
+mod reclaim;
 mod replay;
 mod scan;
 mod segments;
@@ -76,7 +77,8 @@ pub struct Journal {
     /// Number of the next segment.
     growing: Mutex<u32>,
     budget: Option<u64>,
-    broken: Mutex<Option<String>>,
+    read_only: bool,
+    damage: Mutex<Option<String>>,
     keeper: Keeper,
     /// Dead pages that the disk did not take back, counted as dead already.
     unpunched: Mutex<Vec<SlotRange>>,
@@ -91,7 +93,13 @@ impl Journal {
 
     /// Why nothing more is accepted, if so.
     pub fn broken(&self) -> Option<String> {
-        self.broken.lock().clone()
+        let asked = self.read_only.then(|| "mounted read-only".to_owned());
+        self.damage().or(asked)
+    }
+
+    /// What is wrong with the log, if anything.
+    pub fn damage(&self) -> Option<String> {
+        self.damage.lock().clone()
     }
 
     /// Counter of an inode this pod never had.
@@ -125,20 +133,18 @@ impl Journal {
     }
 
     fn writable(&self) -> Result<(), JournalError> {
-        match &*self.broken.lock() {
-            None => Ok(()),
-            Some(why) => Err(JournalError::ReadOnly(why.clone())),
-        }
+        self.broken()
+            .map_or(Ok(()), |why| Err(JournalError::ReadOnly(why)))
     }
 
     /// From now on nothing is accepted: what was answered may be lost if we went on as if nothing had happened.
     fn break_off(&self, why: &str) -> JournalError {
-        let mut broken = self.broken.lock();
-        if broken.is_none() {
+        let mut damage = self.damage.lock();
+        if damage.is_none() {
             tracing::error!(why, "the pod is read-only from now on");
-            *broken = Some(why.to_owned());
+            *damage = Some(why.to_owned());
         }
-        drop(broken);
+        drop(damage);
         self.order.fail();
         JournalError::ReadOnly(why.to_owned())
     }

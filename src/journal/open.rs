@@ -16,12 +16,13 @@ use crate::journal::keeper::Keeper;
 use crate::journal::leaf::{Nodes, Root};
 use crate::journal::order::Order;
 use crate::journal::overlay::Overlay;
+use crate::journal::reclaim::join;
 use crate::journal::replay::{Later, Replayed, replay};
 use crate::journal::segments::{Segment, Segments, Session};
 use crate::journal::sync::{GroupSync, open_watermark};
 use crate::journal::tail::Tail;
 use crate::journal::{Class, Journal, JournalError};
-use crate::types::limits::SEGMENT;
+use crate::types::limits::{SEGMENT, SEGMENT_MIN};
 
 /// What a journal is opened with.
 pub struct JournalParts {
@@ -33,17 +34,6 @@ pub struct JournalParts {
     pub budget: Option<u64>,
     /// Write nothing.
     pub read_only: bool,
-}
-
-/// Why the log takes nothing, if so.
-fn refusal(damaged: Option<u64>, read_only: bool) -> Option<String> {
-    match damaged {
-        Some(record) => Some(format!(
-            "the log is damaged at record {record}: nothing after it is shown"
-        )),
-        None if read_only => Some("mounted read-only".to_owned()),
-        None => None,
-    }
 }
 
 /// Keys of what stands beside the segments.
@@ -62,6 +52,10 @@ impl Keys {
             digest: local_key(secret, LocalPurpose::IndexKey),
         }
     }
+}
+
+fn damage(record: u64) -> String {
+    format!("the log is damaged at record {record}: nothing after it is shown")
 }
 
 const LOG: &str = "log";
@@ -97,34 +91,39 @@ impl Journal {
         let (later, unfinished) = adopt_all(&segments, &manifest)?;
         let overlay = Overlay::default();
         let replayed = replay(&segments, &manifest, later, durable, &overlay)?;
-        let broken = refusal(replayed.damaged, read_only);
+        let damage = replayed.damaged.map(damage);
+        let writable = damage.is_none() && !read_only;
         let next_segment = next_segment(&segments, &manifest)?;
+        let frees = join(manifest.frees.clone());
         let Replayed {
             totals,
             trims,
             records,
             ..
         } = replayed;
-        if broken.is_none() {
-            repair(&dir, &keys.manifest, &manifest, &stale);
-            sync_replayed(&segments, &manifest)?;
-            segments.discard(unfinished);
-            give_back(&segments, &totals.live, trims.iter().chain(&manifest.frees))?;
-        }
         let first_record = totals.next_record;
         let session = segments.session(random()?);
         let header = SegmentHeader {
             number: next_segment,
             first_record,
         };
-        let active = first_segment(&segments, header, &session, broken.is_none())?;
-        let watermark = open_watermark_file(&dir, broken.is_none())?;
+        let active = if writable {
+            repair(&dir, &keys.manifest, &manifest, &stale);
+            sync_replayed(&segments, &manifest)?;
+            segments.discard(unfinished);
+            remove_empty(&segments, &totals.live)?;
+            trims.iter().try_for_each(|range| segments.punch(*range))?;
+            first_segment(&segments, header, &session, &frees)?
+        } else {
+            Arc::new(Segment::nowhere(next_segment, Arc::clone(&session)))
+        };
+        let watermark = open_watermark_file(&dir, writable)?;
         let last_record = first_record.saturating_sub(1);
         let journal = Self {
             dir,
             session,
             first_record,
-            tail: Mutex::new(Tail::new(active, totals)),
+            tail: Mutex::new(Tail::new(active, totals, &frees)),
             overlay,
             order: Order::new(last_record),
             durable: AtomicU64::new(last_record),
@@ -140,9 +139,10 @@ impl Journal {
             checkpointing: Mutex::new(()),
             growing: Mutex::new(next_segment.saturating_add(1)),
             budget,
-            broken: Mutex::new(broken),
+            read_only,
+            damage: Mutex::new(damage),
             keeper: Keeper::new(),
-            unpunched: Mutex::default(),
+            unpunched: Mutex::new(frees),
             replayed: records,
         };
         journal.keep_promises();
@@ -175,7 +175,7 @@ impl Journal {
             let rest = tail.rest();
             (tail.reserved, rest, std::mem::take(&mut tail.spares))
         };
-        *self.broken.lock() = Some("closed".to_owned());
+        *self.damage.lock() = Some("closed".to_owned());
         if reserved > 0 {
             // Nobody else may take meanwhile what preallocated files were granted.
             return Ok(());
@@ -267,19 +267,13 @@ fn sync_replayed(segments: &Segments, manifest: &Manifest) -> Result<(), Journal
         .try_for_each(|number| segments.sync(number, false))
 }
 
-/// Gives the disk what died or was never written, and the segments in which nothing lives: before a new segment is
-/// made, for the disk may be full to the brim. May be repeated.
-fn give_back<'a>(
-    segments: &Segments,
-    live: &BTreeMap<u32, u32>,
-    mut ranges: impl Iterator<Item = &'a SlotRange>,
-) -> Result<(), JournalError> {
+/// Removes the segments in which nothing lives: before a new one is made, for the disk may be full to the brim.
+fn remove_empty(segments: &Segments, live: &BTreeMap<u32, u32>) -> Result<(), JournalError> {
     let empty = |number: &u32| live.get(number).is_none_or(|live| *live == 0);
     let numbers = segments.numbers().into_iter();
     numbers
         .filter(empty)
-        .try_for_each(|number| segments.remove(number))?;
-    ranges.try_for_each(|range| segments.punch(*range))
+        .try_for_each(|number| segments.remove(number))
 }
 
 /// Takes the files of the log into the table; gives the sessions that began after the manifest, in order, and the
@@ -346,23 +340,21 @@ fn next_segment(segments: &Segments, manifest: &Manifest) -> Result<u32, Journal
         .map_or(0, |last| last.saturating_add(1)))
 }
 
-/// The segment this session starts with; for a log that takes nothing, one that is not there.
+/// The segment this session starts with. A disk that is full to the brim may be so with what the newest checkpoint
+/// freed: then that goes first.
 fn first_segment(
     segments: &Segments,
     header: SegmentHeader,
     session: &Arc<Session>,
-    writable: bool,
+    frees: &[SlotRange],
 ) -> Result<Arc<Segment>, JournalError> {
-    if !writable {
-        return Ok(Arc::new(Segment::nowhere(
-            header.number,
-            Arc::clone(session),
-        )));
-    }
-    let mut size = SEGMENT;
+    let (mut size, mut frees) = (SEGMENT, frees.iter());
     loop {
         match segments.create(header, session, size) {
-            Err(JournalError::NoSpace) if size > crate::types::limits::SEGMENT_MIN => size /= 2,
+            Err(JournalError::NoSpace) if frees.len() > 0 => {
+                frees.try_for_each(|range| segments.punch(*range))?;
+            }
+            Err(JournalError::NoSpace) if size > SEGMENT_MIN => size /= 2,
             other => return other,
         }
     }

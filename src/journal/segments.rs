@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use rustix::fs;
 use rustix::io::Errno;
 
+use crate::crypto::domain::ad;
 use crate::crypto::{JournalKeys, Secret, journal_keys, open_box, seal_box};
 use crate::format::rows::SlotRange;
 use crate::format::segment::{PLAIN_LEN, SESSION_LEN, SegmentHeader};
@@ -61,8 +62,6 @@ pub(in crate::journal) struct Segments {
     /// Bytes the segments take on the disk.
     pub(in crate::journal) allocated: AtomicU64,
 }
-
-const HEADER_AD: &[u8] = b"podfs/1/segment";
 
 /// Nonce of a segment's header; records and jumps never have these last four bytes.
 fn header_nonce(number: u32) -> [u8; 12] {
@@ -165,7 +164,7 @@ impl Segments {
         open_box(
             &session.keys.record,
             header_nonce(number),
-            HEADER_AD,
+            ad::SEGMENT,
             &mut sealed,
         )
         .map_err(|_| damaged())?;
@@ -192,7 +191,7 @@ impl Segments {
         seal_box(
             &session.keys.record,
             header_nonce(header.number),
-            HEADER_AD,
+            ad::SEGMENT,
             &mut page,
         );
         page.splice(..0, session.id);

@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::crypto::domain::ad;
 use crate::crypto::{BoxKey, seal_box};
 use crate::journal::{Journal, JournalError, disk};
 use crate::types::limits::{
@@ -23,7 +24,6 @@ struct State {
     synced: u64,
 }
 
-const WATERMARK_AD: &[u8] = b"podfs/1/watermark";
 /// Bytes of the watermark file: nonce, two numbers, tag.
 pub(in crate::journal) const WATERMARK_LEN: usize = 12 + 16 + 16;
 
@@ -93,7 +93,7 @@ impl Journal {
         }
         let mut mark = self.durable.load(Ordering::Acquire).to_le_bytes().to_vec();
         mark.extend_from_slice(&self.generation().to_le_bytes());
-        seal_box(&self.watermark_key, nonce, WATERMARK_AD, &mut mark);
+        seal_box(&self.watermark_key, nonce, ad::WATERMARK, &mut mark);
         mark.splice(..0, nonce);
         if let Err(errno) = disk::write_all(file, &mark, 0) {
             tracing::warn!(%errno, "the watermark was not written");
@@ -146,7 +146,7 @@ impl Journal {
 pub(in crate::journal) fn open_watermark(key: &BoxKey, bytes: &[u8]) -> Option<(u64, u64)> {
     let (nonce, sealed) = bytes.get(..WATERMARK_LEN)?.split_first_chunk::<12>()?;
     let mut mark = sealed.to_vec();
-    crate::crypto::open_box(key, *nonce, WATERMARK_AD, &mut mark).ok()?;
+    crate::crypto::open_box(key, *nonce, ad::WATERMARK, &mut mark).ok()?;
     let (durable, generation) = mark.split_first_chunk::<8>()?;
     Some((
         u64::from_le_bytes(*durable),

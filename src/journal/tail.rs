@@ -85,8 +85,13 @@ pub(in crate::journal) struct Totals {
 }
 
 impl Tail {
-    /// Starts in the first page of a fresh segment.
-    pub(in crate::journal) fn new(active: Arc<Segment>, totals: Totals) -> Self {
+    /// Starts in the first page of a fresh segment, while `leaving` goes back to the disk.
+    pub(in crate::journal) fn new(
+        active: Arc<Segment>,
+        totals: Totals,
+        leaving: &[SlotRange],
+    ) -> Self {
+        let pages = |ranges: &[SlotRange]| ranges.iter().map(|range| u64::from(range.count)).sum();
         let range = SlotRange {
             slot: Slot {
                 segment: active.number,
@@ -109,7 +114,7 @@ impl Tail {
             replay_bytes,
         } = totals;
         live.insert(active.number, CHUNK_PAGES);
-        let dead_pages = dead.iter().map(|range| u64::from(range.count)).sum();
+        let dead_pages = pages(&dead);
         let (page, spares) = (1 + CHUNK_PAGES, VecDeque::new());
         Self {
             active,
@@ -122,7 +127,7 @@ impl Tail {
             live,
             dead,
             dead_pages,
-            leaving: 0,
+            leaving: pages(leaving),
             appended: 0,
             replay_bytes,
         }
