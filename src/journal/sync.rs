@@ -125,7 +125,7 @@ impl Journal {
             self.writable()?;
         }
         drop(state);
-        while self.checkpoint_is_late() && self.keeper.checkpoint_wait(deadline) {
+        while self.checkpoint_is_late(bytes) && self.keeper.checkpoint_wait(deadline) {
             self.writable()?;
         }
         Ok(())
@@ -133,12 +133,13 @@ impl Journal {
 }
 
 impl Journal {
-    /// Whether writers outrun the checkpoints, in memory or in dead pages on the disk.
-    fn checkpoint_is_late(&self) -> bool {
+    /// Whether writers outrun the checkpoints, in memory or in dead pages on the disk. What brings no data waits for
+    /// no dead pages: after the deletion of a huge file they are many, and go back in one checkpoint.
+    fn checkpoint_is_late(&self, bytes: u64) -> bool {
         let tail = self.tail.lock();
         let dead = (tail.dead_pages + tail.leaving) * PAGE as u64;
         drop(tail);
-        dead > 2 * DEAD_CHECKPOINT || self.overlay.bytes() > 2 * OVERLAY_CHECKPOINT
+        (bytes > 0 && dead > 2 * DEAD_CHECKPOINT) || self.overlay.bytes() > 2 * OVERLAY_CHECKPOINT
     }
 }
 

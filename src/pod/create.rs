@@ -149,28 +149,17 @@ impl Pod {
 
     /// Owner, group and bits of a new inode: a set-group-ID directory gives its group to what is made in it, and the bit to directories.
     fn blank_inode(&self, blank: &Blank<'_>, parent: &Inode, caller: Caller) -> Inode {
-        let now = self.now();
         let inherits = parent.mode & SGID != 0;
-        let is_dir = blank.kind == FileKind::Directory;
         let mut perm = blank.perm & 0o7777;
-        if inherits && is_dir {
+        if inherits && blank.kind == FileKind::Directory {
             perm |= SGID;
         }
+        let gid = if inherits { parent.gid } else { caller.gid };
         Inode {
-            mode: blank.kind.bits() | perm,
-            uid: caller.uid,
-            gid: if inherits { parent.gid } else { caller.gid },
-            nlink: if is_dir { 2 } else { 1 },
             rdev: blank.rdev,
             size: blank.target.len() as u64,
-            pages: 0,
-            cut: u64::MAX,
-            xattrs: 0,
-            atime: now,
-            mtime: now,
-            ctime: now,
-            btime: now,
             target: blank.target.into(),
+            ..Inode::born(blank.kind.bits() | perm, caller.uid, gid, self.now())
         }
     }
 }

@@ -108,23 +108,8 @@ impl Pod {
     }
 
     fn make_root(&self, owner: Caller) -> Result<(), PodError> {
-        let now = self.now();
-        let root = Inode {
-            mode: FileKind::Directory.bits() | 0o700,
-            uid: owner.uid,
-            gid: owner.gid,
-            nlink: 2,
-            rdev: 0,
-            size: 0,
-            pages: 0,
-            cut: u64::MAX,
-            xattrs: 0,
-            atime: now,
-            mtime: now,
-            ctime: now,
-            btime: now,
-            target: Box::default(),
-        };
+        let mode = FileKind::Directory.bits() | 0o700;
+        let root = Inode::born(mode, owner.uid, owner.gid, self.now());
         let mut batch = Batch::new(Class::Meta);
         batch.put(Key::inode(ROOT), root.encode());
         Ok(self.rows.append(batch, None)?)

@@ -1,4 +1,4 @@
-use crate::format::rows::{FileKind, Inode, Key};
+use crate::format::rows::{Inode, Key};
 use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
 use crate::pod::contents::Resized;
@@ -71,7 +71,7 @@ impl Pod {
                     drop_privileges(&mut inode);
                 }
                 inode.mtime = now;
-                self.resize_file(ino, &mut inode, size, &mut batch)?
+                self.resize(ino, &mut inode, size, &mut batch)?
             }
             None => Resized::default(),
         };
@@ -90,24 +90,6 @@ impl Pod {
         self.rows.append(batch, resized.sealed)?;
         drop(resized.guard);
         Ok(Attr::of(ino, &inode))
-    }
-
-    fn resize_file(
-        &self,
-        ino: Ino,
-        inode: &mut Inode,
-        size: u64,
-        batch: &mut Batch,
-    ) -> Result<Resized<'_>, PodError> {
-        match inode.kind() {
-            FileKind::Regular => self.resize(ino, inode, size, batch),
-            FileKind::Directory => Err(PodError::IsADirectory),
-            FileKind::Symlink
-            | FileKind::Fifo
-            | FileKind::Socket
-            | FileKind::CharDevice
-            | FileKind::BlockDevice => Err(PodError::InvalidArgument),
-        }
     }
 }
 
@@ -141,6 +123,7 @@ pub(super) fn drop_privileges(inode: &mut Inode) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::rows::FileKind;
     use crate::types::ROOT;
 
     const ROOT_USER: Caller = Caller { uid: 0, gid: 0 };

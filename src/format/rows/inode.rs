@@ -83,6 +83,27 @@ pub struct Inode {
 }
 
 impl Inode {
+    /// An inode with nothing in it yet and one name (a directory: two), born at `now`.
+    pub fn born(mode: u32, uid: u32, gid: u32, now: Timespec) -> Self {
+        let is_dir = FileKind::from_mode(mode) == Some(FileKind::Directory);
+        Self {
+            mode,
+            uid,
+            gid,
+            nlink: if is_dir { 2 } else { 1 },
+            rdev: 0,
+            size: 0,
+            pages: 0,
+            cut: u64::MAX,
+            xattrs: 0,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            btime: now,
+            target: Box::default(),
+        }
+    }
+
     /// The kind; a regular file if the mode is of none (the decoder refuses such a row).
     pub fn kind(&self) -> FileKind {
         FileKind::from_mode(self.mode).unwrap_or(FileKind::Regular)

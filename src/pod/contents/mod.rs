@@ -46,17 +46,25 @@ impl Pod {
     /// The inode, which has to be a regular file.
     fn file(&self, ino: Ino) -> Result<Inode, PodError> {
         let inode = self.inode(ino)?;
-        match inode.kind() {
-            FileKind::Regular => Ok(inode),
-            FileKind::Directory => Err(PodError::IsADirectory),
-            FileKind::Symlink
-            | FileKind::Fifo
-            | FileKind::Socket
-            | FileKind::CharDevice
-            | FileKind::BlockDevice => Err(PodError::InvalidArgument),
-        }
+        regular(&inode)?;
+        Ok(inode)
     }
+}
 
+/// Refuses whatever has no contents to change.
+fn regular(inode: &Inode) -> Result<(), PodError> {
+    match inode.kind() {
+        FileKind::Regular => Ok(()),
+        FileKind::Directory => Err(PodError::IsADirectory),
+        FileKind::Symlink
+        | FileKind::Fifo
+        | FileKind::Socket
+        | FileKind::CharDevice
+        | FileKind::BlockDevice => Err(PodError::InvalidArgument),
+    }
+}
+
+impl Pod {
     /// The inode of a regular file whose lock is held, with nothing dead among its buckets up to `last`.
     fn file_clear_to(&self, ino: Ino, last: u64) -> Result<Inode, PodError> {
         let mut inode = self.file(ino)?;

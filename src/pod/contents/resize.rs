@@ -4,7 +4,7 @@ use crate::pod::Pod;
 use crate::pod::contents::buckets::PAGES;
 use crate::pod::contents::edit::{Edit, Fill};
 use crate::pod::contents::shared::SharedGuard;
-use crate::pod::contents::{PAGE_BYTES, PAGES_END, ROWS_MAX, last_bucket};
+use crate::pod::contents::{PAGE_BYTES, PAGES_END, ROWS_MAX, last_bucket, regular};
 use crate::pod::error::PodError;
 use crate::types::Ino;
 use crate::types::limits::{FILE_SIZE_MAX, PAGE};
@@ -30,7 +30,7 @@ pub(in crate::pod) enum Freed<'p> {
 }
 
 impl Pod {
-    /// Changes the size of a regular file whose lock the caller holds, within the caller's batch: `inode` gets size,
+    /// Changes the size of a regular file, and of nothing else, whose lock the caller holds, within the caller's batch: `inode` gets size,
     /// pages and cut (the times are the caller's). A batch has room for one such call.
     pub(in crate::pod) fn resize(
         &self,
@@ -39,6 +39,7 @@ impl Pod {
         size: u64,
         batch: &mut Batch,
     ) -> Result<Resized<'_>, PodError> {
+        regular(inode)?;
         if size > FILE_SIZE_MAX {
             return Err(PodError::FileTooLarge);
         }
