@@ -37,6 +37,13 @@ pub fn prf(key: &Secret<32>, prefix: Prefix, material: &[u8]) -> Secret<32> {
     finish(&mut hasher)
 }
 
+/// `PRF(key, prefix ‖ number ‖ material)`, for material whose length its prefix fixes.
+pub fn prf_numbered(key: &Secret<32>, prefix: Prefix, number: u8, material: &[u8]) -> Secret<32> {
+    let mut hasher = blake3::Hasher::new_keyed(key.expose());
+    hasher.update(&[prefix.byte(), number]).update(material);
+    finish(&mut hasher)
+}
+
 /// `PRF(key, prefix ‖ enc(fields))`.
 pub fn prf_fields(key: &Secret<32>, prefix: Prefix, fields: &[&[u8]]) -> Secret<32> {
     let mut hasher = blake3::Hasher::new_keyed(key.expose());

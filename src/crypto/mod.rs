@@ -1,4 +1,4 @@
-//! Pure functions over bytes: derive, seal, open, wrap, sign. No I/O, no clock, no randomness of its own.
+//! Pure functions over bytes: derive, seal, open, wrap, sign, swarm hash. No I/O, no clock, no randomness of its own.
 //!
 //! Every key has one purpose and one type; every input to a hash or a key derivation is encoded injectively
 //! (see [`mod@derive`]). Nothing in this room can say *why* an opening failed: a wrong key, a wrong place and
@@ -17,9 +17,11 @@ pub mod local;
 pub mod pairwise;
 pub mod passphrase;
 pub mod phrase;
+pub mod publish;
 pub mod scalar;
 pub mod seal;
 pub mod secret;
+pub mod swarm;
 
 pub use entropy::{Entropy, EntropyError};
 pub use local::{JournalKeys, LocalPurpose, journal_keys, local_key, name_hash};

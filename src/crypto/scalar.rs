@@ -48,7 +48,11 @@ pub(crate) fn public_key(secret: &Secret<32>) -> [u8; 65] {
 
 /// The owner address of a private key made by [`scalar`].
 pub(crate) fn owner(secret: &Secret<32>) -> Owner {
-    let [_, point @ ..] = public_key(secret);
+    owner_of(&public_key(secret))
+}
+
+/// The owner address that stands for a public point, `04 ‖ x ‖ y`.
+pub(crate) fn owner_of([_, point @ ..]: &[u8; 65]) -> Owner {
     let hash: [u8; 32] = Keccak256::digest(point).into();
     let mut address = [0; 20];
     address

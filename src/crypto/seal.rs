@@ -102,18 +102,25 @@ fn page_nonce(number: u64) -> Nonce {
     nonce
 }
 
+/// Seals `bytes` in place; the tag stands apart.
 #[expect(
     clippy::expect_used,
     reason = "sealing fails only above 2^36 bytes (RFC 8452 §6), and then nothing may be written"
 )]
-fn seal_detached(cipher: &Aes256GcmSiv, nonce: &Nonce, ad: &[u8], bytes: &mut [u8]) -> Tag {
+pub(in crate::crypto) fn seal_detached(
+    cipher: &Aes256GcmSiv,
+    nonce: &Nonce,
+    ad: &[u8],
+    bytes: &mut [u8],
+) -> Tag {
     cipher
         .encrypt_inout_detached(nonce, ad, bytes.into())
         .expect("less than 64 GiB")
         .into()
 }
 
-fn open_detached(
+/// Opens `bytes` in place; on failure they are zero.
+pub(in crate::crypto) fn open_detached(
     cipher: &Aes256GcmSiv,
     nonce: &Nonce,
     ad: &[u8],

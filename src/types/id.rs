@@ -30,3 +30,64 @@ impl std::fmt::Display for Ino {
         write!(f, "{}", self.0)
     }
 }
+
+/// Where a chunk stands in Swarm: the hash of its bytes, or of an identifier and an owner.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(pub [u8; 32]);
+
+/// A text that is not an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address is 64 hexadecimal digits")]
+pub struct AddressError;
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
+
+impl std::str::FromStr for Address {
+    type Err = AddressError;
+
+    /// 64 hexadecimal digits, small or capital.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let mut address = [0; 32];
+        if pairs.len() != address.len() || !rest.is_empty() {
+            return Err(AddressError);
+        }
+        for (byte, pair) in address.iter_mut().zip(pairs) {
+            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+            *byte = high
+                .zip(low)
+                .and_then(|(high, low)| u8::try_from(high * 16 + low).ok())
+                .ok_or(AddressError)?;
+        }
+        Ok(Self(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_64_hexadecimal_digits() {
+        let text = "00ff10a0".repeat(8);
+        let address: Address = text.parse().unwrap();
+        assert_eq!(address.0[..4], [0x00, 0xff, 0x10, 0xa0]);
+        assert_eq!(address.to_string(), text);
+        assert_eq!(text.to_uppercase().parse(), Ok(address));
+        assert_eq!(format!("{address:?}"), format!("Address({text})"));
+        let with = |beginning: &str| text.replacen("00", beginning, 1);
+        for wrong in ["", "0", "000", "0x", "+1", " 0", "é"].map(with) {
+            assert_eq!(wrong.parse::<Address>(), Err(AddressError), "{wrong}");
+        }
+    }
+}

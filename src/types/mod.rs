@@ -5,6 +5,6 @@ pub mod limits;
 mod name;
 mod time;
 
-pub use id::{Ino, ROOT};
+pub use id::{Address, AddressError, Ino, ROOT};
 pub use name::{Name, NameError};
 pub use time::{Clock, Timespec, system_clock};
