@@ -5,6 +5,7 @@
 pub mod keyfile;
 pub mod manifest;
 pub mod node;
+pub mod published;
 pub mod record;
 pub mod rows;
 pub mod segment;

@@ -21,6 +21,25 @@ pub const LINK_MAX: u32 = 65_000;
 /// Largest file: what a signed 64-bit offset can name, less one page.
 pub const FILE_SIZE_MAX: u64 = i64::MAX as u64 & !(PAGE as u64 - 1);
 
+/// [`PAGE`] as sizes and offsets of files count.
+pub const PAGE_BYTES: u64 = PAGE as u64;
+/// Largest contents that stand in a published inode itself: what its attributes leave room for in most cases.
+pub const INLINE_MAX: u64 = 3600;
+/// References in a published node: a page less 16 bytes, by 80.
+pub const NODE_REFERENCES: usize = 51;
+/// References in a published inode; the rest of the page is for attributes.
+pub const INODE_REFERENCES: usize = 44;
+/// Highest level in the tree of a published file: the largest one needs 11 at the densest parity.
+pub const TREE_LEVEL_MAX: u8 = 12;
+/// Highest level in the tree of a published directory: 6 to the 16th names of the longest kind.
+pub const DIRECTORY_LEVEL_MAX: u8 = 16;
+/// Longest symlink target that stands in a published entry, so that many entries fit into a leaf.
+pub const TARGET_INLINE_MAX: usize = 255;
+/// Postage batches that a head names: those in use and those that still hold older chunks.
+pub const HEAD_BATCHES_MAX: usize = 16;
+/// Most bytes of one part of a head that a reader may skip.
+pub const HEAD_SKIPPABLE_MAX: usize = 512;
+
 /// Bytes of a log segment.
 pub const SEGMENT: u64 = 64 << 20;
 /// Smallest piece of disk worth preallocating when a whole segment no longer fits.

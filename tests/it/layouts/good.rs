@@ -27,6 +27,7 @@ use podfs::types::Name;
 use podfs::types::Timespec;
 
 use crate::layouts::Named;
+use crate::layouts::published;
 
 const fn slot(segment: u32, page: u32) -> Slot {
     Slot { segment, page }
@@ -187,7 +188,7 @@ fn manifest() -> Manifest {
 
 /// All of them by name.
 pub(super) fn good() -> Named {
-    [log(), keys(), values(), checkpoint()].concat()
+    [log(), keys(), values(), checkpoint(), published::good()].concat()
 }
 
 fn log() -> Named {

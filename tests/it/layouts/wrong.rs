@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::layouts::Named;
 use crate::layouts::good::good;
+use crate::layouts::published_wrong;
 
 /// Name, the good one it is made from, which byte changes, into what.
-const CHANGED: [(&str, &str, usize, u8); 34] = [
+pub(super) type Changed = (&'static str, &'static str, usize, u8);
+/// Name, the good one it is made from, bytes of it that are kept, what follows them.
+pub(super) type Cut = (&'static str, &'static str, usize, &'static [u8]);
+
+const CHANGED: [Changed; 34] = [
     ("segment-header-wrong-magic", "segment-header-good", 0, b'q'),
     ("segment-header-wrong-version", "segment-header-good", 8, 2),
     (
@@ -48,8 +53,7 @@ const CHANGED: [(&str, &str, usize, u8); 34] = [
     ("manifest-plain-wrong-magic", "manifest-plain-good", 0, b'q'),
 ];
 
-/// Name, the good one it is made from, bytes of it that are kept, what follows them.
-const CUT: [(&str, &str, usize, &[u8]); 18] = [
+const CUT: [Cut; 18] = [
     (
         "segment-header-wrong-length",
         "segment-header-good",
@@ -103,13 +107,15 @@ const CUT: [(&str, &str, usize, &[u8]); 18] = [
 /// All of them by name.
 pub(super) fn wrong() -> Named {
     let good: BTreeMap<_, _> = good().into_iter().collect();
-    let changed = CHANGED.into_iter().map(|(name, from, at, byte)| {
+    let changed = CHANGED.into_iter().chain(published_wrong::CHANGED);
+    let changed = changed.map(|(name, from, at, byte)| {
         let mut bytes = good[from].clone();
         assert_ne!(bytes[at], byte, "{name}");
         bytes[at] = byte;
         (name, bytes)
     });
-    let cut = CUT.into_iter().map(|(name, from, kept, more)| {
+    let cut = CUT.into_iter().chain(published_wrong::CUT);
+    let cut = cut.map(|(name, from, kept, more)| {
         let kept = &good[from][..kept.min(good[from].len())];
         (name, [kept, more].concat())
     });
