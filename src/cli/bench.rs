@@ -33,7 +33,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit, Fault> {
         return Ok(Exit::Done);
     }
     let cores = figures.cores;
-    let rows = [
+    let mut rows = vec![
         ("seal pages, one core".to_owned(), figures.seal_mb_s, "MB/s"),
         ("open pages, one core".to_owned(), figures.open_mb_s, "MB/s"),
         (
@@ -51,6 +51,15 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit, Fault> {
             figures.blake3_mb_s,
             "MB/s",
         ),
+    ];
+    rows.extend(figures.swarm.iter().map(|figure| {
+        let name = match figure.lanes {
+            1 => "hash (Swarm), one by one".to_owned(),
+            lanes => format!("hash (Swarm), {lanes} at once"),
+        };
+        (name, figure.mb_s, "MB/s")
+    }));
+    rows.extend([
         ("stretch a passphrase".to_owned(), figures.argon2_ms, "ms"),
         (
             "write to the disk".to_owned(),
@@ -63,7 +72,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit, Fault> {
             "ms",
         ),
         ("append and sync, p99".to_owned(), figures.sync_p99_ms, "ms"),
-    ];
+    ]);
     for (name, value, unit) in rows {
         let value = if value < 10.0 {
             format!("{value:.2}")

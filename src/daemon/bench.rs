@@ -18,6 +18,8 @@ use crate::crypto::open_page;
 use crate::crypto::passphrase::Cost;
 use crate::crypto::passphrase::stretch;
 use crate::crypto::seal_page;
+use crate::crypto::swarm::Lanes;
+use crate::crypto::swarm::page_addresses_in;
 use crate::daemon::doctor::existing_above;
 use crate::daemon::doctor::unnamed_file;
 use crate::daemon::fault::Fault;
@@ -48,6 +50,8 @@ pub struct Figures {
     pub open_all_mb_s: f64,
     /// Keyed BLAKE3 of 4 KiB, one core.
     pub blake3_mb_s: f64,
+    /// Swarm hashes of 4 KiB, one core, by how many are made at once; the first is what is used.
+    pub swarm: Vec<SwarmFigure>,
     /// One stretching of a passphrase at the default cost: what a guess costs an attacker.
     pub argon2_ms: f64,
     /// Writing 256 MiB in requests of 1 MiB, and one fdatasync.
@@ -56,6 +60,15 @@ pub struct Figures {
     pub sync_median_ms: f64,
     /// The same, 99th percentile.
     pub sync_p99_ms: f64,
+}
+
+/// The rate of one way to make swarm hashes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SwarmFigure {
+    /// Hashes made at once.
+    pub lanes: usize,
+    /// 10^6 bytes per second.
+    pub mb_s: f64,
 }
 
 /// Measures; the disk is the one of `state`.
@@ -67,6 +80,12 @@ pub fn measure(state: &Path, progress: &dyn Fn(&str)) -> Result<Figures, Fault> 
     let (seal_mb_s, open_mb_s) = (rate(1, seal), rate(1, open));
     let (seal_all_mb_s, open_all_mb_s) = (rate(cores, seal), rate(cores, open));
     let blake3_mb_s = rate(1, |work: &mut Work| work.hash());
+    progress("hashing for Swarm");
+    let swarm = Lanes::available().map(|lanes| SwarmFigure {
+        lanes: lanes.count(),
+        mb_s: rate(1, |work: &mut Work| work.address(lanes)),
+    });
+    let swarm = swarm.collect();
     progress("stretching a passphrase");
     let argon2_ms = argon2()?;
     progress("writing to the disk");
@@ -87,6 +106,7 @@ pub fn measure(state: &Path, progress: &dyn Fn(&str)) -> Result<Figures, Fault> 
         seal_all_mb_s,
         open_all_mb_s,
         blake3_mb_s,
+        swarm,
         argon2_ms,
         disk_write_mb_s,
         sync_median_ms,
@@ -140,6 +160,10 @@ impl Work {
         for page in &self.pages {
             std::hint::black_box(blake3::keyed_hash(&[7; 32], page));
         }
+    }
+
+    fn address(&mut self, lanes: Lanes) {
+        std::hint::black_box(page_addresses_in(lanes, &self.sealed));
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use crate::crypto::seal::PAGE_LEN;
 use crate::crypto::swarm::chunk::ChunkError;
 use crate::crypto::swarm::keccak;
-use crate::crypto::swarm::keccak::{HASH_LEN, Hash, Pair};
+use crate::crypto::swarm::keccak::{Block, HASH_LEN, Hash, Message};
 use crate::crypto::swarm::lanes::Lanes;
 use crate::types::Address;
 
@@ -26,15 +26,13 @@ const _: () = assert!(1 << LEVELS == SEGMENTS, "the tree is binary and full");
 const TOGETHER: usize = 8;
 /// Span of a full page.
 pub(super) const PAGE_SPAN: u64 = 4096;
-/// The word behind a message of 64 bytes: its padding.
-const BEHIND_PAIR: u64 = 1;
 
 /// Entry `i` is the root over 2ⁱ segments of zeros.
 pub(super) static ZERO_ROOTS: LazyLock<[Hash; LEVELS + 1]> = LazyLock::new(|| {
     let mut below = [0; HASH_LEN];
     let mut roots = [below; LEVELS + 1];
     for root in roots.iter_mut().skip(1) {
-        below = keccak::hash(&twice(&below), BEHIND_PAIR);
+        below = keccak::hash(&twice(&below), Message::Pair);
         *root = below;
     }
     roots
@@ -61,11 +59,11 @@ pub fn page_address(page: &[u8; PAGE_LEN]) -> Address {
 
 /// The addresses of full pages, in their order. The fast way for many: the lanes are full on every level.
 pub fn page_addresses(pages: &[[u8; PAGE_LEN]]) -> Vec<Address> {
-    addresses(Lanes::widest(), pages)
+    page_addresses_in(Lanes::widest(), pages)
 }
 
-/// [`page_addresses`] in lanes of a given number.
-pub(super) fn addresses(lanes: Lanes, pages: &[[u8; PAGE_LEN]]) -> Vec<Address> {
+/// [`page_addresses`] in a given number of lanes, to compare them.
+pub fn page_addresses_in(lanes: Lanes, pages: &[[u8; PAGE_LEN]]) -> Vec<Address> {
     let mut addresses = vec![Address([0; HASH_LEN]); pages.len()];
     for (pages, addresses) in pages.chunks(TOGETHER).zip(addresses.chunks_mut(TOGETHER)) {
         together(lanes, pages, addresses);
@@ -79,11 +77,11 @@ fn together(lanes: Lanes, pages: &[[u8; PAGE_LEN]], addresses: &mut [Address]) {
     let mut above = [[0; HASH_LEN]; TOGETHER * SEGMENTS / 4];
     let (mut level, mut above) = (level.as_mut_slice(), above.as_mut_slice());
     let mut width = SEGMENTS / 2;
-    lanes.hash_all(pairs(pages.as_flattened()), BEHIND_PAIR, level);
+    lanes.hash_all(pairs(pages.as_flattened()), Message::Pair, level);
     while width > 1 {
         let whole = pages.len().saturating_mul(width);
         let hashed = level.get(..whole).unwrap_or_default();
-        lanes.hash_all(pairs(hashed.as_flattened()), BEHIND_PAIR, above);
+        lanes.hash_all(pairs(hashed.as_flattened()), Message::Pair, above);
         std::mem::swap(&mut level, &mut above);
         width /= 2;
     }
@@ -91,7 +89,7 @@ fn together(lanes: Lanes, pages: &[[u8; PAGE_LEN]], addresses: &mut [Address]) {
     for (message, root) in messages.iter_mut().zip(level.iter()).take(pages.len()) {
         *message = headed(PAGE_SPAN, root);
     }
-    lanes.hash_all(&messages, 0, above);
+    lanes.hash_all(&messages, Message::Headed, above);
     for (address, hash) in addresses.iter_mut().zip(above) {
         *address = Address(*hash);
     }
@@ -99,7 +97,10 @@ fn together(lanes: Lanes, pages: &[[u8; PAGE_LEN]], addresses: &mut [Address]) {
 
 /// The address of a chunk whose payload is not too long.
 pub(super) fn address(lanes: Lanes, span: u64, payload: &[u8]) -> Address {
-    Address(keccak::hash(&headed(span, &root(lanes, payload)), 0))
+    Address(keccak::hash(
+        &headed(span, &root(lanes, payload)),
+        Message::Headed,
+    ))
 }
 
 /// The root over a payload and the zeros behind it. Subtrees of nothing but zeros are known and not hashed.
@@ -117,19 +118,19 @@ fn root(lanes: Lanes, payload: &[u8]) -> Hash {
         }
         width = width.div_ceil(2);
         let used = level.get(..width.saturating_mul(2)).unwrap_or_default();
-        lanes.hash_all(pairs(used.as_flattened()), BEHIND_PAIR, above);
+        lanes.hash_all(pairs(used.as_flattened()), Message::Pair, above);
         std::mem::swap(&mut level, &mut above);
     }
     level.first().copied().unwrap_or_default()
 }
 
 /// Segments two by two, as they are hashed.
-fn pairs(segments: &[u8]) -> &[Pair] {
+fn pairs(segments: &[u8]) -> &[Block] {
     segments.as_chunks().0
 }
 
 /// The last message of a chunk: the span, the root, and the first byte of the padding.
-fn headed(span: u64, root: &Hash) -> Pair {
+fn headed(span: u64, root: &Hash) -> Block {
     let mut message = [0; 64];
     let parts = span.to_le_bytes().into_iter().chain(*root).chain([1]);
     for (to, from) in message.iter_mut().zip(parts) {
@@ -139,7 +140,7 @@ fn headed(span: u64, root: &Hash) -> Pair {
 }
 
 /// A subtree beside one like it.
-fn twice(root: &Hash) -> Pair {
+fn twice(root: &Hash) -> Block {
     let mut pair = [0; 64];
     for half in pair.as_chunks_mut().0 {
         *half = *root;

@@ -10,8 +10,11 @@ mod soc;
 #[cfg(test)]
 mod tests;
 
-pub use bmt::{PAYLOAD_MAX, SPAN_LEN, chunk_address, page_address, page_addresses};
+pub use bmt::{
+    PAYLOAD_MAX, SPAN_LEN, chunk_address, page_address, page_addresses, page_addresses_in,
+};
 pub use chunk::{CHUNK_LEN_MAX, CONTENT_LEN_MAX, ChunkError, SealedChunk};
+pub use lanes::Lanes;
 pub use soc::{
     RecoverableSignature, SIGNATURE_LEN, SOC_HEADER_LEN, SocId, recover_owner, soc_address,
     soc_owner,

@@ -8,7 +8,6 @@ use crate::crypto::scalar::{Owner, owner};
 use crate::crypto::secret::Secret;
 use crate::crypto::swarm::bmt::{PAGE_SPAN, ZERO_ROOTS, address};
 use crate::crypto::swarm::soc::{recover_owner, sign, sign_message, soc_address, soc_owner};
-use crate::crypto::swarm::tests::ways;
 use crate::crypto::swarm::*;
 use crate::types::Address;
 
@@ -78,7 +77,7 @@ fn chunks_have_the_addresses_of_bee() {
             "{}",
             case["name"]
         );
-        for lanes in ways() {
+        for lanes in Lanes::available() {
             assert_eq!(address(lanes, span, &payload), expected, "{lanes:?}");
         }
         let bytes = [&span.to_le_bytes(), payload.as_slice()].concat();

@@ -2,10 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::crypto::swarm::bmt::{address, addresses};
-use crate::crypto::swarm::keccak::Pair;
-use crate::crypto::swarm::lanes::Lanes;
-use crate::crypto::swarm::tests::ways;
+use crate::crypto::swarm::bmt::address;
+use crate::crypto::swarm::keccak::{Block, HEADED_LEN, Message};
 use crate::crypto::swarm::*;
 use crate::types::Address;
 
@@ -13,14 +11,21 @@ proptest! {
     #[test]
     fn all_lanes_give_the_same_hashes(
         seeds in proptest::collection::vec(any::<[[u8; 16]; 4]>(), 0..40),
-        ninth in any::<u64>(),
+        headed in any::<bool>(),
     ) {
-        let blocks: Vec<Pair> = seeds.iter().map(|seed| seed.as_flattened().try_into().unwrap()).collect();
+        let mut blocks: Vec<Block> = seeds.iter().map(|seed| seed.as_flattened().try_into().unwrap()).collect();
+        let message = if headed { Message::Headed } else { Message::Pair };
+        if headed {
+            for block in &mut blocks {
+                block[HEADED_LEN..].fill(0);
+                block[HEADED_LEN] = 1;
+            }
+        }
         let mut one = vec![[0; 32]; blocks.len()];
-        Lanes::ONE.hash_all(&blocks, ninth, &mut one);
-        for lanes in ways() {
+        Lanes::ONE.hash_all(&blocks, message, &mut one);
+        for lanes in Lanes::available() {
             let mut hashes = vec![[0; 32]; blocks.len() + 1];
-            lanes.hash_all(&blocks, ninth, &mut hashes);
+            lanes.hash_all(&blocks, message, &mut hashes);
             prop_assert_eq!(&hashes[..blocks.len()], &one[..], "{:?}", lanes);
             prop_assert_eq!(hashes[blocks.len()], [0; 32]);
         }
@@ -43,9 +48,9 @@ proptest! {
             .collect();
         let each: Vec<_> = pages.iter().map(|page| address(Lanes::ONE, 4096, page)).collect();
         prop_assert_eq!(&page_addresses(&pages), &each);
-        for lanes in ways() {
+        for lanes in Lanes::available() {
             prop_assert_eq!(address(lanes, span, &payload), alone, "{:?}", lanes);
-            prop_assert_eq!(&addresses(lanes, &pages), &each, "{:?}", lanes);
+            prop_assert_eq!(&page_addresses_in(lanes, &pages), &each, "{:?}", lanes);
         }
     }
 
