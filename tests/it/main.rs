@@ -30,6 +30,7 @@ mod limits;
 mod model;
 mod mounting;
 mod primitives;
+mod published;
 mod rows;
 mod semantics;
 mod suites;

@@ -84,7 +84,7 @@ fn contents(pod: &Pod, ino: Ino, size: u64) -> String {
 }
 
 /// As in a URL (RFC 3986), `/` left as it is.
-fn quote(bytes: &[u8]) -> String {
+pub fn quote(bytes: &[u8]) -> String {
     let mut out = String::new();
     for byte in bytes {
         if byte.is_ascii_alphanumeric() || b"_.-~/".contains(byte) {
