@@ -148,7 +148,7 @@ impl Reader<'_> {
             })
         };
         let left = heads.iter().filter(|head| !superseded(head));
-        left.max_by_key(|head| head.time)
+        left.max_by_key(|head| (head.epoch, head.box_epoch, head.time))
             .cloned()
             .ok_or("all heads")
     }
