@@ -14,6 +14,7 @@
 )]
 
 mod apps;
+mod bee;
 mod canaries;
 mod cli;
 mod crash;
@@ -29,6 +30,12 @@ mod layouts;
 mod limits;
 mod model;
 mod mounting;
+#[allow(
+    dead_code,
+    reason = "its program turns other switches than the tests here"
+)]
+#[path = "../node/mod.rs"]
+mod node;
 mod primitives;
 mod published;
 mod rows;

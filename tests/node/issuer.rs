@@ -24,6 +24,8 @@ pub struct Issuer {
     pub block: u64,
     buckets: Vec<u32>,
     fullest: u32,
+    /// The newest timestamp given, in nanoseconds of Unix time: no two are the same, even while the clock stands.
+    newest: u64,
     slots: HashMap<Address, (u32, u32)>,
 }
 
@@ -39,6 +41,7 @@ impl Issuer {
             block: batch.start,
             buckets: vec![0; 1 << batch.bucket_depth],
             fullest: 0,
+            newest: 0,
             slots: HashMap::new(),
         }
     }
@@ -58,8 +61,8 @@ impl Issuer {
     }
 
     /// A slot for a chunk: the one it has, or the next of its bucket. A full bucket of a mutable batch starts anew.
-    pub fn stamp(&mut self, chunk: &Chunk, timestamp: u64) -> Result<Slot, BucketFull> {
-        self.stamp_address(&chunk.address, &chunk.identity, timestamp)
+    pub fn stamp(&mut self, chunk: &Chunk, now: u64) -> Result<Slot, BucketFull> {
+        self.stamp_address(&chunk.address, &chunk.identity, now)
     }
 
     /// The same for an address whose bytes are not at hand.
@@ -67,18 +70,19 @@ impl Issuer {
         &mut self,
         address: &Address,
         identity: &Address,
-        timestamp: u64,
+        now: u64,
     ) -> Result<Slot, BucketFull> {
         let (bucket, index) = match self.slots.get(identity) {
             Some(slot) => *slot,
             None => self.next(bucket_of(address, self.bucket_depth))?,
         };
         self.slots.insert(*identity, (bucket, index));
+        self.newest = now.max(self.newest + 1);
         Ok(Slot {
             batch: self.id,
             bucket,
             index,
-            timestamp,
+            timestamp: self.newest,
         })
     }
 
@@ -100,15 +104,10 @@ impl Issuer {
     /// A slot that was given before a restart.
     pub fn recall(&mut self, identity: Address, slot: &Slot) {
         self.slots.insert(identity, (slot.bucket, slot.index));
+        self.newest = self.newest.max(slot.timestamp);
         let count = &mut self.buckets[slot.bucket as usize];
         *count = (*count).max(slot.index + 1);
         self.fullest = self.fullest.max(*count);
-    }
-
-    /// Fills one bucket to the brim.
-    pub fn fill(&mut self, bucket: u32) {
-        self.buckets[bucket as usize] = self.bound();
-        self.fullest = self.bound();
     }
 }
 

@@ -105,6 +105,12 @@ fn flip(body: &mut [u8], draw: usize) {
     }
 }
 
+/// The error that ends a body early. What stands before it is sent first.
+pub async fn broken(why: &str) -> io::Error {
+    tokio::task::yield_now().await;
+    io::Error::other(why)
+}
+
 async fn truncated(reply: Reply, bytes: usize) -> Reply {
     let (mut parts, body) = reply.into_parts();
     let body = collected(body).await;
@@ -112,8 +118,11 @@ async fn truncated(reply: Reply, bytes: usize) -> Reply {
         .headers
         .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     let start = body.slice(..bytes.min(body.len()));
-    let pieces = [Ok(start), Err(io::Error::other("the body ends here"))];
-    Reply::from_parts(parts, Body::from_stream(stream::iter(pieces)))
+    let pieces = stream::unfold(Some(start), async |piece| match piece {
+        Some(piece) => Some((Ok(piece), None)),
+        None => Some((Err(broken("the body ends here").await), None)),
+    });
+    Reply::from_parts(parts, Body::from_stream(pieces))
 }
 
 async fn dripping(reply: Reply, bytes: usize, pause: std::time::Duration) -> Reply {

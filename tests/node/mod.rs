@@ -7,6 +7,7 @@
 
 #![allow(
     missing_docs,
+    unused_imports,
     clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -15,7 +16,7 @@
     clippy::string_slice,
     clippy::unwrap_used,
     unreachable_pub,
-    reason = "a node for tests fails by panicking, and has a clock and a terminal of its own"
+    reason = "a node for tests fails by panicking, has a clock of its own, and is built twice with other uses"
 )]
 
 mod chain;
@@ -42,6 +43,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use k256::ecdsa::SigningKey;
@@ -146,6 +148,8 @@ pub struct Node {
     inner: Arc<Inner>,
     address: SocketAddr,
     runtime: Option<Runtime>,
+    /// Disconnected as soon as nobody listens any more.
+    listening: Option<Receiver<()>>,
 }
 
 impl Node {
@@ -162,6 +166,7 @@ impl Node {
             inner: Arc::new(inner),
             address,
             runtime: None,
+            listening: None,
         };
         node.run(listener);
         node
@@ -179,7 +184,10 @@ impl Node {
             .unwrap();
         listener.set_nonblocking(true).unwrap();
         let inner = Arc::clone(inner);
+        let (listens, listening) = channel::<()>();
+        self.listening = Some(listening);
         runtime.spawn(async move {
+            let _listens = listens;
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let router = routes::router(&inner);
             server::serve(listener, inner, router).await
@@ -246,6 +254,10 @@ impl Node {
     pub fn kill(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
+        }
+        if let Some(listening) = self.listening.take() {
+            // It ends with an error, for nobody ever sends.
+            let _closed = listening.recv_timeout(REBIND);
         }
     }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use podfs::types::Address;
 
-use crate::node::chain::{Batch, BatchId, Chain};
+use crate::node::chain::{BLOCK_SECONDS, Batch, BatchId, Chain, USABLE_AFTER};
 use crate::node::clock::{Clock, nanos};
 use crate::node::disk::Held;
-use crate::node::hash::Chunk;
+use crate::node::hash::{Chunk, Owner};
 
 /// What becomes of a single-owner chunk at an address that already holds another content. Both were seen at real nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,24 @@ impl Network {
 
     pub fn expire(&self, batch: &BatchId) {
         self.world().chain.expire(batch);
+    }
+
+    /// Somebody's batch on the chain, usable at once and for 60 days.
+    pub fn add_batch(&self, id: BatchId, owner: Owner, depth: u8) {
+        let mut world = self.world();
+        let blocks = 60 * 86_400 / BLOCK_SECONDS;
+        let amount = world.chain.price() * u128::from(blocks);
+        let batch = Batch {
+            id,
+            owner,
+            value: world.chain.total() + amount,
+            amount,
+            depth,
+            bucket_depth: 16,
+            immutable: true,
+            start: world.chain.block() - USABLE_AFTER,
+        };
+        world.chain.insert(batch);
     }
 
     /// All storers lose a chunk; whether there was one.

@@ -2,7 +2,6 @@
 
 #[allow(
     dead_code,
-    unused_imports,
     reason = "the program turns few of the switches that tests turn"
 )]
 #[path = "mod.rs"]

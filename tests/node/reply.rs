@@ -60,9 +60,13 @@ pub fn say(status: StatusCode, message: &str) -> Reply {
     with_reasons(status, message, &[])
 }
 
-/// A status with its standard text.
+/// A status with Go's text for it.
 pub fn standard(status: StatusCode) -> Reply {
-    say(status, status.canonical_reason().unwrap_or_default())
+    let text = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
+        _ => status.canonical_reason().unwrap_or_default(),
+    };
+    say(status, text)
 }
 
 pub fn with_reasons(status: StatusCode, message: &str, reasons: &[Reason]) -> Reply {

@@ -30,10 +30,10 @@ pub fn router(inner: &Arc<Inner>) -> Router {
     let routes = if inner.options.mode == Mode::Gateway {
         gateway()
     } else {
-        business().merge(technical()).nest("/v1", business())
+        let all = business().merge(technical()).nest("/v1", business());
+        all.fallback(async || standard(StatusCode::NOT_FOUND))
     };
     routes
-        .fallback(async || standard(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(inner))
 }

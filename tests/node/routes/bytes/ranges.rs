@@ -1,7 +1,5 @@
 //! Ranges, as Go's file server serves them.
 
-use std::io;
-
 use axum::body::{Body, Bytes};
 use axum::http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
@@ -13,6 +11,7 @@ use podfs::types::Address;
 
 use crate::node::clock::http_date;
 use crate::node::disk::Held;
+use crate::node::misdeeds::broken;
 use crate::node::params::header;
 use crate::node::reply::Reply;
 use crate::node::routes::tree::Joiner;
@@ -93,7 +92,7 @@ where
             return None;
         }
         let Ok(mut bytes) = joiner.leaf(at) else {
-            let error = io::Error::other("a chunk of this file is missing");
+            let error = broken("a chunk of this file is missing").await;
             return Some((Err(error), (joiner, at, 0)));
         };
         bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
