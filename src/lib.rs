@@ -7,6 +7,7 @@
 //! | [`types`] | ids, names, time, limits: words everybody uses |
 //! | [`crypto`] | pure functions over bytes: derive, seal, open |
 //! | [`format`](mod@format) | every byte layout that outlives the process; total decoders |
+//! | [`store`] | where sealed chunks are: memory, disk, Swarm; retry, verify, faults |
 //! | [`journal`] | the truth on this machine: one append-only sealed log, replay, checkpoints, space |
 //! | `index` | the view on this machine: sled; rebuildable |
 //! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |
@@ -24,4 +25,5 @@ pub mod fuse;
 pub mod index;
 pub mod journal;
 pub mod pod;
+pub mod store;
 pub mod types;

@@ -42,7 +42,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Libraries that one room alone may name, so that they can be exchanged.
-const KEPT_IN: &[(&str, &str)] = &[("sled", "index"), ("fuser", "fuse")];
+const KEPT_IN: &[(&str, &str)] = &[
+    ("sled", "index"),
+    ("fuser", "fuse"),
+    ("reqwest", "store"),
+    ("rustls", "store"),
+];
 
 /// The one file that writes to the terminal.
 const PRINTER: &str = "src/cli/print.rs";

@@ -141,3 +141,62 @@ pub const UNMOUNT_CUT: Duration = Duration::from_secs(1);
 pub const POD_CLOSE: Duration = Duration::from_secs(6);
 /// systemd is told to wait this much longer at every step of the replay, in microseconds.
 pub const START_EXTEND_US: u32 = 15_000_000;
+
+/// The end of a chunk store's file that is compared in full when it is opened: more than is ever written between
+/// two syncs by those who put at once.
+pub const DISK_STORE_TAIL: u64 = 4 << 20;
+/// A cold read has this long, through all endpoints together (design, promise 4).
+pub const READ_DEADLINE: Duration = Duration::from_secs(12);
+/// A read waits this long for a sign of life when every endpoint is known to be down (design, promise 4).
+pub const KNOWN_DOWN: Duration = Duration::from_millis(80);
+/// After this long without an answer the next endpoint is asked too: above what a healthy node takes (0.2 to 1 s).
+pub const HEDGE_AFTER: Duration = Duration::from_secs(2);
+/// Requests for chunks under way at one node; more only queue inside it.
+pub const NODE_READS_MAX: usize = 64;
+/// The same at a gateway, which limits the rate of each of its users.
+pub const GATEWAY_READS_MAX: usize = 8;
+/// How long an endpoint whose pulse was not answered is left alone at first, and at most. Feeling the pulse is
+/// cheap, and a node that was started again shall be noticed.
+pub const BREAKER_FIRST: Duration = Duration::from_secs(1);
+/// See [`BREAKER_FIRST`].
+pub const BREAKER_MAX: Duration = Duration::from_secs(15);
+/// A pulse is answered in this time, or counts as none.
+pub const PULSE_DEADLINE: Duration = Duration::from_secs(2);
+/// The first pause before a request that found nobody is repeated.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+/// The longest such pause.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// The longest pause that a node can ask for with `Retry-After`.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
+/// A chunk that was not found is asked for again after this: nodes skip the peers they asked for a minute.
+pub const RETRIEVE_AGAIN: Duration = Duration::from_secs(65);
+/// The longest such pause.
+pub const RETRIEVE_AGAIN_MAX: Duration = Duration::from_secs(900);
+/// How often the list of batches is looked at while ours is not usable: one block.
+pub const BATCH_POLL: Duration = Duration::from_secs(5);
+/// Time between two blocks of the chain that storage is paid on.
+pub const BLOCK_TIME: Duration = Duration::from_secs(5);
+/// Depth above which no batch can be: its price would not fit any wallet.
+pub const BATCH_DEPTH_MAX: u8 = 41;
+/// A connection to a node is there in this time.
+pub const BEE_CONNECT: Duration = Duration::from_secs(3);
+/// A node takes a chunk in this time. Pushing into the network needs up to six attempts of several seconds.
+pub const BEE_WRITE: Duration = Duration::from_secs(60);
+/// A chunk is fetched in the background in this time: a node needs up to half a minute to give up.
+pub const BEE_VERIFY: Duration = Duration::from_secs(45);
+/// A node answers about itself in this time; a list of buckets has two megabytes.
+pub const BEE_ASK: Duration = Duration::from_secs(10);
+/// A purchase is mined in this time.
+pub const BEE_CHAIN: Duration = Duration::from_secs(600);
+/// Kept connections are given up after this: nodes close them after 30 s.
+pub const BEE_IDLE: Duration = Duration::from_secs(20);
+/// Kept connections to one node.
+pub const BEE_IDLE_CONNECTIONS: usize = 64;
+/// Longest small answer of a node.
+pub const BEE_JSON_MAX: usize = 64 << 10;
+/// Longest list: 65 536 buckets are about 2.5 MiB.
+pub const BEE_LIST_MAX: usize = 8 << 20;
+/// Bytes of an answer that is no success of which anything is read: gateways send pages for people.
+pub const BEE_COMPLAINT_MAX: usize = 16 << 10;
+/// Characters of a node's complaint that are shown.
+pub const BEE_MESSAGE_MAX: usize = 200;

@@ -1,0 +1,275 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OnceCell, Semaphore};
+use tokio::time::Instant;
+
+use crate::crypto::swarm::SealedChunk;
+use crate::store::bee::{Bee, Cache, Mode, Through};
+use crate::store::breaker::{Admission, Breaker};
+use crate::store::{Answer, Outage, Pulse, Receipt, Store, StoreError};
+use crate::types::Address;
+use crate::types::limits::{
+    GATEWAY_READS_MAX, HEDGE_AFTER, KNOWN_DOWN, NODE_READS_MAX, PULSE_DEADLINE,
+};
+
+/// What an endpoint is used for, most trusted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// A node of ours, which has a batch: writes go there.
+    Own,
+    /// Another node, for reading and verifying.
+    Other,
+    /// Somebody's gateway, for reading and verifying.
+    Gateway,
+}
+
+/// One node or gateway, and what is known of it.
+pub struct Endpoint {
+    name: String,
+    role: Role,
+    reads: Arc<dyn Store>,
+    checks: Arc<dyn Store>,
+    pulse: Arc<dyn Pulse>,
+    bee: Option<Arc<Bee>>,
+    mode: OnceCell<Mode>,
+    breaker: Mutex<Breaker>,
+    /// Told whenever a pulse was felt.
+    felt: Notify,
+    slots: Semaphore,
+}
+
+impl Endpoint {
+    /// A node or gateway over HTTP. `name` is what people call it.
+    pub fn bee(name: &str, role: Role, bee: Arc<Bee>) -> Arc<Self> {
+        let reads = Arc::new(Through::reader(Arc::clone(&bee), Cache::Keep));
+        let checks = Arc::new(Through::reader(Arc::clone(&bee), Cache::Bypass));
+        let pulse = Arc::clone(&reads);
+        Self::of(name, role, (reads, checks, pulse), Some(bee))
+    }
+
+    /// Any store that has a pulse.
+    pub fn new<S: Store + Pulse + 'static>(name: &str, role: Role, store: Arc<S>) -> Arc<Self> {
+        let (reads, checks) = (Arc::clone(&store), Arc::clone(&store));
+        Self::of(name, role, (reads, checks, store), None)
+    }
+
+    fn of<S: Store + Pulse + 'static>(
+        name: &str,
+        role: Role,
+        (reads, checks, pulse): (Arc<S>, Arc<S>, Arc<S>),
+        bee: Option<Arc<Bee>>,
+    ) -> Arc<Self> {
+        let slots = match role {
+            Role::Own | Role::Other => NODE_READS_MAX,
+            Role::Gateway => GATEWAY_READS_MAX,
+        };
+        Arc::new(Self {
+            name: name.to_owned(),
+            role,
+            reads,
+            checks,
+            pulse,
+            bee,
+            mode: OnceCell::new(),
+            breaker: Mutex::default(),
+            felt: Notify::new(),
+            slots: Semaphore::new(slots),
+        })
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is used for.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The node behind it.
+    pub const fn node(&self) -> Option<&Arc<Bee>> {
+        self.bee.as_ref()
+    }
+
+    /// Whether it answered when it was last asked.
+    pub fn is_up(&self) -> bool {
+        self.breaker.lock().is_closed()
+    }
+
+    /// What kind of node it is; asked once. A store that is no node is like a development node: nothing is behind it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn mode(self: &Arc<Self>) -> Result<Mode, StoreError> {
+        let Some(bee) = &self.bee else {
+            return Ok(Mode::Dev);
+        };
+        let asked = self.mode.get_or_try_init(|| self.guarded(bee.mode()));
+        asked.await.copied()
+    }
+
+    /// Runs a request under this endpoint's breaker: not at all when it is known to be down, and remembered when it
+    /// is not answered. A request that is dropped after a while without an answer counts as not answered.
+    ///
+    /// # Errors
+    /// [`Outage::Down`] within [`KNOWN_DOWN`]; else what the request says.
+    pub async fn guarded<T>(
+        self: &Arc<Self>,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.enter(Instant::now() + KNOWN_DOWN).await?;
+        self.watched(request).await
+    }
+
+    /// A store that goes through [`Endpoint::guarded`], such as a node with a batch.
+    pub fn guard<S: Store>(self: &Arc<Self>, store: S) -> Guarded<S> {
+        Guarded {
+            endpoint: Arc::clone(self),
+            store,
+        }
+    }
+
+    /// Reads without asking the breaker, but telling it.
+    pub(super) async fn read(
+        self: &Arc<Self>,
+        address: Address,
+        until: Instant,
+    ) -> Result<SealedChunk, StoreError> {
+        self.limited(&*self.reads, address, until).await
+    }
+
+    /// Whether it holds the chunk itself.
+    pub(super) async fn holds(self: &Arc<Self>, address: Address) -> Result<bool, StoreError> {
+        self.guarded(self.reads.has(address)).await
+    }
+
+    /// Fetches back for verification.
+    pub(super) async fn check(
+        self: &Arc<Self>,
+        address: Address,
+    ) -> Result<SealedChunk, StoreError> {
+        self.guarded(self.checks.get(address)).await
+    }
+
+    async fn limited(
+        self: &Arc<Self>,
+        store: &dyn Store,
+        address: Address,
+        until: Instant,
+    ) -> Result<SealedChunk, StoreError> {
+        let began = Instant::now();
+        let late = || StoreError::unavailable(Outage::Late(until.duration_since(began)));
+        let Ok(slot) = tokio::time::timeout_at(until, self.slots.acquire()).await else {
+            return Err(late());
+        };
+        let outcome = self.watched(async {
+            tokio::time::timeout_at(until, store.get(address))
+                .await
+                .unwrap_or_else(|_| Err(late()))
+        });
+        let outcome = outcome.await;
+        drop(slot);
+        outcome
+    }
+
+    /// Waits until the breaker lets requests pass, at most until `until`.
+    pub(super) async fn enter(self: &Arc<Self>, until: Instant) -> Result<(), StoreError> {
+        loop {
+            let felt = self.felt.notified();
+            match self.knock() {
+                Admission::Pass => return Ok(()),
+                Admission::Probe | Admission::Wait => {
+                    if tokio::time::timeout_at(until, felt).await.is_err() {
+                        return Err(StoreError::unavailable(Outage::Down));
+                    }
+                }
+                Admission::Refuse(wait) => {
+                    return Err(StoreError::Unavailable {
+                        why: Outage::Down,
+                        retry_after: Some(wait),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether requests pass now. When it is time to feel the pulse, that begins.
+    pub(super) fn knock(self: &Arc<Self>) -> Admission {
+        let admission = self.breaker.lock().admit(Instant::now());
+        if admission == Admission::Probe {
+            let endpoint = Arc::clone(self);
+            // On its own: whoever happens to wait may go away.
+            tokio::spawn(async move {
+                let pulse = tokio::time::timeout(PULSE_DEADLINE, endpoint.pulse.pulse());
+                let alive = matches!(pulse.await, Ok(Ok(())));
+                endpoint.breaker.lock().felt(alive, Instant::now());
+                endpoint.felt.notify_waiters();
+            });
+        }
+        admission
+    }
+
+    async fn watched<T>(
+        self: &Arc<Self>,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let mut watch = Watch {
+            endpoint: self,
+            began: Instant::now(),
+            answered: false,
+        };
+        let outcome = request.await;
+        watch.answered = true;
+        self.note(outcome.as_ref().err(), watch.began);
+        outcome
+    }
+
+    fn note(&self, failure: Option<&StoreError>, began: Instant) {
+        if failure == Some(&StoreError::Corrupt) {
+            tracing::warn!(endpoint = self.name, "sent bytes of another chunk");
+        }
+        if self.breaker.lock().note(failure, began, Instant::now()) {
+            tracing::info!(endpoint = self.name, "does not answer");
+        }
+    }
+}
+
+/// Tells the breaker of a request that nobody waited for any more.
+struct Watch<'a> {
+    endpoint: &'a Arc<Endpoint>,
+    began: Instant,
+    answered: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let waited = self.began.elapsed();
+        if !self.answered && waited >= HEDGE_AFTER {
+            let late = StoreError::unavailable(Outage::Late(waited));
+            self.endpoint.note(Some(&late), self.began);
+        }
+    }
+}
+
+/// See [`Endpoint::guard`].
+pub struct Guarded<S> {
+    endpoint: Arc<Endpoint>,
+    store: S,
+}
+
+impl<S: Store> Store for Guarded<S> {
+    fn put<'a>(&'a self, chunk: &'a SealedChunk) -> Answer<'a, Receipt> {
+        Box::pin(self.endpoint.guarded(self.store.put(chunk)))
+    }
+
+    fn get(&self, address: Address) -> Answer<'_, SealedChunk> {
+        Box::pin(self.endpoint.guarded(self.store.get(address)))
+    }
+
+    fn has(&self, address: Address) -> Answer<'_, bool> {
+        Box::pin(self.endpoint.guarded(self.store.has(address)))
+    }
+}

@@ -1,0 +1,133 @@
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::crypto::swarm::SealedChunk;
+use crate::store::breaker::Admission;
+use crate::store::endpoints::{Endpoint, Endpoints};
+use crate::store::{Answer, Outage, Receipt, Rejection, Store, StoreError};
+use crate::types::Address;
+
+impl Store for Endpoints {
+    fn put<'a>(&'a self, _chunk: &'a SealedChunk) -> Answer<'a, Receipt> {
+        Box::pin(async { Err(StoreError::Rejected(Rejection::NoBatch)) })
+    }
+
+    /// Asks the first endpoint that is up; the next one too when there is no answer for a while or a bad one; takes
+    /// the first good one. Within [`Patience`](crate::store::endpoints::Patience), whatever happens.
+    fn get(&self, address: Address) -> Answer<'_, SealedChunk> {
+        Box::pin(async move {
+            if self.list.is_empty() {
+                return Err(StoreError::unavailable(Outage::Nobody));
+            }
+            let now = Instant::now();
+            let mut race = Race {
+                endpoints: self,
+                address,
+                until: now + self.patience.read,
+                left: self.list.iter().cloned().collect(),
+                running: JoinSet::new(),
+                failure: None,
+            };
+            race.run(now + self.patience.known_down).await
+        })
+    }
+
+    /// Whether the first endpoint that is up holds it.
+    fn has(&self, address: Address) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let up = self.list.iter().find(|endpoint| endpoint.is_up());
+            let endpoint = up.or_else(|| self.list.first());
+            let endpoint = endpoint.ok_or(StoreError::unavailable(Outage::Nobody))?;
+            endpoint.holds(address).await
+        })
+    }
+}
+
+/// One read through several endpoints.
+struct Race<'a> {
+    endpoints: &'a Endpoints,
+    address: Address,
+    until: Instant,
+    /// Not asked yet, in order.
+    left: Vec<Arc<Endpoint>>,
+    running: JoinSet<Result<SealedChunk, StoreError>>,
+    /// The most telling failure so far.
+    failure: Option<StoreError>,
+}
+
+impl Race<'_> {
+    async fn run(&mut self, patience: Instant) -> Result<SealedChunk, StoreError> {
+        loop {
+            if !self.start_next() && self.running.is_empty() {
+                self.wait_for_a_pulse(patience).await?;
+                continue;
+            }
+            let hedge = Instant::now() + self.endpoints.patience.hedge;
+            tokio::select! {
+                Some(answer) = self.running.join_next() => match answer {
+                    Ok(Ok(chunk)) => {
+                        // Whoever was too slow is noted as such before the next read begins.
+                        self.running.shutdown().await;
+                        return Ok(chunk);
+                    }
+                    Ok(Err(failure)) => self.remember(failure),
+                    Err(_) => self.remember(StoreError::unavailable(Outage::Cut)),
+                },
+                () = tokio::time::sleep_until(hedge), if !self.left.is_empty() => {}
+            }
+        }
+    }
+
+    /// Asks the first endpoint in the order that is up; false when there is none left that is.
+    fn start_next(&mut self) -> bool {
+        let up = |endpoint: &Arc<Endpoint>| endpoint.knock() == Admission::Pass;
+        let Some(next) = self.left.iter().position(up) else {
+            return false;
+        };
+        let (endpoint, address, until) = (self.left.remove(next), self.address, self.until);
+        self.running
+            .spawn(async move { endpoint.read(address, until).await });
+        true
+    }
+
+    /// Nobody is asked and nobody is up: waits a moment whether somebody shows signs of life.
+    async fn wait_for_a_pulse(&mut self, patience: Instant) -> Result<(), StoreError> {
+        let mut pulses = JoinSet::new();
+        for endpoint in self.left.drain(..) {
+            pulses.spawn(async move {
+                let alive = endpoint.enter(patience).await;
+                (endpoint, alive)
+            });
+        }
+        while let Some(felt) = pulses.join_next().await {
+            match felt {
+                Ok((endpoint, Ok(()))) => {
+                    self.left.push(endpoint);
+                    return Ok(());
+                }
+                Ok((_, Err(down))) => self.remember(down),
+                Err(_) => {}
+            }
+        }
+        let nobody = StoreError::unavailable(Outage::Nobody);
+        Err(self.failure.take().unwrap_or(nobody))
+    }
+
+    fn remember(&mut self, failure: StoreError) {
+        let telling = |failure: &StoreError| match failure {
+            StoreError::Unavailable {
+                why: Outage::Down, ..
+            } => 0,
+            StoreError::Unavailable { .. } => 1,
+            StoreError::Rejected(_) => 2,
+            StoreError::Corrupt => 3,
+            StoreError::NotFound => 4,
+        };
+        let before = self.failure.as_ref().map(telling);
+        if before.is_none_or(|before| before < telling(&failure)) {
+            self.failure = Some(failure);
+        }
+    }
+}
