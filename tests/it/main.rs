@@ -40,6 +40,7 @@ mod primitives;
 mod published;
 mod rows;
 mod semantics;
+mod store;
 mod suites;
 mod support;
 

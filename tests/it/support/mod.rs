@@ -66,8 +66,11 @@ pub fn applicable(test: &str, requirements: &[&str]) -> bool {
     false
 }
 
-/// A path, `root`, or the name of a program.
+/// A path, `root`, a variable of the environment behind `$`, or the name of a program.
 fn is_there(requirement: &str) -> bool {
+    if let Some(variable) = requirement.strip_prefix('$') {
+        return std::env::var_os(variable).is_some();
+    }
     if requirement == "root" {
         return rustix::process::geteuid().is_root();
     }
