@@ -33,6 +33,13 @@ pub struct Batch {
     pub start: u64,
 }
 
+/// What is asked for: PLUR a chunk, 2^depth slots.
+pub struct Order {
+    pub amount: u128,
+    pub depth: u8,
+    pub immutable: bool,
+}
+
 /// Why the contract says no.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -110,14 +117,12 @@ impl Chain {
             .map_or(-1, |seconds| i64::try_from(seconds).unwrap_or(i64::MAX))
     }
 
-    pub fn buy(
-        &mut self,
-        owner: Owner,
-        amount: u128,
-        depth: u8,
-        immutable: bool,
-        funds: &mut u128,
-    ) -> Result<Batch, Refusal> {
+    pub fn buy(&mut self, owner: Owner, order: &Order, funds: &mut u128) -> Result<Batch, Refusal> {
+        let Order {
+            amount,
+            depth,
+            immutable,
+        } = *order;
         if !(17..=41).contains(&depth) {
             return Err(Refusal::InvalidDepth);
         }

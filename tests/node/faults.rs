@@ -242,7 +242,7 @@ impl Faults {
                 rule.skip -= 1;
                 continue;
             }
-            if rule.one_in > 1 && next(&mut random) % rule.one_in != 0 {
+            if rule.one_in > 1 && !next(&mut random).is_multiple_of(rule.one_in) {
                 continue;
             }
             rule.times = rule.times.map(|times| times - 1);

@@ -1,6 +1,7 @@
 //! What a node is while it runs, and how it finds chunks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use k256::ecdsa::SigningKey;
@@ -70,7 +71,7 @@ impl State {
         before: Option<Held>,
     ) -> Held {
         let Some(log) = &mut self.log else {
-            return Held::Memory(chunk.bytes.clone());
+            return Held::Memory(Arc::clone(&chunk.bytes));
         };
         let same = before.filter(|held| held.read() == *chunk.bytes);
         log.chunk(chunk, slot, tag, same)
@@ -142,7 +143,7 @@ impl Inner {
         let skips = {
             let switches = self.faults.switches();
             if let Some(view) = switches.views.get(address) {
-                return Some(Held::Memory(view.clone()));
+                return Some(Held::Memory(Arc::clone(view)));
             }
             let skipped = switches.skipped.get(address).is_some_and(|t| *t > now);
             if switches.blind || skipped || switches.hidden.contains(address) {

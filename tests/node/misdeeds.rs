@@ -43,7 +43,7 @@ pub async fn after(faults: &[Fault], switches: &Faults, mut reply: Reply) -> Rep
     for fault in faults {
         reply = match fault {
             Fault::LoseReply => hangup(),
-            Fault::WrongReference => changed(reply, wrong_reference).await,
+            Fault::WrongReference => changed(reply, |body| wrong_reference(body)).await,
             Fault::Corrupt => {
                 let draw = usize::try_from(switches.draw() >> 1).unwrap();
                 changed(reply, |body| flip(body, draw)).await
@@ -90,7 +90,7 @@ async fn collected(body: Body) -> Bytes {
         .unwrap_or_default()
 }
 
-fn wrong_reference(body: &mut Vec<u8>) {
+fn wrong_reference(body: &mut [u8]) {
     let text = String::from_utf8_lossy(body).into_owned();
     if let Some(at) = text.find("\"reference\":\"") {
         let digit = &mut body[at + 13];

@@ -14,9 +14,12 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::string_slice,
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     unreachable_pub,
-    reason = "a node for tests fails by panicking, has a clock of its own, and is built twice with other uses"
+    reason = "a node for tests fails by panicking, has a clock of its own, is built twice with other uses, and its replies have the fields that Bee gives them"
 )]
 
 mod chain;
@@ -57,6 +60,7 @@ pub use hash::{keccak, plain_address, sign};
 pub use issuer::stamp_digest;
 pub use network::{Network, Overwrite, Slot};
 pub use route::Route;
+pub use routes::hexadecimal;
 
 use crate::node::clock::nanos;
 use crate::node::disk::Durable;
@@ -335,9 +339,12 @@ impl Inner {
         let blocks = 60 * 86_400 / chain::BLOCK_SECONDS;
         let amount = world.chain.price() * u128::from(blocks);
         let mut funds = state.funds;
-        let bought = world
-            .chain
-            .buy(self.owner(), amount, depth, true, &mut funds);
+        let order = chain::Order {
+            amount,
+            depth,
+            immutable: true,
+        };
+        let bought = world.chain.buy(self.owner(), &order, &mut funds);
         let mut batch = bought.expect("a wallet that can pay");
         batch.start -= chain::USABLE_AFTER;
         world.chain.insert(batch.clone());

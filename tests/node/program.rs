@@ -15,6 +15,7 @@ use clap::Parser;
 use crate::node::{Mode, Node, Options, Version};
 
 /// A Bee-compatible node that keeps chunks in memory or in a folder. It is no part of the Swarm network.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch")]
 #[derive(Parser)]
 #[command(name = "bee-node")]
 struct Arguments {
@@ -71,8 +72,7 @@ fn main() {
     println!("listening on {}", node.url());
     if let Some(depth) = arguments.batch {
         let id = node.buy_batch(depth);
-        let text: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        println!("batch {text}");
+        println!("batch {}", node::hexadecimal(&id));
     }
     loop {
         std::thread::park();

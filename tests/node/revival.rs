@@ -98,7 +98,7 @@ impl State {
     /// One record of the log, as it happened.
     fn recall(&mut self, record: Record, file: &Arc<File>, network: &Network, dev: bool) {
         match record {
-            Record::Chunk { .. } => self.recall_chunk(record, file, network, dev),
+            Record::Chunk { .. } => self.recall_chunk(&record, file, network, dev),
             Record::Seen(tag) => {
                 if let Some(tag) = self.tags.get_mut(tag) {
                     tag.split += 1;
@@ -127,8 +127,8 @@ impl State {
                 let before = self.tags.get(uid).cloned().unwrap_or_default();
                 self.tags.insert(Tag {
                     uid,
-                    started,
                     address,
+                    started,
                     ..before
                 });
             }
@@ -145,14 +145,14 @@ impl State {
         }
     }
 
-    fn recall_chunk(&mut self, record: Record, file: &Arc<File>, network: &Network, dev: bool) {
+    fn recall_chunk(&mut self, record: &Record, file: &Arc<File>, network: &Network, dev: bool) {
         let Record::Chunk {
             address,
             slot,
             identity,
             tag,
             bytes,
-        } = record
+        } = *record
         else {
             return;
         };

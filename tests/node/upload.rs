@@ -1,5 +1,7 @@
 //! How a chunk comes in: stamped, then pushed at once (direct) or queued under a tag (deferred).
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, StatusCode};
 use podfs::types::Address;
 
@@ -212,7 +214,7 @@ impl Inner {
         let held = if self.options.mode == Mode::Dev {
             state.log_chunk(chunk, &slot, Some(tag), before)
         } else {
-            Held::Memory(chunk.bytes.clone())
+            Held::Memory(Arc::clone(&chunk.bytes))
         };
         state.arrived += 1;
         let number = state.arrived;

@@ -100,14 +100,14 @@ fn purchases_are_refused_in_bees_words() {
     assert_says(&bee.get("/stamps/abcd"), 400, "invalid path params");
     let wallet = bee.get("/wallet").json();
     assert_eq!(wallet["chainID"], 100);
-    let patch = |path: &str| bee.call("PATCH", path, &[], &[]);
+    let change = |path: &str| bee.call("PATCH", path, &[], &[]);
     assert_says(
-        &patch(&format!("/stamps/topup/{unknown}/1")),
+        &change(&format!("/stamps/topup/{unknown}/1")),
         500,
         "cannot topup batch",
     );
     let path = format!("/stamps/dilute/{}/20", bee.batch);
-    assert_says(&patch(&path), 400, "invalid depth");
+    assert_says(&change(&path), 400, "invalid depth");
 }
 
 #[test]

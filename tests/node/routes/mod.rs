@@ -136,6 +136,9 @@ fn named_tag(inner: &Inner, headers: &HeaderMap) -> Result<Option<u64>, Refused>
 }
 
 /// Hexadecimal digits in lower case, without `0x`.
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from_digit(digit.into(), 16).unwrap())
+        .collect()
 }

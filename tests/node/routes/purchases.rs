@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
 use crate::node::Mode;
-use crate::node::chain::{BatchId, Refusal};
+use crate::node::chain::{Batch, BatchId, Chain, Order, Refusal};
 use crate::node::hash::keccak;
 use crate::node::inner::Inner;
 use crate::node::params::{amount, batch_in_path, depth, header_flag, query};
@@ -101,14 +101,18 @@ fn buy(inner: &Inner, words: [&str; 2], label: &str, headers: &HeaderMap) -> Ans
         let id = inner.buy_dev(amount, depth, immutable, label);
         return Ok(bought(StatusCode::CREATED, &id, true));
     }
+    let order = Order {
+        amount,
+        depth,
+        immutable,
+    };
     let mut state = inner.state();
     let mut funds = state.funds;
-    let batch =
-        inner
-            .network
-            .world()
-            .chain
-            .buy(inner.owner(), amount, depth, immutable, &mut funds);
+    let batch = inner
+        .network
+        .world()
+        .chain
+        .buy(inner.owner(), &order, &mut funds);
     let no = |text| refuse(StatusCode::BAD_REQUEST, text);
     let batch = batch.map_err(|refusal| match refusal {
         Refusal::OutOfFunds => no("out of funds"),
@@ -163,10 +167,7 @@ fn changed(
     inner: &Inner,
     id: &BatchId,
     refused: impl Fn(Option<Refusal>) -> Refused,
-    change: impl FnOnce(
-        &mut crate::node::chain::Chain,
-        &mut u128,
-    ) -> Result<crate::node::chain::Batch, Refusal>,
+    change: impl FnOnce(&mut Chain, &mut u128) -> Result<Batch, Refusal>,
 ) -> Answer {
     if inner.options.mode == Mode::Dev {
         return Ok(standard(StatusCode::NOT_IMPLEMENTED));

@@ -167,11 +167,15 @@ fn refused(unserved: &Unserved, len: u64) -> Reply {
 
 /// The ranges of a header that lie in a file of `len` bytes.
 fn parse(text: &str, len: u64) -> Result<Vec<Span>, Unserved> {
-    let list = text.strip_prefix("bytes=").ok_or(Unserved::Malformed)?;
+    let ranges = text.strip_prefix("bytes=").ok_or(Unserved::Malformed)?;
     let mut spans = Vec::new();
     let mut outside = false;
     let number = |text: &str| text.parse::<u64>().map_err(|_| Unserved::Malformed);
-    for one in list.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+    for one in ranges
+        .split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+    {
         let (first, last) = one.split_once('-').ok_or(Unserved::Malformed)?;
         let (first, last) = (first.trim(), last.trim());
         if first.is_empty() {
