@@ -1,5 +1,8 @@
 //! Sealing and opening, and everything that must not open.
 
+mod refused;
+mod salamander;
+
 use crate::crypto::keys::{BoxSecret, ConvKey, HeadKeys, RootKey, ScopeId};
 use crate::crypto::phrase::Phrase;
 use crate::crypto::publish::*;
