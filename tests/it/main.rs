@@ -16,6 +16,7 @@
 mod apps;
 mod bee;
 mod canaries;
+mod chunks;
 mod cli;
 mod crash;
 mod crash_points;
