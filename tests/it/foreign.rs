@@ -53,6 +53,15 @@ fn another_program_reads_keyfiles() {
     );
 }
 
+#[test]
+fn another_program_makes_the_same_chunks() {
+    agrees(
+        "another_program_makes_the_same_chunks",
+        "chunks.py",
+        "tests/golden/v1",
+    );
+}
+
 fn reader(state: &Path, phrase: &Path) -> Command {
     let mut command = Command::new("/usr/bin/python3");
     command

@@ -40,6 +40,7 @@ mod node;
 mod primitives;
 mod published;
 mod rows;
+mod sealing;
 mod semantics;
 mod store;
 mod suites;
