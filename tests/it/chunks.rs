@@ -91,7 +91,7 @@ fn another_program_takes_our_single_owner_chunks_and_we_take_its() {
     }
     let mut random = Random::new(test);
     let mut chunks = Vec::new();
-    for number in 0..rounds(100, 2000) {
+    for number in 0..rounds(40, 2000) {
         let mut payload = payload(&mut random);
         // bee-js refuses to make a chunk of nothing.
         payload.resize(payload.len().max(1), 1);
