@@ -88,7 +88,7 @@ pub enum Outage {
     #[error("no connection: {0}")]
     Unreachable(String),
     /// No complete answer within the time it was given.
-    #[error("no answer within {} s", .0.as_secs_f64())]
+    #[error("no answer within {:.1} s", .0.as_secs_f64())]
     Late(Duration),
     /// The connection broke in the middle.
     #[error("the connection broke")]

@@ -108,9 +108,9 @@ async fn a_full_bucket_is_named_and_others_have_room() {
     let address = chunks[0].address();
     let bucket = u32::from(u16::from_be_bytes([address.0[0], address.0[1]]));
     node.faults().fill_bucket(postage.batch.0, bucket);
-    let full = writer.put(&chunks[0]).await.unwrap_err();
-    assert_eq!(full, refused(Rejection::BucketFull(address)));
-    assert_eq!(next(&full, 0, 0), Next::OtherAddress);
+    let refusal = writer.put(&chunks[0]).await.unwrap_err();
+    assert_eq!(refusal, refused(Rejection::BucketFull(address)));
+    assert_eq!(next(&refusal, 0, 0), Next::OtherAddress);
     for chunk in &chunks[1..] {
         writer.put(chunk).await.unwrap();
     }

@@ -32,7 +32,7 @@ async fn none_of_ten_thousand_wrong_answers_is_shown() {
 #[tokio::test]
 async fn faults_are_those_of_their_seed() {
     let mut random = Random::new("faults_are_those_of_their_seed");
-    let (chunks, seed) = (random_chunks(&mut random, 300), random.next());
+    let (chunks, number) = (random_chunks(&mut random, 300), random.next());
     let faults = Faults {
         refused: 100,
         accepted_and_lost: 100,
@@ -44,7 +44,7 @@ async fn faults_are_those_of_their_seed() {
     };
     let mut runs = Vec::new();
     for _ in 0..2 {
-        let store = Fault::new(Memory::default(), seed, faults.clone());
+        let store = Fault::new(Memory::default(), number, faults.clone());
         let mut seen = Vec::new();
         for chunk in &chunks {
             let put = store.put(chunk).await;
