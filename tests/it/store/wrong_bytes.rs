@@ -49,10 +49,8 @@ async fn faults_are_those_of_their_seed() {
         for chunk in &chunks {
             let put = store.put(chunk).await;
             let held = store.inner().has(chunk.address()).await.unwrap();
-            match &put {
-                Err(StoreError::Rejected(_)) => assert!(!held),
-                Ok(_) | Err(_) => {}
-            }
+            let refused = matches!(put, Err(StoreError::Rejected(_)));
+            assert!(!(refused && held), "refused, and there all the same");
             seen.push((
                 format!("{put:?}"),
                 held,
