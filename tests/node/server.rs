@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::Router;
-use axum::http::{Request, StatusCode};
+use axum::http::header::ALLOW;
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
@@ -91,7 +92,7 @@ async fn exchange(
     if let (Route::GetChunk, Some(address)) = (route, address) {
         inner.counts.lock().got(address);
     }
-    let reply = if !inner.synced() && needs_sync(route, request.uri().path()) {
+    let mut reply = if !inner.synced() && needs_sync(route, request.uri().path()) {
         let text = "Node is syncing. This endpoint is unavailable. Try again later.";
         say(StatusCode::SERVICE_UNAVAILABLE, text)
     } else if route == Route::PostChunk {
@@ -107,9 +108,24 @@ async fn exchange(
     if reply.extensions().get::<Hangup>().is_some() {
         return Err(io::Error::other("the connection ends here"));
     }
+    listed_as_in_go(&mut reply, route);
     let status = reply.status().as_u16();
     inner.counts.lock().answered(route, status);
     Ok(reply)
+}
+
+/// Methods that are allowed, in order, and `HEAD` only where it is a route of its own.
+fn listed_as_in_go(reply: &mut Reply, route: Route) {
+    let Some(allowed) = reply.headers().get(ALLOW) else {
+        return;
+    };
+    let heads = matches!(route, Route::GetChunk | Route::GetBytes | Route::Other);
+    let allowed = allowed.to_str().unwrap_or_default().split(',');
+    let mut allowed: Vec<_> = allowed.map(str::trim).collect();
+    allowed.retain(|method| heads || *method != "HEAD");
+    allowed.sort_unstable();
+    let allowed = HeaderValue::from_str(&allowed.join(", ")).unwrap();
+    reply.headers_mut().insert(ALLOW, allowed);
 }
 
 /// Counts a request as done, however it ends.

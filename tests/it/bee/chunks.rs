@@ -64,7 +64,7 @@ fn what_is_no_chunk_is_refused() {
     let reply = bee.call("PUT", "/chunks", &[], &[]);
     assert_eq!(
         reply.body,
-        b"{\"message\":\"Method Not Allowed\",\"code\":405}\n\n".as_slice()
+        b"{\"message\":\"Method Not Allowed\",\"code\":405}\n".as_slice()
     );
     assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
 }
@@ -149,7 +149,11 @@ fn tags_are_listed_named_and_deleted() {
     assert_eq!(tag["startedAt"], "2026-01-01T00:00:00Z");
     assert_eq!(bee.call("DELETE", &path, &[], &[]).status, 204);
     assert_says(&bee.get(&path), 404, "tag not present");
-    assert_says(&bee.call("DELETE", &path, &[], &[]), 404, "tag not present");
+    assert_eq!(
+        bee.call("DELETE", &path, &[], &[]).status,
+        204,
+        "as if there were one"
+    );
     assert_says(&bee.get("/tags/x"), 400, "invalid path params");
 }
 

@@ -3,6 +3,7 @@
 mod bytes;
 mod chunks;
 mod faults;
+mod foreign;
 mod http;
 mod kept;
 mod stamps;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use podfs::types::Address;
 
 use crate::bee::http::{Reply, call};
+use crate::node::hexadecimal as hex;
 use crate::node::{BatchId, Network, Node, Options};
 
 /// A light node of its own network, with a batch of depth 20.
@@ -86,10 +88,6 @@ fn content(payload: &[u8]) -> Vec<u8> {
 fn address_of(content: &[u8]) -> Address {
     let (span, payload) = content.split_first_chunk().unwrap();
     crate::node::plain_address(u64::from_le_bytes(*span), payload)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Vec<u8> {

@@ -139,7 +139,7 @@ fn time_eats_a_batch_and_money_feeds_it() {
         &[],
     );
     assert_eq!(reply.status, 202);
-    assert_eq!(ttl(), (59 * 86_400 / 2 + 86_400) / 2);
+    assert_eq!(ttl(), 59 * 86_400 / 4 + 86_400 / 2);
     assert_eq!(bee.get(&path).json()["depth"], 21);
 }
 

@@ -111,7 +111,11 @@ pub async fn addresses(State(inner): Node) -> Answer {
     let key = hexadecimal(inner.key.verifying_key().to_sec1_point(true).as_bytes());
     Ok(ok(&Addresses {
         overlay: overlay(&inner),
-        underlay: vec!["/ip4/127.0.0.1/tcp/1634".to_owned()],
+        underlay: vec![if inner.options.mode == Mode::Dev {
+            String::new()
+        } else {
+            "/ip4/127.0.0.1/tcp/1634".to_owned()
+        }],
         ethereum: wallet_address(&inner),
         chain_address: wallet_address(&inner),
         public_key: key.clone(),

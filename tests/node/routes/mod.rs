@@ -15,14 +15,16 @@ mod tree;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::routing::{any, get, patch, post};
 
 use crate::node::Mode;
 use crate::node::inner::Inner;
 use crate::node::params::{TAG, header_number};
-use crate::node::reply::{Refused, Reply, json, refuse, standard};
+use crate::node::reply::{Refused, Reply, refuse, standard};
 
 type Node = State<Arc<Inner>>;
 
@@ -108,17 +110,24 @@ async fn absent() -> Reply {
     standard(StatusCode::NOT_IMPLEMENTED)
 }
 
-async fn wrong_method() -> Reply {
-    #[derive(serde::Serialize)]
-    struct Wrong {
-        message: &'static str,
-        code: u16,
+async fn wrong_method(method: Method) -> Reply {
+    not_allowed(&method, None)
+}
+
+/// The refusal of a method, with the one that is allowed when the router does not know it. Who asks gets it without.
+fn not_allowed(method: &Method, allowed: Option<&'static str>) -> Reply {
+    let mut reply = standard(StatusCode::METHOD_NOT_ALLOWED);
+    *reply.body_mut() = "{\"message\":\"Method Not Allowed\",\"code\":405}\n".into();
+    if method == Method::OPTIONS {
+        *reply.status_mut() = StatusCode::NO_CONTENT;
+        *reply.body_mut() = Body::empty();
+        reply.headers_mut().remove(CONTENT_TYPE);
     }
-    let wrong = Wrong {
-        message: "Method Not Allowed",
-        code: 405,
-    };
-    json(StatusCode::METHOD_NOT_ALLOWED, &wrong)
+    if let Some(allowed) = allowed {
+        let allowed = HeaderValue::from_static(allowed);
+        reply.headers_mut().insert(ALLOW, allowed);
+    }
+    reply
 }
 
 /// The tag that a request counts into; nothing when it names none.

@@ -13,7 +13,7 @@ use crate::node::inner::Inner;
 use crate::node::params::{amount, batch_in_path, depth, header_flag, query};
 use crate::node::reply::{Answer, Refused, Reply, json, refuse, standard};
 use crate::node::routes::stamps::buckets;
-use crate::node::routes::{Node, hexadecimal};
+use crate::node::routes::{Node, hexadecimal, not_allowed};
 
 #[derive(Serialize)]
 struct Bought {
@@ -71,7 +71,10 @@ pub async fn two_words(
             inner.durable().wait().await;
             Ok(reply)
         }
-        _ => Ok(super::wrong_method().await),
+        (Method::PUT | Method::PATCH | Method::DELETE, "buckets") => {
+            Ok(not_allowed(&Method::PUT, Some("GET")))
+        }
+        (method, _) => Ok(not_allowed(&method, Some("POST"))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
 use crate::node::Mode;
@@ -12,8 +12,8 @@ use crate::node::hash::sign;
 use crate::node::inner::Inner;
 use crate::node::issuer::{Issuer, stamp_digest};
 use crate::node::params::{BATCH, Place, address, batch_in_path, header_hex, missing};
-use crate::node::reply::{Answer, Refused, json, ok, refuse, standard};
-use crate::node::routes::{Node, hexadecimal};
+use crate::node::reply::{Answer, Refused, Reply, json, ok, refuse, standard};
+use crate::node::routes::{Node, hexadecimal, not_allowed};
 
 #[derive(Serialize)]
 struct Stamp {
@@ -142,7 +142,7 @@ pub fn buckets(inner: &Inner, id: &str) -> Answer {
 /// Gives a batch another label; nodes before 2.8.1 cannot.
 pub async fn set_label(State(inner): Node, Path(id): Path<String>, body: Bytes) -> Answer {
     if inner.options.version == Version::V2_8_0 || inner.options.mode == Mode::Dev {
-        return Ok(standard(StatusCode::METHOD_NOT_ALLOWED));
+        return Ok(not_allowed(&Method::PATCH, Some("GET")));
     }
     let id = batch_in_path(&id)?;
     let value: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -180,6 +180,9 @@ struct Batches {
 }
 
 pub async fn all_batches(State(inner): Node) -> Answer {
+    if inner.options.mode == Mode::Dev {
+        return Ok(dev_batches(&inner));
+    }
     let world = inner.network.world();
     let shown = |batch: &Batch| OnChain {
         batch_id: hexadecimal(&batch.id),
@@ -194,6 +197,24 @@ pub async fn all_batches(State(inner): Node) -> Answer {
     Ok(ok(&Batches {
         batches: world.chain.batches().map(shown).collect(),
     }))
+}
+
+/// A development node's chain is what it has bought.
+fn dev_batches(inner: &Inner) -> Reply {
+    let state = inner.state();
+    let shown = |issuer: &Issuer| OnChain {
+        batch_id: hexadecimal(&issuer.id),
+        value: (issuer.amount << issuer.depth).to_string(),
+        start: 0,
+        owner: hexadecimal(&inner.owner()),
+        depth: issuer.depth,
+        bucket_depth: issuer.bucket_depth,
+        immutable: issuer.immutable,
+        batch_ttl: standing(inner, issuer).map_or(-1, |(_, ttl)| ttl),
+    };
+    ok(&Batches {
+        batches: state.issuers.values().map(shown).collect(),
+    })
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! `/tags`.
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
@@ -76,14 +76,14 @@ pub async fn show(State(inner): Node, Path(id): Path<String>) -> Answer {
 pub async fn delete(State(inner): Node, Path(id): Path<String>) -> Answer {
     let uid = number(Place::Path, "id", &id)?;
     let mut state = inner.state();
-    if !state.tags.remove(uid) {
-        return Err(not_present());
-    }
-    if let Some(log) = &mut state.log {
+    // Bee says so of tags that never were, too.
+    if state.tags.remove(uid)
+        && let Some(log) = &mut state.log
+    {
         log.tag_gone(uid);
     }
-    let mut reply = Reply::default();
-    *reply.status_mut() = StatusCode::NO_CONTENT;
+    let mut reply = say(StatusCode::NO_CONTENT, "");
+    *reply.body_mut() = Body::empty();
     Ok(reply)
 }
 

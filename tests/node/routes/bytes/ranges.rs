@@ -47,6 +47,7 @@ where
     let range = header(asked, RANGE.as_str()).filter(|_| !stale);
     let spans = match range.map_or(Ok(Vec::new()), |text| parse(text, len)) {
         Ok(spans) => spans,
+        Err(Unserved::Outside) if len == 0 => Vec::new(),
         Err(unserved) => return refused(&unserved, len),
     };
     // Who asks for more than there is gets all of it, once.
@@ -140,7 +141,9 @@ where
 }
 
 fn content_range((start, length): Span, len: u64) -> String {
-    format!("bytes {start}-{}/{len}", start + length - 1)
+    // The last bytes of nothing are 0 to −1, says Go.
+    let last = i128::from(start + length) - 1;
+    format!("bytes {start}-{last}/{len}")
 }
 
 fn refused(unserved: &Unserved, len: u64) -> Reply {
