@@ -32,6 +32,17 @@ pub struct SegmentEntry {
     pub live: u32,
 }
 
+/// A checkpoint that stays readable behind the newest one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Its generation.
+    pub generation: u64,
+    /// The next free page at its floor: what died in a page before it is held.
+    pub tail: Slot,
+    /// Its branches, in key order.
+    pub branches: Vec<Pointer>,
+}
+
 /// Root of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -59,6 +70,14 @@ pub struct Manifest {
     pub frees: Vec<SlotRange>,
     /// The branches, in key order.
     pub branches: Vec<Pointer>,
+    /// The checkpoint that was published last.
+    pub base: Option<Pin>,
+    /// The checkpoint that is being published.
+    pub cut: Option<Pin>,
+    /// Pages of nodes that died, held for a pin and counted as live.
+    pub held_nodes: Vec<SlotRange>,
+    /// The same of data and records.
+    pub held_data: Vec<SlotRange>,
 }
 
 impl Manifest {
@@ -88,6 +107,10 @@ impl Manifest {
             segments: Vec::new(),
             frees: Vec::new(),
             branches: Vec::new(),
+            base: None,
+            cut: None,
+            held_nodes: Vec::new(),
+            held_data: Vec::new(),
         }
     }
 
@@ -127,16 +150,19 @@ impl Manifest {
             out.extend_from_slice(&segment.session);
             out.extend_from_slice(&segment.live.to_le_bytes());
         }
-        put_count(&mut out, self.frees.len());
-        for range in &self.frees {
-            for word in [range.slot.segment, range.slot.page, range.count] {
-                out.extend_from_slice(&word.to_le_bytes());
+        put_ranges(&mut out, &self.frees);
+        put_pointers(&mut out, &self.branches);
+        for pin in [&self.base, &self.cut] {
+            out.push(u8::from(pin.is_some()));
+            if let Some(pin) = pin {
+                out.extend_from_slice(&pin.generation.to_le_bytes());
+                out.extend_from_slice(&pin.tail.segment.to_le_bytes());
+                out.extend_from_slice(&pin.tail.page.to_le_bytes());
+                put_pointers(&mut out, &pin.branches);
             }
         }
-        put_count(&mut out, self.branches.len());
-        self.branches
-            .iter()
-            .for_each(|pointer| node::put_pointer(&mut out, pointer));
+        put_ranges(&mut out, &self.held_nodes);
+        put_ranges(&mut out, &self.held_data);
         out
     }
 
@@ -148,16 +174,10 @@ impl Manifest {
         }
         let segment = reader.u32()?;
         let chunk = SlotRange {
-            slot: Slot {
-                segment: reader.u32()?,
-                page: reader.u32()?,
-            },
+            slot: slot(&mut reader)?,
             count: reader.u32()?,
         };
-        let tail = Slot {
-            segment: reader.u32()?,
-            page: reader.u32()?,
-        };
+        let tail = slot(&mut reader)?;
         let generation = reader.u64()?;
         let floor = Position {
             segment,
@@ -186,21 +206,68 @@ impl Manifest {
             };
             manifest.segments.push(entry);
         }
-        for _ in 0..reader.u32()? {
-            let slot = Slot {
-                segment: reader.u32()?,
-                page: reader.u32()?,
-            };
-            manifest.frees.push(SlotRange {
-                slot,
-                count: reader.u32()?,
-            });
-        }
-        for _ in 0..reader.u32()? {
-            manifest.branches.push(node::pointer(&mut reader)?);
-        }
+        manifest.frees = ranges(&mut reader)?;
+        manifest.branches = pointers(&mut reader)?;
+        manifest.base = pin(&mut reader)?;
+        manifest.cut = pin(&mut reader)?;
+        manifest.held_nodes = ranges(&mut reader)?;
+        manifest.held_data = ranges(&mut reader)?;
         reader.end()?;
         Ok(manifest)
+    }
+}
+
+fn put_ranges(out: &mut Vec<u8>, ranges: &[SlotRange]) {
+    put_count(out, ranges.len());
+    for range in ranges {
+        for word in [range.slot.segment, range.slot.page, range.count] {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+}
+
+fn ranges(reader: &mut Reader<'_>) -> Result<Vec<SlotRange>, Malformed> {
+    let mut ranges = Vec::new();
+    for _ in 0..reader.u32()? {
+        ranges.push(SlotRange {
+            slot: slot(reader)?,
+            count: reader.u32()?,
+        });
+    }
+    Ok(ranges)
+}
+
+fn slot(reader: &mut Reader<'_>) -> Result<Slot, Malformed> {
+    Ok(Slot {
+        segment: reader.u32()?,
+        page: reader.u32()?,
+    })
+}
+
+fn put_pointers(out: &mut Vec<u8>, pointers: &[Pointer]) {
+    put_count(out, pointers.len());
+    for pointer in pointers {
+        node::put_pointer(out, pointer);
+    }
+}
+
+fn pointers(reader: &mut Reader<'_>) -> Result<Vec<Pointer>, Malformed> {
+    let mut pointers = Vec::new();
+    for _ in 0..reader.u32()? {
+        pointers.push(node::pointer(reader)?);
+    }
+    Ok(pointers)
+}
+
+fn pin(reader: &mut Reader<'_>) -> Result<Option<Pin>, Malformed> {
+    match reader.u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(Pin {
+            generation: reader.u64()?,
+            tail: slot(reader)?,
+            branches: pointers(reader)?,
+        })),
+        _ => Err(reader.malformed()),
     }
 }
 

@@ -10,7 +10,9 @@ use crate::format::rows::{Slot, SlotRange};
 use crate::journal::leaf::Root;
 use crate::journal::merge::Merged;
 use crate::journal::overlay::Images;
+use crate::journal::pins::Pins;
 use crate::journal::reclaim::join;
+use crate::journal::snapshot::Snapshot;
 use crate::journal::{Journal, JournalError, disk};
 
 /// Who looks leaves up and wants to hear when they change: the index.
@@ -23,7 +25,7 @@ pub trait View: Sync {
 pub(in crate::journal) const MANIFESTS: [&str; 2] = ["manifest", "manifest.copy"];
 
 /// The log as a checkpoint finds it.
-struct Cut {
+struct Frozen {
     images: Arc<Images>,
     floor: Position,
     chunk: SlotRange,
@@ -34,44 +36,64 @@ struct Cut {
     dead: Vec<SlotRange>,
 }
 
+/// A checkpoint whose manifest stands.
+struct Made {
+    root: Arc<Root>,
+    /// What died with it, counted as live until now.
+    died: Vec<SlotRange>,
+    /// What goes back to the disk, in as few ranges as can be.
+    frees: Vec<SlotRange>,
+    pins: Pins,
+}
+
 impl Journal {
     /// Merges all rows changed since the last checkpoint into its leaves, writes the manifest, tells `view`, and gives
     /// dead pages back. Requests go on meanwhile. On an error everything is as before.
     pub fn checkpoint(&self, view: &dyn View) -> Result<(), JournalError> {
+        self.checkpoint_as(view, false)
+    }
+
+    /// The same; with `cut` it is pinned.
+    pub(in crate::journal) fn checkpoint_as(
+        &self,
+        view: &dyn View,
+        cut: bool,
+    ) -> Result<(), JournalError> {
         let _one = self.checkpointing.lock();
         self.writable()?;
-        let cut = self.cut();
+        let frozen = self.freeze();
         let root = self.root();
         let mut merged = Merged::default();
         // What is before the cut must be in the file before its pages are given back.
         let nodes = self
             .order
-            .wait(cut.floor.record.saturating_sub(1))
-            .and_then(|()| self.merge(&root, &cut.images, &mut merged))
+            .wait(frozen.floor.record.saturating_sub(1))
+            .and_then(|()| self.merge(&root, &frozen.images, &mut merged))
             .and_then(|()| self.sync());
         if nodes.is_err() {
             // No manifest names them, and a full disk needs the room for the next attempt.
             self.punch_all(merged.written.iter());
         }
-        let made = nodes.and_then(|()| self.write_manifest(&root, &cut, &merged));
+        let made = nodes.and_then(|()| self.write_manifest(&root, &frozen, &merged, cut));
         let outcome = match made {
-            Ok((manifest, next)) => {
-                let next = Arc::new(next);
-                *self.root.write() = Arc::clone(&next);
-                view.replace(&merged.removed, &merged.added, &next);
+            Ok(made) => {
+                *self.root.write() = Arc::clone(&made.root);
+                *self.pins.lock() = made.pins;
+                view.replace(&merged.removed, &merged.added, &made.root);
                 self.overlay.forget_frozen();
                 merged
                     .removed
                     .iter()
                     .for_each(|pointer| self.nodes.forget(pointer.run.slot));
-                self.settle(cut.dead.iter().chain(&merged.frees));
-                self.reclaim(&manifest.frees);
+                self.settle(&made.died);
+                self.reclaim(&made.frees);
                 Ok(())
             }
             Err(error) => {
                 self.overlay.thaw();
                 let mut tail = self.tail.lock();
-                cut.dead
+                frozen
+                    .dead
                     .iter()
                     .chain(&merged.written)
                     .for_each(|range| tail.bury(*range));
@@ -83,11 +105,11 @@ impl Journal {
         outcome
     }
 
-    fn cut(&self) -> Cut {
+    fn freeze(&self) -> Frozen {
         let mut tail = self.tail.lock();
         tail.leaving = std::mem::take(&mut tail.dead_pages);
         tail.replay_bytes = 0;
-        Cut {
+        Frozen {
             images: self.overlay.freeze(),
             floor: tail.position(),
             chunk: tail.chunk(),
@@ -102,22 +124,32 @@ impl Journal {
     fn write_manifest(
         &self,
         root: &Root,
-        cut: &Cut,
+        frozen: &Frozen,
         merged: &Merged,
-    ) -> Result<(Manifest, Root), JournalError> {
-        let mut live = cut.live.clone();
-        let mut frees: Vec<SlotRange> = cut.dead.iter().chain(&merged.frees).copied().collect();
+        cut: bool,
+    ) -> Result<Made, JournalError> {
+        let mut live = frozen.live.clone();
+        let mut pins = self.pins.lock().clone();
+        let died = pins.hold(&frozen.dead, &merged.frees);
         merged
             .written
             .iter()
             .for_each(|range| *live.entry(range.slot.segment).or_default() += range.count);
-        for range in &frees {
+        for range in &died {
             let pages = live.entry(range.slot.segment).or_default();
             *pages = pages.saturating_sub(range.count);
         }
-        // Counted by an earlier checkpoint, which could not give them back.
-        frees.extend(self.unpunched.lock().iter());
-        let frees = join(frees);
+        if cut {
+            pins.set_cut(Snapshot {
+                generation: root.generation + 1,
+                // Its nodes stand before this page.
+                tail: self.tail.lock().next(),
+                branches: merged.branches.clone(),
+            });
+        }
+        // Those were counted by an earlier checkpoint, which could not give them back.
+        let unpunched = self.unpunched.lock().clone();
+        let frees = join(died.iter().copied().chain(unpunched).collect());
         let entry = |(number, live): (&u32, &u32)| {
             let segment = self.segments.get(*number)?;
             Some(SegmentEntry {
@@ -126,32 +158,22 @@ impl Journal {
                 live: *live,
             })
         };
-        let digest = |sum: u128, pointers: &[Pointer], sign: fn(u128, u128) -> u128| {
-            pointers
-                .iter()
-                .fold(sum, |sum, pointer| sign(sum, self.digest(pointer)))
-        };
-        let sum = digest(
-            u128::from_le_bytes(root.digest),
-            &merged.removed,
-            u128::wrapping_sub,
-        );
-        let digest = digest(sum, &merged.added, u128::wrapping_add).to_le_bytes();
         let leaves = root.leaves + merged.added.len() as u64 - merged.removed.len() as u64;
         let manifest = Manifest {
             generation: root.generation + 1,
-            floor: cut.floor,
-            chunk: cut.chunk,
-            tail: cut.tail,
+            floor: frozen.floor,
+            chunk: frozen.chunk,
+            tail: frozen.tail,
             // Its nodes are durable, and a record above may be lost and its number given to another.
             written: self.durable.load(Ordering::Acquire),
-            next_ino: cut.next_ino,
-            reserved: cut.reserved,
+            next_ino: frozen.next_ino,
+            reserved: frozen.reserved,
             leaves,
-            digest,
+            digest: self.digest_after(root, merged),
             segments: live.iter().filter_map(entry).collect(),
             frees,
             branches: merged.branches.clone(),
+            ..pins.manifest()
         };
         let bytes = seal_manifest(&self.manifest_key, &manifest)?;
         let put = || {
@@ -164,17 +186,27 @@ impl Journal {
             Err(JournalError::NoSpace) if self.give_spare_back()? => put()?,
             other => other?,
         }
-        let next = Root {
-            generation: manifest.generation,
-            leaves,
-            digest,
-            branches: merged.branches.clone(),
+        Ok(Made {
+            root: Arc::new(Root::of(&manifest)),
+            frees: manifest.frees,
+            died,
+            pins,
+        })
+    }
+
+    /// The digest of all leaves once those of `merged` took the places of theirs.
+    fn digest_after(&self, root: &Root, merged: &Merged) -> [u8; 16] {
+        let fold = |sum: u128, pointers: &[Pointer], sign: fn(u128, u128) -> u128| {
+            let digests = pointers.iter().map(|pointer| self.digest(pointer));
+            digests.fold(sum, sign)
         };
-        Ok((manifest, next))
+        let sum = u128::from_le_bytes(root.digest);
+        let sum = fold(sum, &merged.removed, u128::wrapping_sub);
+        fold(sum, &merged.added, u128::wrapping_add).to_le_bytes()
     }
 
     /// The manifest stands: what died before it counts no longer.
-    fn settle<'a>(&self, died: impl Iterator<Item = &'a SlotRange>) {
+    fn settle(&self, died: &[SlotRange]) {
         let mut tail = self.tail.lock();
         for range in died {
             let pages = tail.live.entry(range.slot.segment).or_default();

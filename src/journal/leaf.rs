@@ -189,16 +189,21 @@ impl Journal {
 
     /// The leaf that would hold `key`, and the first key of the leaf after it. The index answers the same, faster.
     pub fn find(&self, key: &Key) -> Result<(Option<Pointer>, Option<Key>), JournalError> {
-        let root = self.root();
-        let at = root
-            .branches
-            .partition_point(|branch| branch.first <= *key)
-            .max(1)
-            - 1;
-        let Some(branch) = root.branches.get(at) else {
+        self.find_in(&self.root().branches, key)
+    }
+
+    /// The same in the tree of any checkpoint.
+    pub(in crate::journal) fn find_in(
+        &self,
+        branches: &[Pointer],
+        key: &Key,
+    ) -> Result<(Option<Pointer>, Option<Key>), JournalError> {
+        let at = branches.partition_point(|branch| branch.first <= *key);
+        let at = at.max(1) - 1;
+        let Some(branch) = branches.get(at) else {
             return Ok((None, None));
         };
-        let beyond = root.branches.get(at + 1).map(|branch| branch.first);
+        let beyond = branches.get(at + 1).map(|branch| branch.first);
         let pointers = self.branch(branch)?;
         let at = pointers.partition_point(|leaf| leaf.first <= *key).max(1) - 1;
         let next = pointers.get(at + 1).map(|leaf| leaf.first).or(beyond);

@@ -18,11 +18,13 @@ mod merge;
 mod open;
 mod order;
 mod overlay;
+mod pins;
 mod read;
 mod reclaim;
 mod replay;
 mod scan;
 mod segments;
+mod snapshot;
 mod space;
 mod sync;
 mod tail;
@@ -40,6 +42,7 @@ pub use error::JournalError;
 pub use leaf::{Leaf, Root};
 pub use open::JournalParts;
 pub use overlay::{Image, Layered};
+pub use snapshot::{Difference, Snapshot, Step};
 pub use space::Space;
 
 use crate::crypto::{BoxKey, Secret};
@@ -48,6 +51,7 @@ use crate::journal::keeper::Keeper;
 use crate::journal::leaf::Nodes;
 use crate::journal::order::Order;
 use crate::journal::overlay::Overlay;
+use crate::journal::pins::Pins;
 use crate::journal::segments::{Segments, Session};
 use crate::journal::sync::GroupSync;
 use crate::journal::tail::Tail;
@@ -82,6 +86,7 @@ pub struct Journal {
     keeper: Keeper,
     /// Dead pages that the disk did not take back, counted as dead already.
     unpunched: Mutex<Vec<SlotRange>>,
+    pins: Mutex<Pins>,
     replayed: u64,
 }
 

@@ -16,6 +16,7 @@ use crate::journal::keeper::Keeper;
 use crate::journal::leaf::{Nodes, Root};
 use crate::journal::order::Order;
 use crate::journal::overlay::Overlay;
+use crate::journal::pins::Pins;
 use crate::journal::reclaim::join;
 use crate::journal::replay::{Later, Replayed, replay};
 use crate::journal::segments::{Segment, Segments, Session};
@@ -143,6 +144,7 @@ impl Journal {
             damage: Mutex::new(damage),
             keeper: Keeper::new(),
             unpunched: Mutex::new(frees),
+            pins: Mutex::new(Pins::of(&manifest)),
             replayed: records,
         };
         journal.keep_promises();

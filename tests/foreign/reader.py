@@ -150,6 +150,12 @@ class Manifest:
         self.segments = [(fields.u32(), fields.take(16), fields.u32()) for _ in range(fields.u32())]
         fields.take(12 * fields.u32())
         self.branches = [read_pointer(fields) for _ in range(fields.u32())]
+        for _ in range(2):
+            if fields.number(1):
+                fields.take(16)
+                [read_pointer(fields) for _ in range(fields.u32())]
+        for _ in range(2):
+            fields.take(12 * fields.u32())
         if fields.more():
             raise Damaged("manifest")
 

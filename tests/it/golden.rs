@@ -34,7 +34,7 @@ fn write_pod() {
     files.retain(|(path, _)| !path.starts_with("index"));
     for (path, bytes) in &mut files {
         // What lies behind the end of a segment reads as zeros.
-        if path.starts_with("log") {
+        if path.extension().is_some_and(|it| it == "seg") {
             let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
             bytes.truncate(used.next_multiple_of(4096));
         }

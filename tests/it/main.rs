@@ -37,6 +37,7 @@ mod mounting;
 )]
 #[path = "../node/mod.rs"]
 mod node;
+mod pins;
 mod primitives;
 mod published;
 mod rows;

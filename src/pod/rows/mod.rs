@@ -14,7 +14,7 @@ use crate::format::node::Pointer;
 use crate::format::rows::{Key, RunData};
 use crate::index::Index;
 use crate::journal::{
-    Batch, Image, Journal, JournalError, JournalParts, Leaf, Pages, Sealed, Space, Value,
+    Batch, Image, Journal, JournalError, JournalParts, Leaf, Pages, Sealed, Snapshot, Space, Value,
 };
 use crate::types::Ino;
 
@@ -307,6 +307,11 @@ impl Rows {
     /// Makes a checkpoint now.
     pub fn checkpoint(&self) -> Result<(), JournalError> {
         self.journal.checkpoint(&*self.index)
+    }
+
+    /// Makes a checkpoint now and pins it, see [`Journal::cut`].
+    pub fn make_cut(&self) -> Result<Arc<Snapshot>, JournalError> {
+        self.journal.make_cut(&*self.index)
     }
 
     /// Room.

@@ -1,6 +1,7 @@
 //! Values of every layout, as bytes.
 
 use podfs::format::manifest::Manifest;
+use podfs::format::manifest::Pin;
 use podfs::format::manifest::Position;
 use podfs::format::manifest::SegmentEntry;
 use podfs::format::node;
@@ -183,6 +184,24 @@ fn manifest() -> Manifest {
             count: 2,
         }],
         branches: vec![pointer(Key::dentry(Ino(1), 5), 5)],
+        base: Some(Pin {
+            generation: 4,
+            tail: slot(2, 30),
+            branches: vec![pointer(Key::inode(Ino(1)), 6)],
+        }),
+        cut: Some(Pin {
+            generation: 6,
+            tail: slot(3, 18),
+            branches: vec![pointer(Key::inode(Ino(1)), 7)],
+        }),
+        held_nodes: vec![SlotRange {
+            slot: slot(2, 20),
+            count: 3,
+        }],
+        held_data: vec![SlotRange {
+            slot: slot(3, 17),
+            count: 1,
+        }],
     }
 }
 
