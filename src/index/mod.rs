@@ -166,6 +166,16 @@ impl Index {
     }
 }
 
+impl Drop for Index {
+    /// sled writes once more when it goes, and panics when the disk takes nothing.
+    fn drop(&mut self) {
+        let db = self.db.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+            tracing::warn!("index not written; it will be built anew");
+        }
+    }
+}
+
 fn open(dir: &Path) -> Result<sled::Db, String> {
     let config = sled::Config::new()
         .path(dir)
