@@ -40,6 +40,7 @@ mod node;
 mod pins;
 mod primitives;
 mod published;
+mod restore;
 mod rows;
 mod sealing;
 mod semantics;

@@ -4,7 +4,7 @@ mod bytes;
 mod chunks;
 mod faults;
 mod foreign;
-mod http;
+pub mod http;
 mod kept;
 mod stamps;
 mod vectors;
