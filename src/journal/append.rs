@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use crate::crypto::domain::ad;
 use crate::crypto::{Secret, seal_box, seal_page};
 use crate::format::record::{self, HEADER_LEN, OVERHEAD, RecordHeader, RecordKind};
-use crate::format::rows::{Key, Slot};
+use crate::format::rows::{Key, Slot, SlotRange};
 use crate::journal::segments::{Segment, offset_of};
 use crate::journal::tail::{Need, Place};
 use crate::journal::{Batch, Change, Journal, JournalError, Pages, Sealed, Value, disk};
@@ -165,7 +165,13 @@ impl Journal {
         if let Err(errno) = self.write_record(&place, header, body, pages) {
             return Err(self.break_off(&format!("writing the log failed: {errno}")));
         }
-        self.order.finish(place.number)?;
+        if let Err(error) = self.order.finish(place.number) {
+            if let (RecordKind::Nodes, Some(slot)) = (kind, base) {
+                // The checkpoint they belong to fails, and nobody else knows of them.
+                self.tail.lock().bury(SlotRange { slot, count });
+            }
+            return Err(error);
+        }
         self.keeper.wake_if_due(self);
         Ok(base)
     }

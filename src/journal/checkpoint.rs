@@ -61,6 +61,9 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let _one = self.checkpointing.lock();
         self.writable()?;
+        if cut && self.cut().is_some() {
+            return Ok(());
+        }
         let frozen = self.freeze();
         let root = self.root();
         let mut merged = Merged::default();
@@ -176,6 +179,10 @@ impl Journal {
             ..pins.manifest()
         };
         let bytes = seal_manifest(&self.manifest_key, &manifest)?;
+        if bytes.len() > disk::WHOLE_MAX {
+            // It could not be read again: who holds the cut has to give it up.
+            return Err(JournalError::NoSpace);
+        }
         let put = || {
             MANIFESTS
                 .iter()

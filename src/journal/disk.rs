@@ -201,7 +201,7 @@ pub(in crate::journal) fn replace(
 }
 
 /// Bytes of the largest file that is read whole: what a manifest can never reach.
-const WHOLE_MAX: i64 = 256 << 20;
+pub(in crate::journal) const WHOLE_MAX: usize = 256 << 20;
 
 /// Reads a small file whole; `None` when it is not there. Of one that is far too large the beginning, which does not
 /// open: nobody makes us take the memory for a hole of a terabyte.
@@ -215,8 +215,9 @@ pub(in crate::journal) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, Jour
         Err(Errno::NOENT) => return Ok(None),
         other => other.map_err(failed(path))?,
     };
-    let size = fs::fstat(&fd).map_err(failed(path))?.st_size.min(WHOLE_MAX);
-    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+    let size = fs::fstat(&fd).map_err(failed(path))?.st_size;
+    let size = usize::try_from(size).unwrap_or(0).min(WHOLE_MAX);
+    let mut bytes = vec![0; size];
     read_all(&fd, &mut bytes, 0).map_err(failed(path))?;
     Ok(Some(bytes))
 }

@@ -160,6 +160,11 @@ impl Keeper {
         self.changed.notify_all();
     }
 
+    /// Whether the end has come.
+    pub(in crate::journal) fn is_stopped(&self) -> bool {
+        self.state.lock().stopped
+    }
+
     /// Ends both threads' loops and everybody's waiting.
     pub(in crate::journal) fn stop(&self) {
         self.state.lock().stopped = true;

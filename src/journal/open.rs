@@ -55,6 +55,15 @@ impl Keys {
     }
 }
 
+/// What the newest checkpoint freed and perhaps did not give back, if that may be done now.
+fn left_dead(manifest: &Manifest, writable: bool) -> Vec<SlotRange> {
+    join(if writable {
+        manifest.frees.clone()
+    } else {
+        Vec::new()
+    })
+}
+
 fn damage(record: u64) -> String {
     format!("the log is damaged at record {record}: nothing after it is shown")
 }
@@ -95,7 +104,7 @@ impl Journal {
         let damage = replayed.damaged.map(damage);
         let writable = damage.is_none() && !read_only;
         let next_segment = next_segment(&segments, &manifest)?;
-        let frees = join(manifest.frees.clone());
+        let frees = left_dead(&manifest, writable);
         let Replayed {
             totals,
             trims,

@@ -4,10 +4,12 @@
 //! between the two is found by comparing their nodes, which they share where nothing changed: requests pay nothing
 //! for it. Pages that die meanwhile are held as long as a pinned checkpoint names them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::format::manifest::{Manifest, Pin};
 use crate::format::rows::{Slot, SlotRange};
+use crate::journal::reclaim::join;
 use crate::journal::{Journal, JournalError, Snapshot, View};
 
 /// What is pinned, and what is held for it.
@@ -63,24 +65,26 @@ impl Pins {
         let data = part(data.iter().copied(), self.data_tail());
         let nodes = part(nodes.iter().copied(), self.node_tail());
         self.data.extend(data.held);
+        self.data = join(std::mem::take(&mut self.data));
         self.nodes.extend(nodes.held);
-        let mut go = data.go;
-        go.extend(nodes.go);
-        go
+        [data.go, nodes.go].concat()
     }
 
-    /// What no pin names any more.
-    fn release(&mut self) -> Vec<SlotRange> {
-        let data = part(std::mem::take(&mut self.data).into_iter(), self.data_tail());
-        let nodes = part(
-            std::mem::take(&mut self.nodes).into_iter(),
-            self.node_tail(),
-        );
+    /// What no pin names any more. Of the nodes, with `named`, only ranges that hold one of those stay: what died
+    /// between the old base and the new one stands before both.
+    fn release(&mut self, named: Option<&BTreeSet<Slot>>) -> Vec<SlotRange> {
+        let data = std::mem::take(&mut self.data).into_iter();
+        let data = part(data, self.data_tail());
+        let nodes = std::mem::take(&mut self.nodes).into_iter();
+        let nodes = part(nodes, self.node_tail());
         self.data = data.held;
-        self.nodes = nodes.held;
-        let mut go = data.go;
-        go.extend(nodes.go);
-        go
+        let is_named = |range: &SlotRange| {
+            let within = range.slot..range.slot.add(range.count);
+            named.is_none_or(|named| named.range(within).next().is_some())
+        };
+        let (held, gone) = nodes.held.into_iter().partition(is_named);
+        self.nodes = held;
+        [data.go, nodes.go, gone].concat()
     }
 
     /// A checkpoint becomes the cut.
@@ -114,38 +118,48 @@ impl Journal {
 
     /// Makes a checkpoint and pins it: the cut. The one before stays the cut until it is settled or dropped.
     pub fn make_cut(&self, view: &dyn View) -> Result<Arc<Snapshot>, JournalError> {
-        if let Some(cut) = self.cut() {
-            return Ok(cut);
-        }
         self.checkpoint_as(view, true)?;
         self.cut().ok_or(JournalError::Busy)
     }
 
-    /// The cut was published whole: it is the base from now on.
-    pub fn settle_cut(&self) {
-        self.unpin(|pins| {
-            if let Some(cut) = pins.cut.take() {
-                pins.base = Some(cut);
-            }
-        });
+    /// The cut was published whole: it is the base from now on. A crash before the next manifest brings the pins back
+    /// as they were; who asked asks again.
+    pub fn settle_cut(&self) -> Result<(), JournalError> {
+        self.writable()?;
+        let _one = self.checkpointing.lock();
+        let Some(cut) = self.cut() else { return Ok(()) };
+        let mut named: BTreeSet<Slot> = cut.branches.iter().map(|it| it.run.slot).collect();
+        for branch in &cut.branches {
+            named.extend(self.branch(branch)?.iter().map(|leaf| leaf.run.slot));
+        }
+        let released = {
+            let mut pins = self.pins.lock();
+            pins.base = pins.cut.take();
+            pins.release(Some(&named))
+        };
+        self.let_go(&released);
+        Ok(())
     }
 
-    /// Gives the cut up: what it alone names goes back to the disk.
-    pub fn drop_cut(&self) {
-        self.unpin(|pins| drop(pins.cut.take()));
-    }
-
-    /// A crash before the next manifest brings the pins back as they were; who asked asks again.
-    fn unpin(&self, change: impl FnOnce(&mut Pins)) {
+    /// Gives the cut up: what it alone names goes back to the disk. After a crash as with [`Journal::settle_cut`].
+    pub fn drop_cut(&self) -> Result<(), JournalError> {
+        self.writable()?;
         let _one = self.checkpointing.lock();
         let released = {
             let mut pins = self.pins.lock();
-            change(&mut pins);
-            pins.release()
+            pins.cut = None;
+            pins.release(None)
         };
+        self.let_go(&released);
+        Ok(())
+    }
+
+    fn let_go(&self, released: &[SlotRange]) {
         let mut tail = self.tail.lock();
         for range in released {
-            tail.bury(range);
+            tail.bury(*range);
         }
+        drop(tail);
+        self.keeper.wake_if_due(self);
     }
 }

@@ -3,6 +3,9 @@
 use crate::format::rows::SlotRange;
 use crate::journal::Journal;
 
+/// Ranges given back before the next checkpoint or the end of the mount gets its turn.
+const PART: usize = 256;
+
 impl Journal {
     /// Gives dead pages back to the disk, and segments in which nothing lives. What cannot be given back now is tried
     /// again with the next checkpoint.
@@ -50,10 +53,21 @@ impl Journal {
         if self.writable().is_err() {
             return;
         }
-        let _one = self.checkpointing.lock();
-        let left = std::mem::take(&mut *self.unpunched.lock());
-        *self.unpunched.lock() = self.punch_all(left.iter());
-        self.tail.lock().leaving = 0;
+        while !self.keeper.is_stopped() {
+            let _one = self.checkpointing.lock();
+            let part = {
+                let mut left = self.unpunched.lock();
+                let rest = left.len().saturating_sub(PART);
+                left.split_off(rest)
+            };
+            let failed = self.punch_all(part.iter());
+            let stuck = !failed.is_empty();
+            self.unpunched.lock().extend(failed);
+            if part.is_empty() || stuck {
+                break;
+            }
+        }
+        self.tail.lock().returning = 0;
     }
 }
 

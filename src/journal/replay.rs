@@ -60,6 +60,7 @@ pub(in crate::journal) fn replay(
         .unwrap_or(0);
     let durable = durable
         .max(noted)
+        .max(manifest.written)
         .max(manifest.floor.record.saturating_sub(1));
     let mut damaged = walk.gap || durable >= walk.next || called_durable(segments, &walk)?;
     let torn = walk

@@ -316,6 +316,8 @@ impl Segments {
             self.table.write().insert(number, segment);
             return Err(failed(&self.path(number))(errno));
         }
+        // A reader may have opened it once more meanwhile, and an open file keeps its room.
+        self.files.lock().pop(&number);
         let bytes = segment.allocated.load(Ordering::Relaxed);
         self.allocated.fetch_sub(bytes, Ordering::Relaxed);
         Ok(())

@@ -41,10 +41,11 @@ impl Journal {
         let unused = tail.secured().saturating_sub(tail.kept(Class::Data, 0)) * PAGE as u64;
         let live: u64 = tail.live.values().map(|pages| u64::from(*pages)).sum();
         let dead = tail.dead_pages + tail.leaving;
+        let returning = tail.returning;
         drop(tail);
         let host = self.segments.host_free();
         let growth = limit.saturating_sub(allocated).min(host);
-        let free = unused + growth + dead * PAGE as u64;
+        let free = unused + growth + (dead + returning) * PAGE as u64;
         let page = PAGE as u64;
         Space {
             total: limit.min(allocated + host).max(page),
@@ -100,7 +101,7 @@ impl Journal {
     pub(in crate::journal) fn reclaim_wait(&self, class: Class) -> Result<bool, JournalError> {
         let dead = {
             let tail = self.tail.lock();
-            (tail.dead_pages + tail.leaving) * PAGE as u64
+            (tail.dead_pages + tail.leaving + tail.returning) * PAGE as u64
         };
         if class == Class::Checkpoint || dead < WORTH_RECLAIM {
             return Err(JournalError::NoSpace);

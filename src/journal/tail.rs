@@ -42,6 +42,8 @@ pub(in crate::journal) struct Tail {
     pub(in crate::journal) dead_pages: u64,
     /// Dead pages that the checkpoint under way gives back.
     pub(in crate::journal) leaving: u64,
+    /// Pages that died in an earlier life and go back to the disk behind the mount.
+    pub(in crate::journal) returning: u64,
     /// Bytes ever appended by this session through the kernel's cache.
     pub(in crate::journal) appended: u64,
     /// Record bytes since the newest checkpoint.
@@ -85,11 +87,11 @@ pub(in crate::journal) struct Totals {
 }
 
 impl Tail {
-    /// Starts in the first page of a fresh segment, while `leaving` goes back to the disk.
+    /// Starts in the first page of a fresh segment, while `returning` goes back to the disk.
     pub(in crate::journal) fn new(
         active: Arc<Segment>,
         totals: Totals,
-        leaving: &[SlotRange],
+        returning: &[SlotRange],
     ) -> Self {
         let pages = |ranges: &[SlotRange]| ranges.iter().map(|range| u64::from(range.count)).sum();
         let range = SlotRange {
@@ -127,7 +129,8 @@ impl Tail {
             live,
             dead,
             dead_pages,
-            leaving: pages(leaving),
+            leaving: 0,
+            returning: pages(returning),
             appended: 0,
             replay_bytes,
         }

@@ -97,6 +97,8 @@ impl Breaker {
         }
         if alive {
             self.state = State::Trial;
+            // Whatever began before says nothing of the endpoint as it is now.
+            self.answered = Some(now);
         } else {
             self.open(now);
         }
@@ -115,7 +117,7 @@ impl Breaker {
 
 /// Whether the endpoint as a whole did not answer. A refusal, a missing chunk, even wrong bytes are answers; what to
 /// think of them is another matter.
-fn is_silence(error: &StoreError) -> bool {
+pub(in crate::store) fn is_silence(error: &StoreError) -> bool {
     match error {
         StoreError::Unavailable { why, .. } => match why {
             Outage::Unreachable(_) | Outage::Late(_) | Outage::Cut | Outage::Disk(_) => true,

@@ -145,7 +145,8 @@ class Manifest:
         fields.take(12 + 8)
         self.generation = fields.u64()
         self.floor_offset, self.floor_record = fields.u64(), fields.u64()
-        fields.take(8 * 3)
+        self.written = fields.u64()
+        fields.take(8 * 2)
         self.leaves, self.digest = fields.u64(), fields.number(16)
         self.segments = [(fields.u32(), fields.take(16), fields.u32()) for _ in range(fields.u32())]
         fields.take(12 * fields.u32())
@@ -225,7 +226,7 @@ class Pod:
         record, generation = struct.unpack("<QQ", mark) if mark else (0, 0)
         if generation > self.manifest.generation:
             raise Damaged("the manifest is an old one")
-        return max(record, self.manifest.floor_record - 1)
+        return max(record, self.manifest.written, self.manifest.floor_record - 1)
 
     def later_sessions(self):
         floor = self.manifest.floor_segment

@@ -185,7 +185,7 @@ impl Bee {
     pub async fn buy(&self, amount: Plur, depth: u8, label: &str) -> Result<BatchId, StoreError> {
         let labelled = |batches: Vec<Batch>| {
             let mut ours = batches.into_iter().filter(|batch| batch.label == label);
-            ours.find(|batch| batch.depth == depth && !batch.is_expired())
+            ours.find(|batch| batch.depth == depth && batch.immutable && !batch.is_expired())
         };
         if let Some(batch) = labelled(self.batches().await?) {
             return Ok(batch.id);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::crypto::swarm::SealedChunk;
 use crate::store::bee::{Bee, Cache, Mode, Through};
-use crate::store::breaker::{Admission, Breaker};
+use crate::store::breaker::{Admission, Breaker, is_silence};
 use crate::store::{Answer, Outage, Pulse, Receipt, Store, StoreError};
 use crate::types::Address;
 use crate::types::limits::{
@@ -204,7 +204,12 @@ impl Endpoint {
             // On its own: whoever happens to wait may go away.
             tokio::spawn(async move {
                 let pulse = tokio::time::timeout(PULSE_DEADLINE, endpoint.pulse.pulse());
-                let alive = matches!(pulse.await, Ok(Ok(())));
+                // A refusal is an answer too: a gateway need not offer this route.
+                let alive = match pulse.await {
+                    Ok(Ok(())) => true,
+                    Ok(Err(error)) => !is_silence(&error),
+                    Err(_) => false,
+                };
                 endpoint.breaker.lock().felt(alive, Instant::now());
                 endpoint.felt.notify_waiters();
             });

@@ -33,10 +33,9 @@ impl Endpoints {
         for other in others {
             match other.check(address).await {
                 Ok(_) => return Ok(Some(Proof::Elsewhere)),
-                Err(error @ StoreError::Unavailable { .. }) => silent = Some(error),
-                Err(StoreError::NotFound | StoreError::Corrupt | StoreError::Rejected(_)) => {
-                    asked = true;
-                }
+                Err(StoreError::NotFound | StoreError::Corrupt) => asked = true,
+                // Who refuses to answer says nothing of the network.
+                Err(error) => silent = Some(error),
             }
         }
         match (asked, silent) {
