@@ -3,6 +3,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::fs::FlockOperation;
@@ -11,7 +12,7 @@ use rustix::io::Errno;
 use crate::crypto::swarm::{CHUNK_LEN_MAX, SealedChunk};
 use crate::store::{Answer, Outage, Pulse, Receipt, Rejection, Store, StoreError};
 use crate::types::Address;
-use crate::types::limits::DISK_STORE_TAIL;
+use crate::types::limits::{DISK_STORE_LOCK, DISK_STORE_TAIL};
 
 /// The file in the store's folder.
 const FILE: &str = "chunks";
@@ -67,14 +68,7 @@ impl Disk {
         let file = options
             .open(dir.join(FILE))
             .map_err(|error| failed(&error))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let why = "another process uses the store".to_owned();
-                return Err(StoreError::unavailable(Outage::Disk(why)));
-            }
-            Err(errno) => return Err(failed(&errno.into())),
-        }
+        lock(&file)?;
         let parent = File::open(dir).map_err(|error| failed(&error))?;
         parent.sync_all().map_err(|error| failed(&error))?;
         let places = scan(&file).map_err(|error| failed(&error))?;
@@ -251,6 +245,29 @@ fn header(bytes: &[u8; HEADER]) -> Option<(Address, usize)> {
     let len: [u8; 2] = checked.get(32..34)?.try_into().ok()?;
     let len = usize::from(u16::from_le_bytes(len));
     (len <= CHUNK_LEN_MAX).then_some((Address(address), len))
+}
+
+/// Locks the file of a store. A program that this process is just starting holds a lock that was let go meanwhile, from
+/// its fork until its exec: that passes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells when the lock of a file is let go"
+)]
+fn lock(file: &File) -> Result<(), StoreError> {
+    let deadline = Instant::now() + DISK_STORE_LOCK;
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(Errno::WOULDBLOCK) => {
+                let why = "another process uses the store".to_owned();
+                return Err(StoreError::unavailable(Outage::Disk(why)));
+            }
+            Err(errno) => return Err(failed(&errno.into())),
+        }
+    }
 }
 
 /// Finds every record by its header. Of two with one address the later counts: it was written because the earlier

@@ -145,6 +145,8 @@ pub const START_EXTEND_US: u32 = 15_000_000;
 /// The end of a chunk store's file that is compared in full when it is opened: more than is ever written between
 /// two syncs by those who put at once.
 pub const DISK_STORE_TAIL: u64 = 4 << 20;
+/// How long the lock of a chunk store is waited for: programs that are being started hold on to it for moments.
+pub const DISK_STORE_LOCK: Duration = Duration::from_secs(1);
 /// A cold read has this long, through all endpoints together (design, promise 4).
 pub const READ_DEADLINE: Duration = Duration::from_secs(12);
 /// A read waits this long for a sign of life when every endpoint is known to be down (design, promise 4).
