@@ -136,20 +136,6 @@ impl Index {
         answer.map_or_else(|| journal.find(key).map(|(pointer, _)| pointer), Ok)
     }
 
-    /// The first key of the leaf after the one that would hold `key`.
-    pub fn next(&self, key: &Key, journal: &Journal) -> Result<Option<Key>, JournalError> {
-        let answer = self.ask(|db| {
-            let first = db.range(..=key.as_bytes()).next_back().is_none();
-            let mut behind = key.as_bytes().to_vec();
-            behind.push(0);
-            match db.range(behind..).nth(usize::from(first)) {
-                None => Some(None),
-                Some(entry) => Key::parse(&entry.ok()?.0).map(Some),
-            }
-        });
-        answer.map_or_else(|| journal.find(key).map(|(_, next)| next), Ok)
-    }
-
     fn give_up(&self) {
         if !self.broken.swap(true, Ordering::Relaxed) {
             tracing::error!(

@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use crate::crypto::{LocalPurpose, Secret, local_key, name_hash};
-use crate::format::node::Pointer;
 use crate::format::rows::{Key, RunData};
 use crate::index::Index;
 use crate::journal::{
@@ -54,9 +53,6 @@ impl RowsParts {
 
 /// Rows in order.
 type KeyedRows = Vec<(Key, Value)>;
-
-/// A leaf, and the first key of the one after it.
-type Around = (Option<Pointer>, Option<Key>);
 
 /// How often a look-up is done again when a checkpoint moved rows meanwhile.
 const ATTEMPTS: usize = 16;
@@ -118,6 +114,12 @@ impl Rows {
             if let Some(image) = self.journal.image(key) {
                 return Ok(image);
             }
+            // While entries come and go the index may skip one: what it does not find, the log is asked for.
+            if let Ok(Some(leaf)) = self.indexed(key)
+                && let Some(value) = leaf.get(key)
+            {
+                return Ok(Some(Arc::clone(value)));
+            }
             match self.leaf(key) {
                 Ok(leaf) => return Ok(leaf.and_then(|leaf| leaf.get(key).map(Arc::clone))),
                 Err(error) => self.moved(epoch, error)?,
@@ -149,7 +151,7 @@ impl Rows {
     ) -> Result<(KeyedRows, Option<Key>), JournalError> {
         for _ in 0..ATTEMPTS {
             let epoch = self.journal.epoch();
-            let (pointer, next) = match self.around(cursor) {
+            let (pointer, next) = match self.journal.find(cursor) {
                 Ok(around) => around,
                 Err(error) => {
                     self.moved(epoch, error)?;
@@ -190,20 +192,6 @@ impl Rows {
             return Ok((rows, next));
         }
         Err(JournalError::Busy)
-    }
-
-    /// The leaf that would hold `key` and where the next begins. A leaf that a checkpoint splits between the two
-    /// questions would seem to reach further than it does; while the index changes, the log answers, which changes in
-    /// one step.
-    fn around(&self, key: &Key) -> Result<Around, JournalError> {
-        let before = self.index.next(key, &self.journal)?;
-        let pointer = self.index.find(key, &self.journal)?;
-        let next = self.index.next(key, &self.journal)?;
-        if before == next {
-            Ok((pointer, next))
-        } else {
-            self.journal.find(key)
-        }
     }
 
     /// The last row with `from <= key <= to`.
@@ -257,8 +245,17 @@ impl Rows {
         }
     }
 
-    fn leaf(&self, key: &Key) -> Result<Option<Arc<Leaf>>, JournalError> {
+    /// The leaf that would hold `key`, as the index has it.
+    fn indexed(&self, key: &Key) -> Result<Option<Arc<Leaf>>, JournalError> {
         let pointer = self.index.find(key, &self.journal)?;
+        pointer
+            .map(|pointer| self.journal.leaf(&pointer))
+            .transpose()
+    }
+
+    /// The same as the log has it, which changes in one step.
+    fn leaf(&self, key: &Key) -> Result<Option<Arc<Leaf>>, JournalError> {
+        let (pointer, _) = self.journal.find(key)?;
         pointer
             .map(|pointer| self.journal.leaf(&pointer))
             .transpose()
