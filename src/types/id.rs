@@ -42,7 +42,14 @@ pub struct AddressError;
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 64];
+        for (digits, byte) in text.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *digits = [byte >> 4, byte & 15].map(|digit| match digit {
+                0..=9 => b'0' + digit,
+                _ => b'a' - 10 + digit,
+            });
+        }
+        f.write_str(str::from_utf8(&text).map_err(|_| std::fmt::Error)?)
     }
 }
 

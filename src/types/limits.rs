@@ -37,9 +37,67 @@ pub const DIRECTORY_LEVEL_MAX: u8 = 16;
 pub const TARGET_INLINE_MAX: usize = 255;
 /// Postage batches that a head names: those in use and those that still hold older chunks.
 pub const HEAD_BATCHES_MAX: usize = 16;
+/// Bytes of the changes in a head, parity left out: with all other parts they fit.
+pub const HEAD_CHANGES_BYTES: usize = 3000;
+/// Changed names above which a head cannot hold them, whatever they are.
+pub const HEAD_CHANGES_MAX: usize = 60;
 /// Most bytes of one part of a head that a reader may skip.
 pub const HEAD_SKIPPABLE_MAX: usize = 512;
 
+/// Nodes that one record of a publication in the making keeps, about.
+pub const PREPARED_PAGES: usize = 256;
+/// Other changes that one such record makes, about.
+pub const PREPARED_ROWS: usize = 16 << 10;
+/// Chunks that are sent with one tag, where a node wants one.
+pub const TAG_CHUNKS: usize = 512;
+/// Chunks on their way to the own node at once: at first, at least, and at most. A node pushes 128 at once in all.
+pub const SENDING_FIRST: usize = 32;
+/// See [`SENDING_FIRST`].
+pub const SENDING_MIN: usize = 2;
+/// See [`SENDING_FIRST`].
+pub const SENDING_MAX: usize = 64;
+/// Chunks that are asked for at once to see whether the network has them.
+pub const CONFIRMING: usize = 16;
+/// What was sent and confirmed is noted in the log at the latest after this.
+pub const NOTE_AFTER: Duration = Duration::from_millis(500);
+/// Or after so many chunks.
+pub const NOTE_CHUNKS: usize = 1024;
+/// A chunk that was taken and is not found so many times, each time after a longer pause, is sent again.
+pub const RETRIEVE_TRIES: u32 = 4;
+/// Attempts at sealing a page or node for an address at which the postage batch has room.
+pub const SEAL_ATTEMPTS_MAX: u8 = 32;
+/// Indices of a feed that are given up in a row, when both addresses of a head are refused.
+pub const HEADS_SKIPPED_MAX: u64 = 8;
+/// Quiet after which what changed is published.
+pub const PUBLISH_QUIET: Duration = Duration::from_secs(10);
+/// The longest that a change waits for its publication at first, and when changes never cease.
+pub const PUBLISH_AFTER: Duration = Duration::from_secs(60);
+/// See [`PUBLISH_AFTER`].
+pub const PUBLISH_AFTER_MAX: Duration = Duration::from_secs(900);
+/// How often it is looked whether something is to be published or confirmed.
+pub const PUBLISH_TICK: Duration = Duration::from_millis(500);
+/// The pause after publishing or confirming failed as a whole.
+pub const CONFIRM_PAUSE: Duration = Duration::from_secs(5);
+/// How often the postage batches in use are looked at.
+pub const BATCHES_AGAIN: Duration = Duration::from_secs(3600);
+/// How soon they are looked at again when that failed.
+pub const BATCHES_SOON: Duration = Duration::from_secs(60);
+/// A sample is one row of nodes, and the pages that they name, in so many.
+pub const SCRUB_SAMPLE: u32 = 100;
+/// Directories above an inode that are looked through for one that is pinned.
+pub const PIN_DEPTH_MAX: u32 = 4096;
+/// Bytes of a file that are fetched together to keep it on this machine.
+pub const PIN_BYTES: u32 = 1 << 20;
+/// Requests in a second above which the folder counts as in use.
+pub const FOLDER_IN_USE: u64 = 50;
+/// The pause behind each chunk while it is.
+pub const PACE_PAUSE: Duration = Duration::from_millis(2);
+/// A cut of which no chunk was taken for so long is given up, when it is in the way of the folder.
+pub const CUT_STANDS: Duration = Duration::from_secs(60);
+/// What is left over of earlier publications is sent again at the earliest after this.
+pub const SEND_AGAIN: Duration = Duration::from_secs(15);
+/// Publishing ends in this time, when the mount ends.
+pub const PUBLISH_STOP: Duration = Duration::from_secs(3);
 /// Bytes of a log segment.
 pub const SEGMENT: u64 = 64 << 20;
 /// Smallest piece of disk worth preallocating when a whole segment no longer fits.
@@ -149,14 +207,39 @@ pub const DISK_STORE_TAIL: u64 = 4 << 20;
 pub const DISK_STORE_LOCK: Duration = Duration::from_secs(1);
 /// A cold read has this long, through all endpoints together (design, promise 4).
 pub const READ_DEADLINE: Duration = Duration::from_secs(12);
-/// A read waits this long for a sign of life when every endpoint is known to be down (design, promise 4).
-pub const KNOWN_DOWN: Duration = Duration::from_millis(80);
+/// A request waits this long for a sign of life when every endpoint is known to be down. A program's read is two: when
+/// the kernel's read-ahead fails, it asks for the page alone; together they have 100 ms (design, promise 4).
+pub const KNOWN_DOWN: Duration = Duration::from_millis(40);
 /// After this long without an answer the next endpoint is asked too: above what a healthy node takes (0.2 to 1 s).
 pub const HEDGE_AFTER: Duration = Duration::from_secs(2);
 /// Requests for chunks under way at one node; more only queue inside it.
 pub const NODE_READS_MAX: usize = 64;
 /// The same at a gateway, which limits the rate of each of its users.
 pub const GATEWAY_READS_MAX: usize = 8;
+/// Requests under way while the newest head of a feed is looked for.
+pub const FIND_READS_MAX: usize = 16;
+/// Feeds that are searched at once: together as many requests as one node takes.
+pub const FIND_FEEDS_MAX: usize = NODE_READS_MAX / FIND_READS_MAX;
+/// How often a head is asked for when nobody answers, before the search is given up.
+pub const FIND_ATTEMPTS: u32 = 3;
+/// Requests under way while the names of a pod are recovered.
+pub const RESTORE_READS_MAX: usize = NODE_READS_MAX;
+/// Size of a file from which its recovery looks for holes, so that a sparse one does not fill the log with rows.
+pub const SPARSE_MIN: u64 = 16 << 30;
+/// Longest encoding of the extended attributes of one inode that is read: all of it is in memory at once.
+pub const XATTRS_MAX: u64 = 64 << 20;
+/// Pages and nodes in memory that were fetched lately: 64 MiB.
+pub const FETCHED_PAGES: usize = (64 << 20) / PAGE;
+/// Nodes of files that stay taken apart in memory, about 5 KiB each.
+pub const FETCHED_NODES: usize = 4096;
+/// The same of inodes.
+pub const FETCHED_INODES: usize = 1024;
+/// Pages looked up at once, and pages behind those whose nodes are fetched ahead: 1 MiB.
+pub const FETCHED_AHEAD: u64 = (1 << 20) / PAGE_BYTES;
+/// Records of fetched pages that are written at once; what comes besides stays in memory.
+pub const FETCHED_WRITES_MAX: usize = 4;
+/// Room in the log below which nothing fetched is kept there: what is written next needs it.
+pub const FETCHED_RESERVE: u64 = 128 << 20;
 /// How long an endpoint whose pulse was not answered is left alone at first, and at most. Feeling the pulse is
 /// cheap, and a node that was started again shall be noticed.
 pub const BREAKER_FIRST: Duration = Duration::from_secs(1);
@@ -190,6 +273,8 @@ pub const BEE_VERIFY: Duration = Duration::from_secs(45);
 pub const BEE_ASK: Duration = Duration::from_secs(10);
 /// A purchase is mined in this time.
 pub const BEE_CHAIN: Duration = Duration::from_secs(600);
+/// A purchase whose answer was lost is looked for so long: it is mined and noticed in half of it.
+pub const BEE_SETTLE: Duration = Duration::from_secs(180);
 /// Kept connections are given up after this: nodes close them after 30 s.
 pub const BEE_IDLE: Duration = Duration::from_secs(20);
 /// Kept connections to one node.
@@ -202,3 +287,21 @@ pub const BEE_LIST_MAX: usize = 8 << 20;
 pub const BEE_COMPLAINT_MAX: usize = 16 << 10;
 /// Characters of a node's complaint that are shown.
 pub const BEE_MESSAGE_MAX: usize = 200;
+/// Nodes and gateways of one pod.
+pub const NODES_MAX: usize = 16;
+/// Longest list of nodes, in bytes.
+pub const NODES_FILE_MAX: u64 = 64 << 10;
+/// Longest label of a postage batch that is bought here, in bytes.
+pub const LABEL_MAX: usize = 64;
+/// Pages that a rehearsal of recovery reads at once.
+pub const DRILL_READS: usize = 16;
+/// Days that are left of a batch when it is warned of.
+pub const POSTAGE_WARNING: u64 = 30;
+/// How often is looked at what is due for postage.
+pub const RENT_AGAIN: Duration = Duration::from_secs(86_400);
+/// Longest name of a node, in bytes.
+pub const NODE_NAME_MAX: usize = 32;
+/// The first and the longest pause between two questions how far something is.
+pub const FOLLOW_FIRST: Duration = Duration::from_millis(250);
+/// See [`FOLLOW_FIRST`].
+pub const FOLLOW_MAX: Duration = Duration::from_secs(1);

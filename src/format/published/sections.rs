@@ -62,8 +62,8 @@ pub struct Batch {
     pub expires: i64,
 }
 
-/// A part that a reader who does not know its type passes over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A part that a reader who does not know its type passes over. It may hold names or keys: no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Skippable {
     /// Its type, 128 or above.
     pub kind: u8,

@@ -18,8 +18,8 @@ const HALF: usize = PAGE / 2;
 /// One name of so many may be a last one.
 const LAST_OF: u8 = 8;
 
-/// What a node of a directory is filled with.
-#[derive(Clone, Copy, Debug)]
+/// What a node of a directory is filled with. Names are secrets: no `Debug`.
+#[derive(Clone, Copy)]
 pub struct Item<'a> {
     /// Its name, or the first name below it.
     pub name: &'a [u8],

@@ -4,6 +4,8 @@ use crate::format::rows::Xattr;
 use crate::format::wire::{Malformed, Reader};
 use crate::types::limits::{NAME_MAX, XATTR_LIST_MAX, XATTR_VALUE_MAX};
 
+/// What every name begins with; something follows.
+const USER: &[u8] = b"user.";
 /// Names that begin so are answered by the mount. They are never stored, so no grant can carry them.
 const VIRTUAL: &[u8] = b"user.pod.";
 const WHAT: &str = "extended attributes";
@@ -40,7 +42,11 @@ pub fn decode_xattrs(bytes: &[u8]) -> Result<Vec<Xattr>, Malformed> {
 
 fn check(xattrs: &[Xattr]) -> Result<(), Malformed> {
     let good = |xattr: &Xattr| {
-        (1..=NAME_MAX).contains(&xattr.name.len())
+        xattr.name.len() <= NAME_MAX
+            && xattr
+                .name
+                .strip_prefix(USER)
+                .is_some_and(|name| !name.is_empty())
             && !xattr.name.contains(&0)
             && !xattr.name.starts_with(VIRTUAL)
             && xattr.value.len() <= XATTR_VALUE_MAX

@@ -80,8 +80,19 @@ pub struct Run {
     pub start: u8,
     /// Pages, 1 to 32.
     pub count: u8,
-    /// Sealed pages, or `None`: preallocated, reads as zeros.
-    pub data: Option<RunData>,
+    /// Where the pages are.
+    pub kind: RunKind,
+}
+
+/// Where the pages of a [`Run`] are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// Preallocated; read as zeros.
+    Unwritten,
+    /// Not on this machine: those of the published version of this inode, at the same place in it.
+    Remote,
+    /// Sealed, in the log.
+    Data(RunData),
 }
 
 /// One page of a [`Bucket`], taken apart.
@@ -91,6 +102,8 @@ pub enum PageState {
     Hole,
     /// Preallocated; reads as zeros.
     Unwritten,
+    /// That of the published version of the inode.
+    Remote,
     /// A sealed page.
     Data {
         /// Its place.
@@ -104,6 +117,26 @@ pub enum PageState {
     },
 }
 
+impl PageState {
+    /// The sealed page, when there is one on this machine.
+    pub fn data(&self) -> Option<RunData> {
+        match self {
+            Self::Hole | Self::Unwritten | Self::Remote => None,
+            Self::Data {
+                slot,
+                number,
+                shared,
+                tag,
+            } => Some(RunData {
+                slot: *slot,
+                number: *number,
+                shared: *shared,
+                tags: vec![*tag],
+            }),
+        }
+    }
+}
+
 /// Value of an `E` row: where 32 pages (128 KiB) of a file are. Runs are sorted and do not overlap; gaps are holes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
@@ -114,11 +147,40 @@ pub struct Bucket {
 const UNWRITTEN: u8 = 0;
 const DATA: u8 = 1;
 const SHARED: u8 = 2;
+const REMOTE: u8 = 3;
 
 impl Run {
     /// The page behind the last.
     pub fn end(&self) -> usize {
         usize::from(self.start).saturating_add(usize::from(self.count))
+    }
+
+    /// The sealed pages, if they are in the log.
+    pub const fn data(&self) -> Option<&RunData> {
+        self.kind.data()
+    }
+
+    /// Whether the pages hold what was written, wherever that is; the others read as zeros.
+    pub const fn is_written(&self) -> bool {
+        !matches!(self.kind, RunKind::Unwritten)
+    }
+}
+
+impl RunKind {
+    /// The sealed pages, if they are in the log.
+    pub const fn data(&self) -> Option<&RunData> {
+        match self {
+            Self::Data(data) => Some(data),
+            Self::Unwritten | Self::Remote => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn data_mut(&mut self) -> Option<&mut RunData> {
+        match self {
+            Self::Data(data) => Some(data),
+            Self::Unwritten | Self::Remote => None,
+        }
     }
 }
 
@@ -134,9 +196,10 @@ impl Bucket {
                     .skip(usize::from(run.start)),
             ) {
                 let nth = usize::try_from(at).unwrap_or(usize::MAX);
-                *page = match &run.data {
-                    None => PageState::Unwritten,
-                    Some(data) => PageState::Data {
+                *page = match &run.kind {
+                    RunKind::Unwritten => PageState::Unwritten,
+                    RunKind::Remote => PageState::Remote,
+                    RunKind::Data(data) => PageState::Data {
                         slot: data.slot.add(at),
                         number: data.number.wrapping_add(u64::from(at)),
                         shared: data.shared,
@@ -153,41 +216,20 @@ impl Bucket {
         let mut runs: Vec<Run> = Vec::new();
         for (at, page) in (0_u8..).zip(pages) {
             let adjoining = runs.last_mut().filter(|run| run.end() == usize::from(at));
-            match (adjoining, page) {
-                (_, PageState::Hole) => {}
-                (Some(run), page) if run.joins(page) => run.push(page),
-                (_, PageState::Unwritten) => runs.push(Run {
+            if let Some(run) = adjoining.filter(|run| run.joins(page)) {
+                run.push(page);
+            } else if let Some(kind) = page.kind() {
+                runs.push(Run {
                     start: at,
                     count: 1,
-                    data: None,
-                }),
-                (
-                    _,
-                    PageState::Data {
-                        slot,
-                        number,
-                        shared,
-                        tag,
-                    },
-                ) => {
-                    let data = RunData {
-                        slot: *slot,
-                        number: *number,
-                        shared: *shared,
-                        tags: vec![*tag],
-                    };
-                    runs.push(Run {
-                        start: at,
-                        count: 1,
-                        data: Some(data),
-                    });
-                }
+                    kind,
+                });
             }
         }
         Self { runs }
     }
 
-    /// Pages that take room, written or preallocated.
+    /// Pages that are no holes: written, preallocated, remote.
     pub fn taken(&self) -> u32 {
         self.runs.iter().map(|run| u32::from(run.count)).sum()
     }
@@ -196,14 +238,15 @@ impl Bucket {
     pub fn unwritten(&self) -> u32 {
         self.runs
             .iter()
-            .filter(|run| run.data.is_none())
+            .filter(|run| run.kind == RunKind::Unwritten)
             .map(|run| u32::from(run.count))
             .sum()
     }
 
     /// Gives pending slots their place: the record's pages begin at `base`.
     pub fn resolve(&mut self, base: Slot) {
-        for data in self.runs.iter_mut().filter_map(|run| run.data.as_mut()) {
+        let kinds = self.runs.iter_mut().map(|run| &mut run.kind);
+        for data in kinds.filter_map(RunKind::data_mut) {
             if data.slot.is_pending() {
                 data.slot = base.add(data.slot.page);
             }
@@ -213,7 +256,7 @@ impl Bucket {
     /// Bytes of the row, whatever the slots are.
     pub fn encoded_len(&self) -> usize {
         self.runs.iter().fold(0_usize, |sum, run| {
-            let data = run.data.as_ref().map_or(0, |data| {
+            let data = run.data().map_or(0, |data| {
                 data.tags.len().saturating_mul(16).saturating_add(16)
             });
             sum.saturating_add(3).saturating_add(data)
@@ -225,9 +268,16 @@ impl Bucket {
         let mut out = Vec::with_capacity(self.encoded_len());
         for run in &self.runs {
             out.extend_from_slice(&[run.start, run.count]);
-            let Some(data) = &run.data else {
-                out.push(UNWRITTEN);
-                continue;
+            let data = match &run.kind {
+                RunKind::Unwritten => {
+                    out.push(UNWRITTEN);
+                    continue;
+                }
+                RunKind::Remote => {
+                    out.push(REMOTE);
+                    continue;
+                }
+                RunKind::Data(data) => data,
             };
             out.push(if data.shared { SHARED } else { DATA });
             out.extend_from_slice(&data.slot.segment.to_le_bytes());
@@ -248,31 +298,18 @@ impl Bucket {
             let mut run = Run {
                 start,
                 count,
-                data: None,
+                kind: RunKind::Unwritten,
             };
             if count == 0 || usize::from(start) < next || run.end() > BUCKET_PAGES {
                 return Err(reader.malformed());
             }
             next = run.end();
-            if kind != UNWRITTEN {
-                if kind != DATA && kind != SHARED {
-                    return Err(reader.malformed());
-                }
-                let slot = Slot {
-                    segment: reader.u32()?,
-                    page: reader.u32()?,
-                };
-                let number = reader.u64()?;
-                let tags = (0..count)
-                    .map(|_| reader.array())
-                    .collect::<Result<_, _>>()?;
-                run.data = Some(RunData {
-                    slot,
-                    number,
-                    shared: kind == SHARED,
-                    tags,
-                });
-            }
+            run.kind = match kind {
+                UNWRITTEN => RunKind::Unwritten,
+                REMOTE => RunKind::Remote,
+                DATA | SHARED => RunKind::Data(sealed(&mut reader, count, kind == SHARED)?),
+                _ => return Err(reader.malformed()),
+            };
             runs.push(run);
         }
         if runs.is_empty() {
@@ -286,10 +323,12 @@ impl Bucket {
 impl Run {
     fn joins(&self, page: &PageState) -> bool {
         let count = u32::from(self.count);
-        match (&self.data, page) {
-            (None, PageState::Unwritten) => true,
+        match (&self.kind, page) {
+            (RunKind::Unwritten, PageState::Unwritten) | (RunKind::Remote, PageState::Remote) => {
+                true
+            }
             (
-                Some(data),
+                RunKind::Data(data),
                 PageState::Data {
                     slot,
                     number,
@@ -307,8 +346,48 @@ impl Run {
 
     fn push(&mut self, page: &PageState) {
         self.count = self.count.saturating_add(1);
-        if let (Some(data), PageState::Data { tag, .. }) = (&mut self.data, page) {
+        if let (RunKind::Data(data), PageState::Data { tag, .. }) = (&mut self.kind, page) {
             data.tags.push(*tag);
         }
     }
+}
+
+impl PageState {
+    /// What a run of this page alone is; `None` for a hole.
+    fn kind(&self) -> Option<RunKind> {
+        match self {
+            Self::Hole => None,
+            Self::Unwritten => Some(RunKind::Unwritten),
+            Self::Remote => Some(RunKind::Remote),
+            Self::Data {
+                slot,
+                number,
+                shared,
+                tag,
+            } => Some(RunKind::Data(RunData {
+                slot: *slot,
+                number: *number,
+                shared: *shared,
+                tags: vec![*tag],
+            })),
+        }
+    }
+}
+
+/// What follows the kind of a run of `count` sealed pages.
+fn sealed(reader: &mut Reader<'_>, count: u8, shared: bool) -> Result<RunData, Malformed> {
+    let slot = Slot {
+        segment: reader.u32()?,
+        page: reader.u32()?,
+    };
+    let number = reader.u64()?;
+    let tags = (0..count)
+        .map(|_| reader.array())
+        .collect::<Result<_, _>>()?;
+    Ok(RunData {
+        slot,
+        number,
+        shared,
+        tags,
+    })
 }

@@ -59,11 +59,41 @@ impl Key {
         Self::build(b'R', &[slot.as_u64()])
     }
 
+    /// `F ‖ ino`: what is published of an inode.
+    pub fn published(ino: Ino) -> Self {
+        Self::build(b'F', &[ino.0])
+    }
+
+    /// `N ‖ ino ‖ bucket`: the kept pages and nodes of 32 places of what is published.
+    pub fn nodes(ino: Ino, bucket: u64) -> Self {
+        Self::build(b'N', &[ino.0, bucket])
+    }
+
+    /// `Q ‖ ino ‖ bucket`: how far 32 places of what is published are on their way.
+    pub fn queued(ino: Ino, bucket: u64) -> Self {
+        Self::build(b'Q', &[ino.0, bucket])
+    }
+
+    /// `H ‖ 0`: the newest head of the own feed.
+    pub fn own_head() -> Self {
+        Self::build(b'H', &[0])
+    }
+
+    /// `H ‖ 1`: the heads that were seen.
+    pub fn seen_heads() -> Self {
+        Self::build(b'H', &[1])
+    }
+
+    /// `K ‖ ino`: the inode, and what is below it, is to stay on this machine.
+    pub fn pinned(ino: Ino) -> Self {
+        Self::build(b'K', &[ino.0])
+    }
+
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'I' | b'O' | b'R' => bytes.len() == 9,
-            b'D' | b'E' | b'X' => bytes.len() == 17,
+            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' => bytes.len() == 9,
+            b'D' | b'E' | b'X' | b'N' | b'Q' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,
         };
@@ -118,6 +148,11 @@ impl Key {
             }
         }
         None
+    }
+
+    /// Whether the row is about a file as everybody sees it, and not about where it is kept.
+    pub const fn is_of_files(&self) -> bool {
+        matches!(self.kind(), b'D' | b'E' | b'I' | b'X')
     }
 
     /// The type byte.

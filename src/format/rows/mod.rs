@@ -3,14 +3,18 @@
 
 mod dentry;
 mod extent;
+mod heads;
 mod inode;
 mod key;
+mod published;
 mod shared;
 mod xattr;
 
 pub use dentry::{Dentries, Dentry};
-pub use extent::{Bucket, PageState, Run, RunData, Slot, SlotRange, Tag};
+pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};
+pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};
 pub use inode::{FileKind, Inode};
 pub use key::Key;
+pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use shared::{SHARED_PAGES_MAX, Shared};
 pub use xattr::{Xattr, Xattrs};

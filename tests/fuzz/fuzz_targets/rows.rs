@@ -2,7 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use podfs::format::rows::{Bucket, Dentries, Inode, Key, Shared, Slot, Xattrs};
+use podfs::format::rows::{
+    Bucket, Dentries, Inode, Key, KeptNodes, OwnHead, Published, Queued, SeenHeads, Shared, Slot,
+    Xattrs,
+};
 
 fn bucket(bucket: &Bucket, data: &[u8]) {
     assert_eq!(bucket.encode(), data);
@@ -43,6 +46,21 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(shared) = Shared::decode(data) {
         assert_eq!(shared.encode(), data);
+    }
+    if let Ok(published) = Published::decode(data) {
+        assert_eq!(published.encode(), data);
+    }
+    if let Ok(nodes) = KeptNodes::decode(data) {
+        assert_eq!(nodes.encode(), data);
+    }
+    if let Ok(queued) = Queued::decode(data) {
+        assert_eq!(queued.encode(), data);
+    }
+    if let Ok(head) = OwnHead::decode(data) {
+        assert_eq!(head.encode(), data);
+    }
+    if let Ok(heads) = SeenHeads::decode(data) {
+        assert_eq!(heads.encode(), data);
     }
     if let Ok(decoded) = Bucket::decode(data) {
         bucket(&decoded, data);

@@ -17,6 +17,7 @@ use podfs::format::rows::Inode;
 use podfs::format::rows::Key;
 use podfs::format::rows::Run;
 use podfs::format::rows::RunData;
+use podfs::format::rows::RunKind;
 use podfs::format::rows::Shared;
 use podfs::format::rows::Slot;
 use podfs::format::rows::SlotRange;
@@ -29,6 +30,7 @@ use podfs::types::Timespec;
 
 use crate::layouts::Named;
 use crate::layouts::published;
+use crate::layouts::publishing;
 
 const fn slot(segment: u32, page: u32) -> Slot {
     Slot { segment, page }
@@ -105,13 +107,26 @@ fn body() -> Vec<u8> {
 }
 
 fn bucket() -> Bucket {
-    let run = |start, count, data| Run { start, count, data };
     Bucket {
         runs: vec![
-            run(0, 2, Some(data(slot(3, 40), 500, false, 2))),
-            run(2, 1, Some(data(slot(3, 80), 600, true, 1))),
-            run(5, 26, None),
-            run(31, 1, Some(data(slot(4, 1), 7, false, 1))),
+            run(0, 2, RunKind::Data(data(slot(3, 40), 500, false, 2))),
+            run(2, 1, RunKind::Data(data(slot(3, 80), 600, true, 1))),
+            run(5, 26, RunKind::Unwritten),
+            run(31, 1, RunKind::Data(data(slot(4, 1), 7, false, 1))),
+        ],
+    }
+}
+
+const fn run(start: u8, count: u8, kind: RunKind) -> Run {
+    Run { start, count, kind }
+}
+
+fn remote() -> Bucket {
+    Bucket {
+        runs: vec![
+            run(0, 5, RunKind::Remote),
+            run(5, 1, RunKind::Data(data(slot(3, 40), 500, false, 1))),
+            run(7, 25, RunKind::Remote),
         ],
     }
 }
@@ -207,7 +222,8 @@ fn manifest() -> Manifest {
 
 /// All of them by name.
 pub(super) fn good() -> Named {
-    [log(), keys(), values(), checkpoint(), published::good()].concat()
+    let published = [published::good(), publishing::good()].concat();
+    [log(), keys(), values(), checkpoint(), published].concat()
 }
 
 fn log() -> Named {
@@ -236,6 +252,12 @@ fn keys() -> Named {
         ("rows-key-xattr", bytes(Key::xattr(Ino(2), 4))),
         ("rows-key-orphan", bytes(Key::orphan(Ino(2)))),
         ("rows-key-shared", bytes(Key::shared(slot(1, 2)))),
+        ("rows-key-published", bytes(Key::published(Ino(2)))),
+        ("rows-key-nodes", bytes(Key::nodes(Ino(2), 3))),
+        ("rows-key-queued", bytes(Key::queued(Ino(2), 3))),
+        ("rows-key-own-head", bytes(Key::own_head())),
+        ("rows-key-seen-heads", bytes(Key::seen_heads())),
+        ("rows-key-pinned", bytes(Key::pinned(Ino(2)))),
     ]
 }
 
@@ -254,6 +276,7 @@ fn values() -> Named {
         ("rows-inode-symlink", inode(0o120_777, b"to/\xff").encode()),
         ("rows-dentry-two", dentries(&names)),
         ("rows-extent-good", bucket().encode()),
+        ("rows-extent-remote", remote().encode()),
         ("rows-xattr-two", xattrs()),
         ("rows-shared-good", shared.encode()),
     ]

@@ -4,7 +4,7 @@ use crate::layouts::wrong::Changed;
 use crate::layouts::wrong::Cut;
 
 /// Name, the good one it is made from, which byte changes, into what.
-pub(super) const CHANGED: [Changed; 41] = [
+pub(super) const CHANGED: [Changed; 42] = [
     ("published-entry-wrong-flag", "published-entry-file", 3, 4),
     ("published-entry-wrong-kind", "published-entry-file", 5, 1),
     (
@@ -37,6 +37,12 @@ pub(super) const CHANGED: [Changed; 41] = [
         "published-xattrs-two",
         21,
         b'a',
+    ),
+    (
+        "published-xattrs-wrong-namespace",
+        "published-xattrs-two",
+        1,
+        b't',
     ),
     ("published-leaf-wrong-version", "published-leaf-good", 0, 2),
     ("published-leaf-wrong-kind", "published-leaf-good", 1, 4),
@@ -129,12 +135,18 @@ pub(super) const CHANGED: [Changed; 41] = [
 ];
 
 /// Name, the good one it is made from, bytes of it that are kept, what follows them.
-pub(super) const CUT: [Cut; 6] = [
+pub(super) const CUT: [Cut; 7] = [
     (
         "published-entry-wrong-longer",
         "published-entry-link",
         36,
         b"\0",
+    ),
+    (
+        "published-xattrs-wrong-no-name",
+        "published-xattrs-two",
+        0,
+        b"\x05user.\0\0\0\0",
     ),
     (
         "published-leaf-wrong-shorter",

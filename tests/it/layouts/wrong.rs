@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use crate::layouts::Named;
 use crate::layouts::good::good;
 use crate::layouts::published_wrong;
+use crate::layouts::publishing;
 
 /// Name, the good one it is made from, which byte changes, into what.
 pub(super) type Changed = (&'static str, &'static str, usize, u8);
 /// Name, the good one it is made from, bytes of it that are kept, what follows them.
 pub(super) type Cut = (&'static str, &'static str, usize, &'static [u8]);
 
-const CHANGED: [Changed; 34] = [
+const CHANGED: [Changed; 36] = [
     ("segment-header-wrong-magic", "segment-header-good", 0, b'q'),
     ("segment-header-wrong-version", "segment-header-good", 8, 2),
     (
@@ -40,6 +41,8 @@ const CHANGED: [Changed; 34] = [
     ("rows-extent-wrong-no-count", "rows-extent-good", 1, 0),
     ("rows-extent-wrong-order", "rows-extent-good", 51, 1),
     ("rows-extent-wrong-kind", "rows-extent-good", 2, 3),
+    ("rows-extent-wrong-high-kind", "rows-extent-remote", 2, 4),
+    ("rows-extent-wrong-remote-order", "rows-extent-remote", 3, 4),
     ("rows-xattr-wrong-value", "rows-xattr-two", 10, 0x7f),
     ("rows-shared-wrong-count", "rows-shared-good", 0, 0),
     ("rows-shared-wrong-once", "rows-shared-good", 4, 1),
@@ -108,6 +111,7 @@ const CUT: [Cut; 18] = [
 pub(super) fn wrong() -> Named {
     let good: BTreeMap<_, _> = good().into_iter().collect();
     let changed = CHANGED.into_iter().chain(published_wrong::CHANGED);
+    let changed = changed.chain(publishing::CHANGED);
     let changed = changed.map(|(name, from, at, byte)| {
         let mut bytes = good[from].clone();
         assert_ne!(bytes[at], byte, "{name}");
@@ -115,6 +119,7 @@ pub(super) fn wrong() -> Named {
         (name, bytes)
     });
     let cut = CUT.into_iter().chain(published_wrong::CUT);
+    let cut = cut.chain(publishing::CUT);
     let cut = cut.map(|(name, from, kept, more)| {
         let kept = &good[from][..kept.min(good[from].len())];
         (name, [kept, more].concat())
