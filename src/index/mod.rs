@@ -4,6 +4,12 @@
 //! sled took 840 MB of disk and 25 s to fill, a batch of ten thousand kept 4 GB of memory, and nothing tells whether
 //! a row that sled lost was ever there. With one entry a leaf it is small enough to be compared with the manifest at
 //! every opening, and to be built anew within a second when it does not agree. Nothing rests on it.
+//!
+//! [`Rows`] is what other rooms use: the newest rows, wherever they are.
+
+mod rows;
+#[cfg(test)]
+mod scratch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -15,6 +21,8 @@ use crate::format::rows::Key;
 use crate::format::wire::Reader;
 use crate::journal::{Journal, JournalError, Root, View};
 use crate::types::limits::INDEX_CACHE;
+
+pub use rows::{Rows, RowsParts};
 
 /// First key of a leaf → where the leaf is.
 pub struct Index {

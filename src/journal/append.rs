@@ -181,6 +181,7 @@ impl Journal {
         let mut reclaimed = false;
         loop {
             let mut tail = self.tail.lock();
+            self.writable()?;
             if let Ok(place) = tail.place(batch, need) {
                 let base = place.data.as_ref().map(|(_, slot)| *slot);
                 let rows = std::mem::take(&mut batch.rows);
@@ -288,6 +289,7 @@ fn lengths(key: &Key, change: &Change) -> (usize, Option<usize>) {
         Change::Delete => None,
         Change::Put(value) => Some(value.len()),
         Change::Extent(bucket) => Some(bucket.encoded_len()),
+        Change::Kept(nodes) => Some(nodes.encoded_len()),
     };
     (key.as_bytes().len(), value)
 }
@@ -301,6 +303,12 @@ fn image(change: Change, base: Option<Slot>) -> Option<Value> {
                 bucket.resolve(base);
             }
             Some(bucket.encode().into())
+        }
+        Change::Kept(mut nodes) => {
+            if let Some(base) = base {
+                nodes.resolve(base);
+            }
+            Some(nodes.encode().into())
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::format::rows::{Bucket, Key, SlotRange, Tag};
+use crate::format::rows::{Bucket, KeptNodes, Key, SlotRange, Tag};
 use crate::types::limits::{DIRECT_WRITE, PAGE};
 
 /// Bytes of a row, shared between the overlay and its readers.
@@ -15,6 +15,8 @@ pub enum Change {
     Put(Value),
     /// The row is this bucket, whose pending slots name pages of the same record.
     Extent(Bucket),
+    /// The row is these kept pages and nodes, whose pending slots name pages of the same record.
+    Kept(KeptNodes),
 }
 
 /// Who may take the last of the disk.
@@ -64,6 +66,16 @@ impl Batch {
             Change::Delete
         } else {
             Change::Extent(bucket)
+        };
+        self.rows.push((key, change));
+    }
+
+    /// Sets a row of kept pages and nodes; without any it is deleted.
+    pub fn kept(&mut self, key: Key, nodes: KeptNodes) {
+        let change = if nodes.0.is_empty() {
+            Change::Delete
+        } else {
+            Change::Kept(nodes)
         };
         self.rows.push((key, change));
     }

@@ -200,6 +200,11 @@ impl Journal {
         }
     }
 
+    /// Whether a checkpoint is being made, or a pin changed: what is written meanwhile may belong to the next one.
+    pub fn is_checkpointing(&self) -> bool {
+        self.checkpointing.is_locked()
+    }
+
     /// Ends the loops.
     pub fn stop(&self) {
         self.keeper.stop();

@@ -183,10 +183,11 @@ impl Journal {
         self.sync()?;
         let (reserved, rest, spares) = {
             let mut tail = self.tail.lock();
+            // Under this lock: who appends looks at it there, so that no record is put where nothing is any more.
+            *self.damage.lock() = Some("closed".to_owned());
             let rest = tail.rest();
             (tail.reserved, rest, std::mem::take(&mut tail.spares))
         };
-        *self.damage.lock() = Some("closed".to_owned());
         if reserved > 0 {
             // Nobody else may take meanwhile what preallocated files were granted.
             return Ok(());

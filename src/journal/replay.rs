@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::crypto::open_page;
 use crate::format::manifest::Manifest;
 use crate::format::record::{RecordBody, RecordHeader, RecordKind};
-use crate::format::rows::{Bucket, RunData, Slot, SlotRange};
+use crate::format::rows::{Bucket, KeptNodes, Key, RunData, Slot, SlotRange};
 use crate::journal::overlay::Overlay;
 use crate::journal::scan::{Window, stride};
 use crate::journal::segments::{Segments, offset_of};
@@ -206,15 +206,28 @@ fn pages_whole(segments: &Segments, found: &Found) -> bool {
         return true;
     };
     let own = base.page..base.page + found.header.pages;
-    let values = found.body.rows.iter().filter(|(key, _)| key.kind() == b'E');
-    let buckets = values.filter_map(|(_, value)| Bucket::decode(value.as_deref()?).ok());
-    let mut runs = buckets
-        .flat_map(|bucket| bucket.runs)
-        .filter_map(|run| run.data);
+    let rows = found.body.rows.iter();
+    let mut runs = rows.flat_map(|(key, value)| runs_of(key, value.as_deref().unwrap_or_default()));
     runs.all(|data| {
         let mine = data.slot.segment == base.segment && own.contains(&data.slot.page);
         !mine || run_whole(segments, &data)
     })
+}
+
+/// The pages that a row names.
+fn runs_of(key: &Key, value: &[u8]) -> Vec<RunData> {
+    match key.kind() {
+        b'E' => {
+            let bucket = Bucket::decode(value).unwrap_or_default();
+            let runs = bucket.runs.iter();
+            runs.filter_map(|run| run.data().cloned()).collect()
+        }
+        b'N' => {
+            let nodes = KeptNodes::decode(value).unwrap_or_default().0;
+            nodes.iter().map(|(_, node)| node.data()).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn run_whole(segments: &Segments, data: &RunData) -> bool {
