@@ -122,7 +122,11 @@ pub(in crate::store) fn is_silence(error: &StoreError) -> bool {
         StoreError::Unavailable { why, .. } => match why {
             Outage::Unreachable(_) | Outage::Late(_) | Outage::Cut | Outage::Disk(_) => true,
             Outage::Failed(status, _) => matches!(status, 502 | 504),
-            Outage::Busy(_) | Outage::Garbled(_) | Outage::Down | Outage::Nobody => false,
+            Outage::Busy(_)
+            | Outage::Garbled(_)
+            | Outage::Unsettled
+            | Outage::Down
+            | Outage::Nobody => false,
         },
         StoreError::NotFound | StoreError::Rejected(_) | StoreError::Corrupt => false,
     }

@@ -102,6 +102,9 @@ pub enum Outage {
     /// An answer that is none: another address, a page for people, too long, not what the interface says.
     #[error("the answer makes no sense: {0}")]
     Garbled(String),
+    /// Something was perhaps paid for: not to be paid again before the list of batches says that it was not.
+    #[error("not known whether it was paid")]
+    Unsettled,
     /// Known to be down; nobody was asked.
     #[error("known to be down")]
     Down,

@@ -32,6 +32,9 @@ pub fn next(error: &StoreError, attempt: u32, chance: u64) -> Next {
             if *why == Outage::Nobody {
                 return Next::Stop;
             }
+            if *why == Outage::Unsettled {
+                return Next::LookAtBatch(BATCH_POLL);
+            }
             let own = backoff(attempt, chance);
             Next::Again(retry_after.map_or(own, |asked| own.max(asked)))
         }
@@ -114,8 +117,13 @@ mod tests {
             Next::OtherAddress
         );
         assert_eq!(refused(Rejection::TagUnknown), Next::NewTag);
-        for why in [Rejection::BatchUnusable, Rejection::BatchUnknown] {
-            let Next::LookAtBatch(wait) = refused(why) else {
+        let unsettled = next(&StoreError::unavailable(Outage::Unsettled), 0, 0);
+        for next in [
+            refused(Rejection::BatchUnusable),
+            refused(Rejection::BatchUnknown),
+            unsettled,
+        ] {
+            let Next::LookAtBatch(wait) = next else {
                 panic!("the list of batches decides")
             };
             assert!(wait >= Duration::from_secs(1));

@@ -127,6 +127,8 @@ pub(in crate::node) struct Switches {
     pub push: Push,
     pub full: HashSet<(BatchId, u32)>,
     pub expired_is_unusable: bool,
+    pub unlisted: u64,
+    pub recovers: bool,
     pub idle: Duration,
 }
 
@@ -148,6 +150,8 @@ impl Faults {
             push: Push::AtOnce,
             full: HashSet::new(),
             expired_is_unusable: false,
+            unlisted: 0,
+            recovers: false,
             idle: IDLE,
         })))
     }
@@ -216,6 +220,16 @@ impl Faults {
     /// An ended batch is answered with 422, as when the node has not noticed yet, instead of 404.
     pub fn set_expired_is_unusable(&self, unusable: bool) {
         self.0.lock().expired_is_unusable = unusable;
+    }
+
+    /// So many lists of the node's batches are empty: what was bought has not been noticed yet.
+    pub fn set_unlisted(&self, lists: u64) {
+        self.0.lock().unlisted = lists;
+    }
+
+    /// What is bought from now on is found on the chain alone, as when the buyer went away meanwhile: its label is lost.
+    pub fn set_recovers(&self, recovers: bool) {
+        self.0.lock().recovers = recovers;
     }
 
     /// How long a connection may be unused before it is closed (in the machine's time).

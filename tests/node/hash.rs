@@ -101,8 +101,8 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    pub fn content(bytes: Vec<u8>) -> Option<Self> {
-        let address = content_address(&bytes)?;
+    pub fn content<B: AsRef<[u8]> + Into<Arc<[u8]>>>(bytes: B) -> Option<Self> {
+        let address = content_address(bytes.as_ref())?;
         Some(Self {
             address,
             bytes: bytes.into(),
@@ -111,8 +111,8 @@ impl Chunk {
     }
 
     /// `id ‖ signature ‖ span ‖ payload`, with the owner that the signature names.
-    pub fn single_owner(bytes: Vec<u8>) -> Option<Self> {
-        let soc = Soc::parse(&bytes)?;
+    pub fn single_owner<B: AsRef<[u8]> + Into<Arc<[u8]>>>(bytes: B) -> Option<Self> {
+        let soc = Soc::parse(bytes.as_ref())?;
         let inner = content_address(soc.content)?;
         let owner = recover(&keccak(&[soc.id, &inner.0]), soc.signature)?;
         if owner == REPLICAS_OWNER && inner.0[1..] != soc.id[1..] {
@@ -127,7 +127,7 @@ impl Chunk {
     }
 
     /// As `POST /chunks` reads a body: content-addressed whenever its length allows.
-    pub fn of_body(bytes: Vec<u8>) -> Option<Self> {
+    pub fn of_body(bytes: &[u8]) -> Option<Self> {
         if bytes.len() <= SPAN + PAYLOAD_MAX {
             Self::content(bytes)
         } else {

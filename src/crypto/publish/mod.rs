@@ -13,6 +13,7 @@ mod tests;
 
 pub use head::{HEAD_LEN, HeadPlace, open_head, seal_head};
 pub use page::{
-    open_block, open_node, reseal_block, reseal_node, seal_block, seal_blocks, seal_node,
+    open_block, open_node, reseal_block, reseal_blocks, reseal_node, reseal_nodes, same_page,
+    seal_block, seal_blocks, seal_node, seal_nodes,
 };
 pub use reference::{HOLE, REFERENCE_LEN, Reference};

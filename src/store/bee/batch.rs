@@ -3,14 +3,21 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::Method;
+use reqwest::header::HeaderName;
 use serde::{Deserialize, Deserializer};
+use tokio::time::Instant;
 
-use crate::store::bee::http::{Ask, Reply, garbled};
+use crate::store::bee::http::{Ask, Reply, flag, garbled};
 use crate::store::bee::refusal::{message, refusal};
 use crate::store::bee::{Bee, Plur};
-use crate::store::{Rejection, StoreError};
-use crate::types::limits::{BATCH_DEPTH_MAX, BEE_JSON_MAX, BEE_LIST_MAX};
+use crate::store::retry::backoff;
+use crate::store::{Outage, Rejection, StoreError};
+use crate::types::limits::{BATCH_DEPTH_MAX, BATCH_POLL, BEE_JSON_MAX, BEE_LIST_MAX};
 use crate::types::{Address, AddressError};
+
+const IMMUTABLE: HeaderName = HeaderName::from_static("immutable");
+/// What a node calls a batch that it found on the chain: one whose purchase it did not see to the end.
+const RECOVERED: &str = "recovered";
 
 /// The name of a postage batch, as the chain has it. Not a secret: every stamp shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -177,24 +184,50 @@ impl Bee {
     }
 
     /// Buys an immutable batch of 2^`depth` slots at `amount` each, called `label`; returns when it is mined, half a
-    /// minute before it becomes usable. One with this label that is there already is returned instead: a purchase
-    /// whose answer was lost may have been made all the same, and is looked for before anything is paid twice.
+    /// minute before it becomes usable. One with this label that is there already is returned instead. When the answer
+    /// is lost, the purchase is looked for in the list of batches, where it appears once it is mined: under its label,
+    /// or as one that was not there before and that the node found on the chain.
     ///
     /// # Errors
-    /// [`Rejection::OutOfFunds`]; [`StoreError::Unavailable`]: not known whether it was bought, ask again.
+    /// [`Rejection::OutOfFunds`]; [`Outage::Unsettled`]: not known whether it was bought, and not found in the list for
+    /// [`BEE_SETTLE`](crate::types::limits::BEE_SETTLE); any other [`StoreError::Unavailable`]: not bought, ask again.
     pub async fn buy(&self, amount: Plur, depth: u8, label: &str) -> Result<BatchId, StoreError> {
-        let labelled = |batches: Vec<Batch>| {
-            let mut ours = batches.into_iter().filter(|batch| batch.label == label);
-            ours.find(|batch| batch.depth == depth && batch.immutable && !batch.is_expired())
+        let before = self.batches().await?;
+        let ours = |batch: &&Batch| {
+            let as_ordered = batch.depth == depth && batch.immutable && !batch.is_expired();
+            let new = before.iter().all(|known| known.id != batch.id);
+            let found = new && batch.label == RECOVERED && batch.amount == amount;
+            as_ordered && (batch.label == label || found)
         };
-        if let Some(batch) = labelled(self.batches().await?) {
+        if let Some(batch) = before.iter().find(ours) {
             return Ok(batch.id);
         }
+        match self.order(amount, depth, label).await {
+            Err(error) if is_unsettled(&error) => {}
+            settled => return settled,
+        }
+        let until = Instant::now() + self.deadlines().settle;
+        let mut attempt = 0;
+        loop {
+            // That the list is not to be had just now says nothing of the purchase.
+            let batches = self.batches().await.unwrap_or_default();
+            if let Some(batch) = batches.iter().find(ours) {
+                return Ok(batch.id);
+            }
+            if Instant::now() >= until {
+                return Err(StoreError::unavailable(Outage::Unsettled));
+            }
+            tokio::time::sleep(backoff(attempt, 0).min(BATCH_POLL)).await;
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    async fn order(&self, amount: Plur, depth: u8, label: &str) -> Result<BatchId, StoreError> {
         let (amount, depth) = (amount.0.to_string(), depth.to_string());
         let ask = Ask {
             method: Method::POST,
             query: Some(("label", label)),
-            headers: vec![("Immutable", "true".to_owned())],
+            headers: vec![(IMMUTABLE, flag(true))],
             repeatable: false,
             ..Ask::get(
                 &["stamps", &amount, &depth],
@@ -202,22 +235,17 @@ impl Bee {
                 BEE_JSON_MAX,
             )
         };
-        match self.http.send(ask).await {
-            Ok(reply) if matches!(reply.status, 200..=202) => {
-                let Bought { id } = reply.json()?;
-                Ok(id)
-            }
-            Ok(reply) => Err(purchase_refusal(&reply)),
-            Err(lost) => labelled(self.batches().await?)
-                .map(|batch| batch.id)
-                .ok_or(lost),
+        let reply = self.http.send(ask).await?;
+        match reply.status {
+            200..=202 => reply.json().map(|Bought { id }| id),
+            _ => Err(purchase_refusal(&reply)),
         }
     }
 
     /// Adds `amount` to every slot of a batch: it lasts longer. Not repeated, and not to be without looking first.
     ///
     /// # Errors
-    /// [`Rejection::OutOfFunds`]; [`Rejection::Unsupported`] from development nodes.
+    /// [`Rejection::OutOfFunds`]; [`Rejection::Unsupported`] from development nodes; [`Outage::Unsettled`].
     pub async fn top_up(&self, id: BatchId, amount: Plur) -> Result<(), StoreError> {
         let amount = amount.0.to_string();
         self.change("topup", id, &amount).await
@@ -226,7 +254,8 @@ impl Bee {
     /// Makes a batch deeper: twice the room and half the time for each step.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] for a depth that is not larger; [`Rejection::Unsupported`] from development nodes.
+    /// [`Rejection::Invalid`] for a depth that is not larger; [`Rejection::Unsupported`] from development nodes;
+    /// [`Outage::Unsettled`].
     pub async fn dilute(&self, id: BatchId, depth: u8) -> Result<(), StoreError> {
         let depth = depth.to_string();
         self.change("dilute", id, &depth).await
@@ -243,11 +272,25 @@ impl Bee {
                 BEE_JSON_MAX,
             )
         };
-        let reply = self.http.send(ask).await?;
-        match reply.status {
-            200..=202 => Ok(()),
-            _ => Err(purchase_refusal(&reply)),
+        let outcome = match self.http.send(ask).await {
+            Ok(reply) if matches!(reply.status, 200..=202) => Ok(()),
+            Ok(reply) => Err(purchase_refusal(&reply)),
+            Err(lost) => Err(lost),
+        };
+        match outcome {
+            Err(error) if is_unsettled(&error) => Err(StoreError::unavailable(Outage::Unsettled)),
+            settled => settled,
         }
+    }
+}
+
+/// Whether the node may have paid all the same: it sends a transaction, waits until that is mined, and only then answers.
+fn is_unsettled(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unavailable { why, .. } => {
+            !matches!(why, Outage::Unreachable(_) | Outage::Busy(_))
+        }
+        StoreError::NotFound | StoreError::Rejected(_) | StoreError::Corrupt => false,
     }
 }
 

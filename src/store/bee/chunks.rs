@@ -1,13 +1,25 @@
+use bytes::Bytes;
 use reqwest::Method;
+use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::crypto::swarm::{CHUNK_LEN_MAX, CONTENT_LEN_MAX, SealedChunk};
-use crate::store::bee::http::{Ask, Reply, garbled};
+use crate::store::bee::http::{Ask, Reply, flag, garbled};
 use crate::store::bee::refusal::{message, refusal};
 use crate::store::bee::{BatchId, Bee, UploadTag};
 use crate::store::{Receipt, Rejection, StoreError, accepted};
 use crate::types::Address;
 use crate::types::limits::BEE_JSON_MAX;
+
+const BATCH: HeaderName = HeaderName::from_static("swarm-postage-batch-id");
+const DEFERRED: HeaderName = HeaderName::from_static("swarm-deferred-upload");
+const REDUNDANCY: HeaderName = HeaderName::from_static("swarm-redundancy-level");
+const ENCRYPT: HeaderName = HeaderName::from_static("swarm-encrypt");
+const PIN: HeaderName = HeaderName::from_static("swarm-pin");
+const TAG: HeaderName = HeaderName::from_static("swarm-tag");
+const CACHE: HeaderName = HeaderName::from_static("swarm-cache");
+/// No parities are added.
+const PLAIN: HeaderValue = HeaderValue::from_static("0");
 
 /// What an upload is paid with, and counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,23 +57,24 @@ impl Bee {
     /// # Errors
     /// As [`Store::put`](crate::store::Store::put); a full bucket is [`Rejection::BucketFull`].
     pub async fn put(&self, chunk: &SealedChunk, postage: &Postage) -> Result<Receipt, StoreError> {
-        let bytes = chunk.bytes();
-        if chunk.is_single_owner() && bytes.len() <= CONTENT_LEN_MAX {
+        if chunk.is_single_owner() && chunk.bytes().len() <= CONTENT_LEN_MAX {
             // A node would take these bytes for a content-addressed chunk, and store it under another address.
             return Err(StoreError::Rejected(Rejection::Size));
         }
+        let batch = HeaderValue::try_from(postage.batch.to_string())
+            .map_err(|_| garbled("a batch without a name"))?;
         let mut headers = vec![
-            ("Swarm-Postage-Batch-Id", postage.batch.to_string()),
-            ("Swarm-Deferred-Upload", postage.tag.is_some().to_string()),
-            ("Swarm-Redundancy-Level", "0".to_owned()),
-            ("Swarm-Encrypt", "false".to_owned()),
-            ("Swarm-Pin", "false".to_owned()),
+            (BATCH, batch),
+            (DEFERRED, flag(postage.tag.is_some())),
+            (REDUNDANCY, PLAIN),
+            (ENCRYPT, flag(false)),
+            (PIN, flag(false)),
         ];
-        headers.extend(postage.tag.map(|tag| ("Swarm-Tag", tag.to_string())));
+        headers.extend(postage.tag.map(|tag| (TAG, HeaderValue::from(tag.0))));
         let ask = Ask {
             method: Method::POST,
             headers,
-            body: Some(bytes.to_vec()),
+            body: Some(Bytes::from_owner(chunk.shared_bytes())),
             ..Ask::get(&["chunks"], self.deadlines().write, BEE_JSON_MAX)
         };
         let reply = self.http.send(ask).await?;
@@ -88,7 +101,7 @@ impl Bee {
         let keep = matches!(cache, Cache::Keep);
         let text = address.to_string();
         let ask = Ask {
-            headers: vec![("Swarm-Cache", keep.to_string())],
+            headers: vec![(CACHE, flag(keep))],
             ..Ask::get(&["chunks", &text], deadline, CHUNK_LEN_MAX)
         };
         let reply = self.http.send(ask).await?;
@@ -126,7 +139,7 @@ impl Bee {
     pub async fn is_retrievable(&self, address: Address) -> Result<bool, StoreError> {
         let text = address.to_string();
         let ask = Ask {
-            headers: vec![("Swarm-Redundancy-Level", "0".to_owned())],
+            headers: vec![(REDUNDANCY, PLAIN)],
             ..Ask::get(
                 &["stewardship", &text],
                 self.deadlines().verify,

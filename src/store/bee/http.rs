@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use reqwest::header::{HeaderValue, RETRY_AFTER};
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Response};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -14,8 +15,8 @@ pub(super) struct Ask<'a> {
     pub(super) method: Method,
     pub(super) path: Vec<&'a str>,
     pub(super) query: Option<(&'a str, &'a str)>,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) body: Option<Bytes>,
     pub(super) deadline: Duration,
     /// Longest body of a reply that is a success; of a longer one nothing is believed.
     pub(super) cap: usize,
@@ -53,6 +54,11 @@ impl Reply {
         // The error text would quote the body: a page for people, or worse.
         serde_json::from_slice(&self.body).map_err(|_| garbled("not the JSON that was expected"))
     }
+}
+
+/// A truth value as nodes read it.
+pub(super) const fn flag(value: bool) -> HeaderValue {
+    HeaderValue::from_static(if value { "true" } else { "false" })
 }
 
 pub(super) fn garbled(what: &str) -> StoreError {
@@ -134,12 +140,11 @@ impl Http {
         }
         let mut request = self.client.request(ask.method.clone(), url);
         for (name, value) in &ask.headers {
-            request = request.header(*name, value);
+            request = request.header(name.clone(), value.clone());
         }
         if let Some(body) = &ask.body {
-            request = request
-                .header("Content-Type", "application/octet-stream")
-                .body(body.clone());
+            let octets = HeaderValue::from_static("application/octet-stream");
+            request = request.header(CONTENT_TYPE, octets).body(body.clone());
         }
         let response = request.send().await.map_err(|error| self.miss(error))?;
         let status = response.status().as_u16();
@@ -162,7 +167,7 @@ impl Http {
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| self.miss(error))? {
             let room = most.saturating_sub(body.len());
-            body.extend(piece.iter().take(room));
+            body.extend_from_slice(piece.get(..room).unwrap_or(&piece));
             if piece.len() >= room {
                 break;
             }

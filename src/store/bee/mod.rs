@@ -50,6 +50,8 @@ pub struct Deadlines {
     pub pulse: Duration,
     /// What has to be mined first.
     pub chain: Duration,
+    /// Looking for a purchase whose answer was lost.
+    pub settle: Duration,
 }
 
 impl Default for Deadlines {
@@ -62,6 +64,7 @@ impl Default for Deadlines {
             ask: limits::BEE_ASK,
             pulse: limits::PULSE_DEADLINE,
             chain: limits::BEE_CHAIN,
+            settle: limits::BEE_SETTLE,
         }
     }
 }

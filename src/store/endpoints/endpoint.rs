@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OnceCell, Semaphore};
@@ -34,6 +35,7 @@ pub struct Endpoint {
     pulse: Arc<dyn Pulse>,
     bee: Option<Arc<Bee>>,
     mode: OnceCell<Mode>,
+    overlay: OnceCell<Option<[u8; 32]>>,
     breaker: Mutex<Breaker>,
     /// Told whenever a pulse was felt.
     felt: Notify,
@@ -73,6 +75,7 @@ impl Endpoint {
             pulse,
             bee,
             mode: OnceCell::new(),
+            overlay: OnceCell::new(),
             breaker: Mutex::default(),
             felt: Notify::new(),
             slots: Semaphore::new(slots),
@@ -111,6 +114,31 @@ impl Endpoint {
         asked.await.copied()
     }
 
+    /// Whether both are ways to the same node, which then has only one word.
+    pub(super) async fn is_node_of(
+        self: &Arc<Self>,
+        other: &Arc<Self>,
+    ) -> Result<bool, StoreError> {
+        let Some(overlay) = self.overlay().await? else {
+            return Ok(false);
+        };
+        Ok(other.overlay().await? == Some(overlay))
+    }
+
+    /// Its place in the network; asked once. A gateway need not tell, and is somebody else; a store that is no node has none.
+    async fn overlay(self: &Arc<Self>) -> Result<Option<[u8; 32]>, StoreError> {
+        let Some(bee) = &self.bee else {
+            return Ok(None);
+        };
+        let asked =
+            self.overlay
+                .get_or_try_init(async || match self.guarded(bee.overlay()).await {
+                    Err(StoreError::Rejected(_)) if self.role == Role::Gateway => Ok(None),
+                    answer => answer.map(Some),
+                });
+        asked.await.copied()
+    }
+
     /// Runs a request under this endpoint's breaker: not at all when it is known to be down, and remembered when it
     /// is not answered. A request that is dropped after a while without an answer counts as not answered.
     ///
@@ -121,7 +149,7 @@ impl Endpoint {
         request: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.enter(Instant::now() + KNOWN_DOWN).await?;
-        self.watched(request).await
+        self.watched(request, HEDGE_AFTER).await
     }
 
     /// A store that goes through [`Endpoint::guarded`], such as a node with a batch.
@@ -160,19 +188,16 @@ impl Endpoint {
         address: Address,
         until: Instant,
     ) -> Result<SealedChunk, StoreError> {
-        let began = Instant::now();
-        let late = || StoreError::unavailable(Outage::Late(until.duration_since(began)));
-        let Ok(slot) = tokio::time::timeout_at(until, self.slots.acquire()).await else {
-            return Err(late());
-        };
-        let outcome = self.watched(async {
-            tokio::time::timeout_at(until, store.get(address))
-                .await
-                .unwrap_or_else(|_| Err(late()))
-        });
-        let outcome = outcome.await;
+        let patience = until.duration_since(Instant::now());
+        let late = |_| StoreError::unavailable(Outage::Late(patience));
+        let slot = tokio::time::timeout_at(until, self.slots.acquire()).await;
+        let slot = slot.map_err(late)?;
+        // Whoever got its slot late cut the node's time short itself.
+        let enough = HEDGE_AFTER.min(patience / 2);
+        let answer = self.watched(store.get(address), enough);
+        let outcome = tokio::time::timeout_at(until, answer).await;
         drop(slot);
-        outcome
+        outcome.map_err(late)?
     }
 
     /// Waits until the breaker lets requests pass, at most until `until`.
@@ -217,13 +242,16 @@ impl Endpoint {
         admission
     }
 
+    /// Tells the breaker how the request went; when it is dropped without an answer, only after `enough` time.
     async fn watched<T>(
         self: &Arc<Self>,
         request: impl Future<Output = Result<T, StoreError>>,
+        enough: Duration,
     ) -> Result<T, StoreError> {
         let mut watch = Watch {
             endpoint: self,
             began: Instant::now(),
+            enough,
             answered: false,
         };
         let outcome = request.await;
@@ -246,13 +274,14 @@ impl Endpoint {
 struct Watch<'a> {
     endpoint: &'a Arc<Endpoint>,
     began: Instant,
+    enough: Duration,
     answered: bool,
 }
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         let waited = self.began.elapsed();
-        if !self.answered && waited >= HEDGE_AFTER {
+        if !self.answered && waited >= self.enough {
             let late = StoreError::unavailable(Outage::Late(waited));
             self.endpoint.note(Some(&late), self.began);
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::types::limits::{HEDGE_AFTER, KNOWN_DOWN, READ_DEADLINE};
 
 pub use endpoint::{Endpoint, Guarded, Role};
-pub use verify::Proof;
+pub use verify::{Proof, Sought, Verdict};
 
 /// How long a read may take.
 #[derive(Clone, Copy, Debug)]

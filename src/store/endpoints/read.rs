@@ -58,10 +58,10 @@ struct Race<'a> {
 }
 
 impl Race<'_> {
-    async fn run(&mut self, patience: Instant) -> Result<SealedChunk, StoreError> {
+    async fn run(&mut self, known_down: Instant) -> Result<SealedChunk, StoreError> {
         loop {
             if !self.start_next() && self.running.is_empty() {
-                self.wait_for_a_pulse(patience).await?;
+                self.wait_for_a_pulse(known_down).await?;
                 continue;
             }
             let hedge = Instant::now() + self.endpoints.patience.hedge;
@@ -92,22 +92,20 @@ impl Race<'_> {
         true
     }
 
-    /// Nobody is asked and nobody is up: waits a moment whether somebody shows signs of life.
-    async fn wait_for_a_pulse(&mut self, patience: Instant) -> Result<(), StoreError> {
+    /// Nobody is asked and nobody is up: waits whether somebody shows signs of life. When nobody was asked at all, at
+    /// most until `known_down`; else as long as pulses are being felt, for whoever was asked did not have the chunk.
+    async fn wait_for_a_pulse(&mut self, known_down: Instant) -> Result<(), StoreError> {
+        let nobody_asked = self.left.len() == self.endpoints.list.len();
+        let patience = if nobody_asked { known_down } else { self.until };
         let mut pulses = JoinSet::new();
-        for endpoint in self.left.drain(..) {
-            pulses.spawn(async move {
-                let alive = endpoint.enter(patience).await;
-                (endpoint, alive)
-            });
+        for endpoint in &self.left {
+            let endpoint = Arc::clone(endpoint);
+            pulses.spawn(async move { endpoint.enter(patience).await });
         }
         while let Some(felt) = pulses.join_next().await {
             match felt {
-                Ok((endpoint, Ok(()))) => {
-                    self.left.push(endpoint);
-                    return Ok(());
-                }
-                Ok((_, Err(down))) => self.remember(down),
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(down)) => self.remember(down),
                 Err(_) => {}
             }
         }

@@ -3,9 +3,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
-use crate::crypto::swarm::SealedChunk;
+use crate::crypto::Secret;
+use crate::crypto::keys::RootKey;
+use crate::crypto::phrase::Phrase;
+use crate::crypto::swarm::{SealedChunk, SocId};
 use crate::store::{Counts, Fault, Faults, Memory, Outage, Rejection, Store, StoreError};
-use crate::types::limits::BREAKER_MAX;
+use crate::types::limits::{BREAKER_MAX, GATEWAY_READS_MAX};
 
 type Faulty = Arc<Fault<Memory>>;
 
@@ -86,7 +89,8 @@ async fn a_black_hole_costs_one_deadline_and_then_a_moment() {
         let (took, outcome) = timed(&endpoints, &chunk).await;
         assert!(took <= Duration::from_millis(100), "{took:?}");
         assert!(down(&outcome), "{outcome:?}");
-        tokio::time::advance(Duration::from_millis(250)).await;
+        // Not `advance`: that passes the end of a pulse before the pulse sees it.
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
     let Counts {
         gets: now, pulses, ..
@@ -231,24 +235,113 @@ async fn a_chunk_is_confirmed_by_somebody_else_or_as_the_single_copy() {
     let (first, second, chunk) = (faulty(), faulty(), chunk(9));
     first.put(&chunk).await.unwrap();
     let alone = endpoints(vec![own(&first)]);
-    let address = chunk.address();
-    let proof = alone.verify(address, &alone.list()[0]).await;
-    assert_eq!(proof, Ok(Some(Proof::SingleCopy)));
+    let sought = Sought::Content(chunk.address());
+    let verdict = alone.verify(sought, &alone.list()[0]).await;
+    assert_eq!(verdict, Ok(Verdict::Held(Proof::SingleCopy)));
     let both = endpoints(vec![own(&first), gateway(&second)]);
     let writer = both.writer().unwrap();
-    assert_eq!(both.verify(address, writer).await, Ok(None));
+    assert_eq!(both.verify(sought, writer).await, Ok(Verdict::NotYet));
     assert_eq!(first.counts().gets, 1, "the writer vouched for itself");
     second.put(&chunk).await.unwrap();
     assert_eq!(
-        both.verify(address, writer).await,
-        Ok(Some(Proof::Elsewhere))
+        both.verify(sought, writer).await,
+        Ok(Verdict::Held(Proof::Elsewhere))
     );
     second.set(hole());
-    let outcome = tokio::time::timeout(Duration::from_secs(45), both.verify(address, writer));
+    let outcome = tokio::time::timeout(Duration::from_secs(45), both.verify(sought, writer));
     assert!(
         outcome.await.is_err(),
         "the other end's own deadline ends it"
     );
-    let unknown = both.verify(address, writer).await.unwrap_err();
+    let unknown = both.verify(sought, writer).await.unwrap_err();
     assert!(matches!(unknown, StoreError::Unavailable { .. }));
+}
+
+/// An owner can sign two payloads for one address: the one is no proof of the other.
+#[tokio::test(start_paused = true)]
+async fn another_payload_at_the_address_is_told() {
+    let root = RootKey::derive(
+        &Phrase::from_entropy(&Secret::from_bytes(&[5; 32])).seed(),
+        None,
+    );
+    let signer = root.pod(&root.pod_id(0), 0).box_secret(0, 0).feed_signer(0);
+    let head =
+        |payload| SealedChunk::single_owner(&signer, &SocId([1; 32]), &[payload; 4096]).unwrap();
+    let (first, second, ours) = (faulty(), faulty(), head(1));
+    let other = Memory::default();
+    other.put(&head(2)).await.unwrap();
+    let other = Arc::new(Fault::new(other, 7, Faults::default()));
+    first.put(&ours).await.unwrap();
+    let sought = Sought::Owned(&ours);
+    for (elsewhere, verdict) in [(&second, Verdict::NotYet), (&other, Verdict::Other)] {
+        let both = endpoints(vec![own(&first), gateway(elsewhere)]);
+        assert_eq!(both.verify(sought, &both.list()[0]).await, Ok(verdict));
+    }
+    let alone = endpoints(vec![own(&other)]);
+    let verdict = alone.verify(sought, &alone.list()[0]).await;
+    assert_eq!(verdict, Ok(Verdict::Other));
+    second.put(&ours).await.unwrap();
+    let both = endpoints(vec![own(&first), gateway(&second)]);
+    let verdict = both.verify(sought, &both.list()[0]).await;
+    assert_eq!(verdict, Ok(Verdict::Held(Proof::Elsewhere)));
+}
+
+/// Readers that waited for one of our own slots had the node for a moment only: it is slow, not silent.
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_came_late_is_not_the_nodes_silence() {
+    let (store, chunk) = (faulty(), chunk(10));
+    store.put(&chunk).await.unwrap();
+    store.set(slow(READ_DEADLINE * 23 / 48));
+    let endpoints = endpoints(vec![gateway(&store)]);
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..GATEWAY_READS_MAX * 3 {
+        let (endpoints, address) = (endpoints.clone(), chunk.address());
+        readers.spawn(async move { endpoints.get(address).await });
+    }
+    let outcomes = readers.join_all().await;
+    let late = StoreError::unavailable(Outage::Late(READ_DEADLINE));
+    let read = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(read, GATEWAY_READS_MAX * 2);
+    assert!(
+        outcomes
+            .iter()
+            .filter_map(|outcome| outcome.as_ref().err())
+            .all(|error| *error == late)
+    );
+    assert_eq!(store.counts().gets, GATEWAY_READS_MAX as u64 * 3);
+    assert!(endpoints.list()[0].is_up());
+}
+
+/// One has the chunk and just came back, the others were asked in vain: nobody gives up before its pulse was felt.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_back_is_waited_for() {
+    let (first, second, third, chunk) = (faulty(), faulty(), faulty(), chunk(11));
+    third.put(&chunk).await.unwrap();
+    let endpoints = endpoints(vec![own(&first), gateway(&second), gateway(&third)]);
+    second.set(hole());
+    third.set(hole());
+    assert!(timed(&endpoints, &chunk).await.1.is_err());
+    tokio::time::advance(BREAKER_MAX).await;
+    assert!(!endpoints.list()[1].is_up() && !endpoints.list()[2].is_up());
+    first.set(slow(Duration::from_secs(1)));
+    second.set(slow(Duration::from_millis(20)));
+    third.set(slow(Duration::from_millis(200)));
+    let (took, outcome) = timed(&endpoints, &chunk).await;
+    assert_eq!(outcome, Ok(()));
+    assert!(took < HEDGE_AFTER, "{took:?}");
+}
+
+/// The same when nobody was up at first.
+#[tokio::test(start_paused = true)]
+async fn the_second_to_come_back_is_asked_too() {
+    let (first, second, chunk) = (faulty(), faulty(), chunk(12));
+    second.put(&chunk).await.unwrap();
+    let endpoints = endpoints(vec![own(&first), gateway(&second)]);
+    first.set(hole());
+    second.set(hole());
+    assert!(timed(&endpoints, &chunk).await.1.is_err());
+    tokio::time::advance(BREAKER_MAX).await;
+    first.set(slow(Duration::from_millis(10)));
+    second.set(slow(Duration::from_millis(60)));
+    assert_eq!(timed(&endpoints, &chunk).await.1, Ok(()));
 }

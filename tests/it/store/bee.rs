@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use podfs::store::bee::{BatchId, Cache, Mode, Postage, Through};
-use podfs::store::endpoints::{Endpoint, Endpoints, Patience, Proof, Role};
+use podfs::store::endpoints::{Endpoint, Endpoints, Patience, Proof, Role, Sought, Verdict};
 use podfs::store::{Outage, Pulse, Receipt, Rejection, Store, StoreError};
 
-use crate::node::{Loss, Mode as Kind, Network, Node, Options, Route};
+use crate::node::{Loss, Mode as Kind, Network, Node, Options, Push, Route};
 use crate::store::{node_and_writer, owned_chunk, patient, random_chunk, random_chunks};
 use crate::support::random::Random;
 
@@ -121,10 +121,12 @@ async fn a_development_node_takes_tagged_chunks_and_is_no_proof() {
     }
     let endpoint = Endpoint::bee("dev", Role::Own, bee);
     let alone = Endpoints::new(vec![Arc::clone(&endpoint)], Patience::default());
-    let proof = alone.verify(chunk.address(), &endpoint).await;
-    assert_eq!(proof, Ok(Some(Proof::SingleCopy)));
-    let absent = random_chunk(&mut random).address();
-    assert_eq!(alone.verify(absent, &endpoint).await, Ok(None));
+    let single = Ok(Verdict::Held(Proof::SingleCopy));
+    let content = Sought::Content(chunk.address());
+    assert_eq!(alone.verify(content, &endpoint).await, single);
+    assert_eq!(alone.verify(Sought::Owned(&head), &endpoint).await, single);
+    let absent = Sought::Content(random_chunk(&mut random).address());
+    assert_eq!(alone.verify(absent, &endpoint).await, Ok(Verdict::NotYet));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,22 +134,79 @@ async fn a_chunk_is_proven_by_stewardship_or_through_a_gateway() {
     let mut random = Random::new("a_chunk_is_proven_by_stewardship_or_through_a_gateway");
     let (node, bee, _, writer) = node_and_writer(22).await;
     let chunk = random_chunk(&mut random);
-    let address = chunk.address();
+    let (address, sought) = (chunk.address(), Sought::Content(chunk.address()));
     writer.put(&chunk).await.unwrap();
     let own = Endpoint::bee("own", Role::Own, bee);
     let alone = Endpoints::new(vec![Arc::clone(&own)], Patience::default());
-    let proof = alone.verify(address, &own).await;
-    assert_eq!(proof, Ok(Some(Proof::Stewardship)));
+    let verdict = alone.verify(sought, &own).await;
+    assert_eq!(verdict, Ok(Verdict::Held(Proof::Stewardship)));
     let gateway = Node::start(Options::gateway(node.network(), 2));
     let second = Endpoint::bee("gateway", Role::Gateway, patient(&gateway.url()));
     let both = Endpoints::new(vec![second, Arc::clone(&own)], Patience::default());
-    let proof = both.verify(address, &own).await;
-    assert_eq!(proof, Ok(Some(Proof::Elsewhere)));
+    let verdict = both.verify(sought, &own).await;
+    assert_eq!(verdict, Ok(Verdict::Held(Proof::Elsewhere)));
     // Lost by everybody but the node's own store: neither way is deceived by that copy.
     node.network().forget(&address);
     gateway.drop_cache();
-    assert_eq!(alone.verify(address, &own).await, Ok(None));
-    assert_eq!(both.verify(address, &own).await, Ok(None));
+    assert_eq!(alone.verify(sought, &own).await, Ok(Verdict::NotYet));
+    assert_eq!(both.verify(sought, &own).await, Ok(Verdict::NotYet));
+}
+
+/// One node under two addresses is one node: what it says twice is no second copy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_does_not_vouch_for_itself_under_another_address() {
+    let mut random = Random::new("a_node_does_not_vouch_for_itself_under_another_address");
+    let (node, bee, _, writer) = node_and_writer(22).await;
+    let chunk = random_chunk(&mut random);
+    let sought = Sought::Content(chunk.address());
+    node.faults().set_push(Push::Never);
+    writer.put(&chunk).await.unwrap();
+    let own = Endpoint::bee("own", Role::Own, bee);
+    let same = node.url().replace("127.0.0.1", "localhost");
+    for role in [Role::Own, Role::Other, Role::Gateway] {
+        let again = Endpoint::bee("again", role, patient(&same));
+        let both = Endpoints::new(vec![Arc::clone(&own), again], Patience::default());
+        assert_eq!(both.verify(sought, &own).await, Ok(Verdict::NotYet));
+    }
+    let stranger = Node::start(Options::light(node.network(), 2));
+    let other = Endpoint::bee("other", Role::Other, patient(&stranger.url()));
+    let both = Endpoints::new(vec![Arc::clone(&own), other], Patience::default());
+    assert_eq!(both.verify(sought, &own).await, Ok(Verdict::NotYet));
+    node.faults().set_push(Push::AtOnce);
+    node.send_waiting();
+    node.reset_counts();
+    for _ in 0..3 {
+        let held = Ok(Verdict::Held(Proof::Elsewhere));
+        assert_eq!(both.verify(sought, &own).await, held);
+    }
+    assert_eq!(node.counts().all_requests(), 0, "asked once who it is");
+}
+
+/// Stewardship looks at an address, a gateway shows what it has: another payload of the same owner is no proof.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_payload_of_the_same_owner_is_told() {
+    let mut random = Random::new("another_payload_of_the_same_owner_is_told");
+    let (node, bee, _, writer) = node_and_writer(22).await;
+    let [ours, theirs] = [0; 2].map(|_| owned_chunk([3; 32], &random.bytes(4096)));
+    writer.put(&ours).await.unwrap();
+    let own = Endpoint::bee("own", Role::Own, bee);
+    let alone = Endpoints::new(vec![Arc::clone(&own)], Patience::default());
+    let gateway = Node::start(Options::gateway(node.network(), 2));
+    let second = Endpoint::bee("gateway", Role::Gateway, patient(&gateway.url()));
+    let both = Endpoints::new(vec![second, Arc::clone(&own)], Patience::default());
+    let verdicts = async || {
+        let (alone, both) = tokio::join!(
+            alone.verify(Sought::Owned(&ours), &own),
+            both.verify(Sought::Owned(&ours), &own)
+        );
+        [alone.unwrap(), both.unwrap()]
+    };
+    let held = [Proof::Stewardship, Proof::Elsewhere].map(Verdict::Held);
+    assert_eq!(verdicts().await, held);
+    gateway.faults().set_view(theirs.address(), theirs.bytes());
+    assert_eq!(verdicts().await, [held[0], Verdict::Other]);
+    node.faults().set_view(theirs.address(), theirs.bytes());
+    assert_eq!(verdicts().await, [Verdict::Other; 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use podfs::store::bee::Cache;
-use podfs::store::endpoints::{Endpoint, Endpoints, Patience, Role};
+use podfs::store::endpoints::{Endpoint, Endpoints, Patience, Role, Sought, Verdict};
 use podfs::store::retry::{Next, next};
 use podfs::store::{Outage, Pulse, Store, StoreError};
 
@@ -192,21 +192,22 @@ async fn what_a_node_lost_is_noticed_and_put_again() {
     let second = Endpoint::bee("gateway", Role::Gateway, patient(&gateway.url()));
     let endpoints = Endpoints::new(vec![Arc::clone(&own), second], Patience::default());
     let chunk = random_chunk(&mut random);
-    let address = chunk.address();
+    let (address, sought) = (chunk.address(), Sought::Content(chunk.address()));
+    let held = |verdict| matches!(verdict, Ok(Verdict::Held(_)));
     node.faults()
         .add(Fault::Forget.on(Route::PostChunk).times(1));
     writer.put(&chunk).await.unwrap();
-    assert_eq!(endpoints.verify(address, &own).await, Ok(None));
+    assert_eq!(endpoints.verify(sought, &own).await, Ok(Verdict::NotYet));
     writer.put(&chunk).await.unwrap();
-    assert!(endpoints.verify(address, &own).await.unwrap().is_some());
+    assert!(held(endpoints.verify(sought, &own).await));
     node.network().forget(&address);
     gateway.drop_cache();
     node.restart(Loss::LocalStore);
-    assert_eq!(endpoints.verify(address, &own).await, Ok(None));
+    assert_eq!(endpoints.verify(sought, &own).await, Ok(Verdict::NotYet));
     let tag = Some(bee.new_tag().await.unwrap());
     let again = podfs::store::bee::Postage { tag, ..postage };
     bee.put(&chunk, &again).await.unwrap();
-    assert!(endpoints.verify(address, &own).await.unwrap().is_some());
+    assert!(held(endpoints.verify(sought, &own).await));
 }
 
 /// A black hole with a node behind it: one deadline, then a moment; the node is not asked for chunks meanwhile.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use podfs::store::bee::{BatchId, Plur, Postage, Through};
+use podfs::store::bee::{BatchId, Bee, Deadlines, Plur, Postage, Through};
 use podfs::store::retry::{Next, next};
-use podfs::store::{Rejection, Store, StoreError};
+use podfs::store::{Outage, Rejection, Store, StoreError};
 
 use crate::node::{Fault, Mode, Network, Node, Options, Route};
 use crate::store::{node_and_writer, patient, random_chunk, random_chunks};
@@ -52,20 +52,65 @@ async fn a_batch_is_bought_once_and_is_young_at_first() {
     assert_eq!((batch.utilization, batch.bucket_slots()), (1, 16));
 }
 
-/// The purchase is mined, its answer lost: nothing is paid twice.
+/// The purchase is mined, its answer lost, and the list of batches shows it later, under its label or as one that the
+/// node found on the chain: nothing is paid twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_whose_answer_was_lost_is_found_again() {
-    let node = Node::start(Options::light(&Network::new(), 1));
-    let bee = patient(&node.url());
+    for recovers in [false, true] {
+        let node = Node::start(Options::light(&Network::new(), 1));
+        let bee = patient(&node.url());
+        let amount = bee.chain().await.unwrap().amount_for(30 * DAY).unwrap();
+        let funds = bee.wallet().await.unwrap().bzz_balance;
+        // The first list is the one before the purchase.
+        node.faults().set_unlisted(3);
+        node.faults().set_recovers(recovers);
+        let lost = Fault::LoseReply.on(Route::Stamps).after(1).times(1);
+        node.faults().add(lost);
+        let id = bee.buy(amount, 20, "pod").await.unwrap();
+        let batches = bee.batches().await.unwrap();
+        let ids: Vec<_> = batches.iter().map(|batch| batch.id).collect();
+        assert_eq!(ids, [id]);
+        let left = bee.wallet().await.unwrap().bzz_balance;
+        assert_eq!(funds.0 - left.0, amount.for_depth(20).unwrap().0);
+    }
+}
+
+/// Nobody knows whether it was paid: whoever asked looks at the list of batches next and does not simply ask again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_that_is_not_found_is_not_to_be_repeated() {
+    let (node, patient, postage, _) = node_and_writer(18).await;
+    let deadlines = Deadlines {
+        settle: Duration::from_millis(300),
+        ..Deadlines::default()
+    };
+    let bee = Bee::new(node.url().parse().unwrap(), deadlines).unwrap();
     let amount = bee.chain().await.unwrap().amount_for(30 * DAY).unwrap();
+    let unsettled = StoreError::unavailable(Outage::Unsettled);
+    assert!(matches!(next(&unsettled, 0, 0), Next::LookAtBatch(_)));
+    let fails = [
+        Fault::Close,
+        Fault::Say(500, "cannot create batch"),
+        Fault::Page(504, None),
+    ];
+    for fault in fails {
+        let rule = fault.on(Route::Stamps).after(1).times(1);
+        node.faults().add(rule);
+        let unknown = bee.buy(amount, 20, "pod").await;
+        assert_eq!(unknown, Err(unsettled.clone()));
+    }
     node.faults()
-        .add(Fault::LoseReply.on(Route::Stamps).after(1).times(1));
-    let id = bee.buy(amount, 20, "pod").await.unwrap();
-    let batches = bee.batches().await.unwrap();
+        .add(Fault::LoseReply.on(Route::Stamps).times(2));
     assert_eq!(
-        batches.iter().map(|batch| batch.id).collect::<Vec<_>>(),
-        [id]
+        bee.top_up(postage.batch, amount).await,
+        Err(unsettled.clone())
     );
+    assert_eq!(bee.dilute(postage.batch, 19).await, Err(unsettled));
+    // A node that does something else just now has done nothing.
+    node.faults()
+        .add(Fault::Page(429, None).on(Route::Stamps).after(1).times(1));
+    let busy = StoreError::unavailable(Outage::Busy(429));
+    assert_eq!(bee.buy(amount, 20, "pod").await, Err(busy));
+    assert_eq!(patient.batches().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,7 @@ async fn stored(inner: &Inner, session: &Session, body: Option<Bytes>) -> Reply 
     if body.len() < SPAN {
         return say(StatusCode::BAD_REQUEST, "insufficient data length");
     }
-    let Some(chunk) = Chunk::of_body(body.into()) else {
+    let Some(chunk) = Chunk::of_body(&body) else {
         return say(StatusCode::INTERNAL_SERVER_ERROR, "create chunk error");
     };
     inner.counts.lock().put(chunk.address);

@@ -123,6 +123,8 @@ fn buy(inner: &Inner, words: [&str; 2], label: &str, headers: &HeaderMap) -> Ans
         Refusal::InsufficientValidity => no("insufficient amount for 24h minimum validity"),
         Refusal::NoSuchBatch => refuse(StatusCode::INTERNAL_SERVER_ERROR, "cannot create batch"),
     })?;
+    let recovers = inner.faults.switches().recovers;
+    let label = if recovers { "recovered" } else { label };
     state.take_batch(&batch, label, funds);
     Ok(bought(StatusCode::CREATED, &batch.id, false))
 }

@@ -75,8 +75,12 @@ fn shown(inner: &Inner, issuer: &Issuer) -> Option<Stamp> {
 }
 
 pub async fn list(State(inner): Node) -> Answer {
+    let unlisted = {
+        let left = &mut inner.faults.switches().unlisted;
+        std::mem::replace(left, left.saturating_sub(1)) > 0
+    };
     let state = inner.state();
-    let stamps = state.issuers.values();
+    let stamps = state.issuers.values().filter(|_| !unlisted);
     Ok(ok(&Stamps {
         stamps: stamps.filter_map(|issuer| shown(&inner, issuer)).collect(),
     }))

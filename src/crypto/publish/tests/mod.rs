@@ -68,16 +68,51 @@ fn references_come_back() {
 }
 
 #[test]
-fn many_pages_are_sealed_as_one_by_one() {
+fn many_are_sealed_and_sealed_again_as_one_by_one() {
     let pages: Vec<_> = (0..11_u8).map(|at| page(&[at])).collect();
     for (count, attempt) in [(0, 0), (1, 0), (8, 1), (11, 255)] {
-        let together = seal_blocks(&conv(1), attempt, &pages[..count]);
-        let each = pages[..count].iter();
-        let each: Vec<_> = each
-            .map(|page| seal_block(&conv(1), attempt, page))
-            .collect();
-        assert_eq!(together, each);
+        let pages = &pages[..count];
+        let blocks = seal_blocks(&conv(1), attempt, pages);
+        let nodes = seal_nodes(&conv(1), attempt, pages);
+        for (at, page) in pages.iter().enumerate() {
+            assert_eq!(blocks[at], seal_block(&conv(1), attempt, page));
+            assert_eq!(nodes[at], seal_node(&conv(1), attempt, page));
+        }
+        for (sealed, again) in [
+            (&blocks, reseal_blocks as fn(&[&Reference], _) -> _),
+            (&nodes, reseal_nodes),
+        ] {
+            let references: Vec<_> = sealed.iter().map(|(reference, _)| reference).collect();
+            let chunks: Vec<_> = sealed.iter().map(|(_, chunk)| Ok(chunk.clone())).collect();
+            assert_eq!(again(&references, pages), chunks);
+        }
     }
+}
+
+#[test]
+fn a_page_that_is_another_one_hinders_no_other() {
+    let (mut pages, conv) = ([b"0", b"1", b"2"].map(|name| page(name)), conv(1));
+    let sealed = seal_blocks(&conv, 0, &pages);
+    let references: Vec<_> = sealed.iter().map(|(reference, _)| reference).collect();
+    assert!(reseal_nodes(&references, &pages).iter().all(Result::is_err));
+    pages[1][9] ^= 1;
+    let again = reseal_blocks(&references, &pages);
+    assert_eq!(again[0].as_ref(), Ok(&sealed[0].1));
+    assert_eq!(again[1], Err(OpenError));
+    assert_eq!(again[2].as_ref(), Ok(&sealed[2].1));
+    let same = |at: usize| same_page(&conv, references[at], &pages[at]);
+    assert_eq!([same(0), same(1), same(2)], [true, false, true]);
+}
+
+#[test]
+fn only_the_first_attempt_at_a_page_is_told_by_its_key() {
+    let page = page(b"one");
+    let published = |attempt| seal_block(&conv(1), attempt, &page).0;
+    assert!(same_page(&conv(1), &published(0), &page));
+    assert!(!same_page(&conv(1), &published(1), &page));
+    assert!(!same_page(&conv(2), &published(0), &page));
+    let (node, _) = seal_node(&conv(1), 0, &page);
+    assert!(!same_page(&conv(1), &node, &page));
 }
 
 #[test]
