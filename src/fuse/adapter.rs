@@ -14,8 +14,9 @@ use fuser::{
 use rustix::fs::FallocateFlags;
 
 use crate::fuse::answer::{Listing, Probe};
+use crate::fuse::contents::Contents;
 use crate::fuse::listing::{list, list_plus};
-use crate::fuse::serve::{Adapter, BUFFER};
+use crate::fuse::serve::Adapter;
 use crate::fuse::time::from_request;
 use crate::fuse::translate::{COPY_MAX, agree, caller, found, seek, set_time, taken, xattr_mode};
 use crate::fuse::watchdog::STATFS;
@@ -69,9 +70,9 @@ impl Filesystem for Adapter {
             mtime: mtime.map(set_time),
             ctime: ctime.map(from_request),
         };
-        self.run("setattr", node, reply, |pod, ino| {
-            pod.setattr(ino, &set, caller(req))
-        });
+        let caller = caller(req);
+        let work = move |pod: &Pod, ino| pod.setattr(ino, &set, caller);
+        self.run_far(("setattr", node), reply, work, || work);
     }
 
     fn readlink(&self, _req: &Request, node: INodeNo, reply: ReplyData) {
@@ -179,12 +180,8 @@ impl Filesystem for Adapter {
         _owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        BUFFER.with_borrow_mut(|buffer| {
-            self.run("read", node, reply, |pod, ino| {
-                pod.read(ino, offset, size, buffer)?;
-                Ok(buffer.as_slice())
-            });
-        });
+        let work = move |pod: &Pod, ino| Contents::read(pod, ino, offset, size);
+        self.run_far(("read", node), reply, work, || work);
     }
 
     fn write(
@@ -199,9 +196,12 @@ impl Filesystem for Adapter {
         _owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        self.run("write", node, reply, |pod, ino| {
-            let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-            pod.write(ino, offset, data, kill_priv)
+        let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        let write = move |pod: &Pod, ino, data: &[u8]| pod.write(ino, offset, data, kill_priv);
+        let work = |pod: &Pod, ino| write(pod, ino, data);
+        self.run_far(("write", node), reply, work, || {
+            let data = data.to_vec();
+            move |pod: &Pod, ino| write(pod, ino, &data)
         });
     }
 
@@ -338,10 +338,9 @@ impl Filesystem for Adapter {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        self.run("fallocate", node, reply, |pod, ino| {
-            let mode = FallocateFlags::from_bits_retain(mode.cast_unsigned());
-            pod.fallocate(ino, offset, len, mode)
-        });
+        let mode = FallocateFlags::from_bits_retain(mode.cast_unsigned());
+        let work = move |pod: &Pod, ino| pod.fallocate(ino, offset, len, mode);
+        self.run_far(("fallocate", node), reply, work, || work);
     }
 
     fn lseek(
@@ -372,9 +371,10 @@ impl Filesystem for Adapter {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        self.run("copy_file_range", target, reply, |pod, ino| {
+        let work = move |pod: &Pod, ino| {
             let copied = pod.copy_range(Ino(source.0), from, ino, to, len.min(COPY_MAX))?;
             Ok(u32::try_from(copied).unwrap_or(u32::MAX))
-        });
+        };
+        self.run_far(("copy_file_range", target), reply, work, || work);
     }
 }

@@ -8,6 +8,7 @@ use fuser::{
 };
 
 use crate::fuse::attr::{bare_attr, file_attr};
+use crate::fuse::contents::Contents;
 use crate::fuse::errno::errno;
 use crate::pod::{Attr, FileKind, PodError, StatFs};
 use crate::types::Ino;
@@ -54,6 +55,8 @@ answer!(ReplyAttr, Attr, |reply, attr| reply
     .attr(&TTL, &file_attr(&attr)));
 answer!(ReplyOpen, (), |reply, _given| reply.opened(HANDLE, OPENED));
 answer!(ReplyData, Box<[u8]>, |reply, bytes| reply.data(&bytes));
+answer!(ReplyData, Contents, |reply, read| reply
+    .data(read.as_slice()));
 answer!(ReplyWrite, u32, |reply, written| reply.written(written));
 answer!(ReplyLseek, u64, |reply, offset| reply
     .offset(offset.cast_signed()));
@@ -67,15 +70,6 @@ answer!(ReplyCreate, Attr, |reply, attr| reply.created(
 
 /// Inode numbers are never used again, so that one generation does.
 pub(super) const GENERATION: Generation = Generation(0);
-
-impl Answer<&[u8]> for ReplyData {
-    fn give(self, bytes: &[u8]) {
-        self.data(bytes);
-    }
-    fn fail(self, errno: Errno) {
-        self.error(errno);
-    }
-}
 
 /// `None`: there is no such name, and the kernel may remember that.
 impl Answer<Option<Attr>> for ReplyEntry {

@@ -29,6 +29,11 @@ pub(super) const fn errno(error: &PodError) -> Errno {
         // The journal's patience has an end before anybody's request gets too old: programs know this one from
         // network file systems.
         PodError::Busy => Errno::ETIMEDOUT,
-        PodError::Corrupt(_) | PodError::Io(_) => Errno::EIO,
+        // What the network does not give is told as a failing disk is, and as NFS does when it gives up: whoever reads
+        // files knows this number, and few look for those of sockets or take a time-out for an error.
+        PodError::Corrupt(_)
+        | PodError::Io(_)
+        | PodError::Absent { .. }
+        | PodError::Unreachable(_) => Errno::EIO,
     }
 }

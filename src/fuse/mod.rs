@@ -4,12 +4,14 @@
 mod adapter;
 mod answer;
 mod attr;
+mod contents;
 mod errno;
 mod listing;
 mod serve;
 mod session;
 mod time;
 mod translate;
+mod wait;
 mod watchdog;
 
 #[doc = include_str!("SEMANTICS.md")]

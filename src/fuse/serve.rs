@@ -1,27 +1,26 @@
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fuser::{Errno, INodeNo};
+use tokio::runtime::Handle;
 
 use crate::fuse::answer::Answer;
 use crate::fuse::errno::errno;
+use crate::fuse::wait::Waiting;
 use crate::fuse::watchdog::Running;
 use crate::pod::{Pod, PodError};
 use crate::types::Ino;
-
-thread_local! {
-    /// What an event loop read last: the next read needs no new memory.
-    pub(super) static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// The kernel's side of a pod. Every operation is the same: translate, call, answer.
 pub(super) struct Adapter {
     pub(super) pod: Arc<Pod>,
     pub(super) running: Arc<Running>,
+    /// Where requests wait for the network.
+    pub(super) runtime: Handle,
 }
 
 impl Adapter {
+    /// Does `work` and answers.
     pub(super) fn run<T, R: Answer<T>>(
         &self,
         op: &'static str,
@@ -33,28 +32,71 @@ impl Adapter {
             work(&self.pod, Ino(node.0))
         });
     }
+
+    /// The same for work that may need pages from the network. Then the event loop goes on, and a task does what
+    /// `own` makes of the work: the same, with nothing borrowed from the request.
+    pub(super) fn run_far<T, R, W>(
+        &self,
+        (op, node): (&'static str, INodeNo),
+        reply: R,
+        work: impl FnOnce(&Pod, Ino) -> Result<T, PodError>,
+        own: impl FnOnce() -> W,
+    ) where
+        T: Send + 'static,
+        R: Answer<T> + Send + 'static,
+        W: Fn(&Pod, Ino) -> Result<T, PodError> + Send + Sync + 'static,
+    {
+        let turn = self.running.begin(op, node.0);
+        match caught(|| work(&self.pod, Ino(node.0))) {
+            Some(Err(PodError::Absent { ino, pages })) => {
+                let waiting = Waiting {
+                    pod: Arc::clone(&self.pod),
+                    turn,
+                    work: own(),
+                };
+                drop(self.runtime.spawn(waiting.answer(ino, pages, reply)));
+            }
+            outcome => answer(turn.at(), reply, outcome),
+        }
+    }
 }
 
 /// Does `work` and answers. A panic answers `EIO` for this request alone.
 fn serve<T, R: Answer<T>>(
-    running: &Running,
+    running: &Arc<Running>,
     (op, ino): (&'static str, u64),
     reply: R,
     work: impl FnOnce() -> Result<T, PodError>,
 ) {
-    let _turn = running.begin(op, ino);
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(value)) => reply.give(value),
-        Ok(Err(error)) => {
-            if matches!(
+    let turn = running.begin(op, ino);
+    answer(turn.at(), reply, caught(work));
+}
+
+/// What the work gives; `None` when it panics.
+fn caught<T>(work: impl FnOnce() -> Result<T, PodError>) -> Option<Result<T, PodError>> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+/// Answers an operation on an inode with what it gave, `None` being a panic.
+pub(super) fn answer<T, R: Answer<T>>(
+    (op, ino): (&'static str, u64),
+    reply: R,
+    outcome: Option<Result<T, PodError>>,
+) {
+    match outcome {
+        Some(Ok(value)) => reply.give(value),
+        Some(Err(error)) => {
+            if matches!(error, PodError::Unreachable(_)) {
+                tracing::warn!(op, ino, %error, "request failed");
+            } else if matches!(
                 error,
-                PodError::Corrupt(_) | PodError::Io(_) | PodError::Busy
+                PodError::Corrupt(_) | PodError::Io(_) | PodError::Busy | PodError::Absent { .. }
             ) {
                 tracing::error!(op, ino, %error, "request failed");
             }
             reply.fail(errno(&error));
         }
-        Err(_) => {
+        None => {
             tracing::error!(op, ino, "request ended in a panic");
             reply.fail(Errno::EIO);
         }
@@ -81,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_the_end_of_one_request_only() {
-        let running = Running::new();
+        let running = Arc::new(Running::new());
         let (told, answers) = mpsc::channel();
         let at = ("read", 1);
         serve(&running, at, Told(told.clone()), || panic!("on purpose"));
@@ -94,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_watchdog_sees_a_request_that_was_delayed_on_purpose() {
-        let running = Running::new();
+        let running = Arc::new(Running::new());
         let (told, answers) = mpsc::channel();
         let (release, wait) = mpsc::channel::<()>();
         std::thread::scope(|scope| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use fuser::{Config, Session, SessionACL};
+use tokio::runtime::Handle;
 
 use crate::fuse::serve::Adapter;
 use crate::fuse::watchdog::Running;
@@ -22,7 +23,7 @@ pub enum Allow {
 }
 
 /// How a mount is served.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// Event loops: requests answered at once.
     pub threads: usize,
@@ -30,14 +31,18 @@ pub struct ServeOptions {
     pub allow: Allow,
     /// Whether each event loop gets a descriptor of its own, which needs a `/dev/fuse` that can be opened.
     pub clone_fd: bool,
+    /// Where requests wait for the network.
+    pub runtime: Handle,
 }
 
-impl Default for ServeOptions {
-    fn default() -> Self {
+impl ServeOptions {
+    /// Four event loops, for the owner alone.
+    pub const fn new(runtime: Handle) -> Self {
         Self {
             threads: 4,
             allow: Allow::Owner,
             clone_fd: false,
+            runtime,
         }
     }
 }
@@ -59,7 +64,7 @@ impl Serving {
         self.session.is_finished()
     }
 
-    /// Waits until the mount is gone and all requests are answered.
+    /// Waits until the mount is gone and all requests are answered that do not wait for the network.
     pub fn join(self) -> io::Result<()> {
         let ended = self.session.join();
         ended.unwrap_or_else(|_| Err(io::Error::other("an event loop ended in a panic")))
@@ -76,6 +81,7 @@ pub fn serve(fd: OwnedFd, pod: Arc<Pod>, options: ServeOptions) -> io::Result<Se
     let adapter = Adapter {
         pod,
         running: Arc::clone(&running),
+        runtime: options.runtime,
     };
     let acl = match options.allow {
         Allow::Owner => SessionACL::Owner,

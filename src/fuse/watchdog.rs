@@ -1,10 +1,12 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// Requests that can run at once without one being overlooked: far above the number of event loops.
-const SLOTS: usize = 64;
+/// Requests that can run at once without one being overlooked: far above the number of event loops, for requests
+/// that wait for the network hold none.
+const SLOTS: usize = 256;
 
 /// The requests that run this moment, and how many there were.
 pub struct Running {
@@ -30,7 +32,11 @@ pub(super) const STATFS: &str = "statfs";
 
 /// A request from here to its end.
 #[must_use = "the request ends when this is dropped"]
-pub(super) struct Turn<'a>(Option<&'a Mutex<Option<Request>>>);
+pub(super) struct Turn {
+    running: Arc<Running>,
+    slot: Option<usize>,
+    request: Request,
+}
 
 impl Running {
     pub(super) fn new() -> Self {
@@ -41,7 +47,7 @@ impl Running {
     }
 
     /// A request begins.
-    pub(super) fn begin(&self, op: &'static str, ino: u64) -> Turn<'_> {
+    pub(super) fn begin(self: &Arc<Self>, op: &'static str, ino: u64) -> Turn {
         // Monitors and panels ask every mount for its free space, for ever: that is no use of it.
         if op != STATFS {
             self.started.fetch_add(1, Ordering::Relaxed);
@@ -52,15 +58,15 @@ impl Running {
             since: Instant::now(),
             told: false,
         };
-        for slot in &self.slots {
-            if let Some(mut place) = slot.try_lock()
-                && place.is_none()
-            {
-                *place = Some(request);
-                return Turn(Some(slot));
-            }
+        let free = |slot: &Mutex<Option<Request>>| {
+            let place = slot.try_lock().filter(|place| place.is_none());
+            place.map(|mut place| *place = Some(request)).is_some()
+        };
+        Turn {
+            running: Arc::clone(self),
+            slot: self.slots.iter().position(free),
+            request,
         }
-        Turn(None)
     }
 
     /// Requests so far, `statfs` aside: when it stands still, nobody uses the mount.
@@ -93,9 +99,22 @@ impl Running {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Turn {
+    /// Name of the operation, and the inode it was sent to.
+    pub(super) const fn at(&self) -> (&'static str, u64) {
+        (self.request.op, self.request.ino)
+    }
+
+    /// When the request came.
+    pub(super) const fn since(&self) -> Instant {
+        self.request.since
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(slot) = self.0 {
+        let slot = self.slot.and_then(|at| self.running.slots.get(at));
+        if let Some(slot) = slot {
             *slot.lock() = None;
         }
     }
@@ -107,7 +126,7 @@ mod tests {
 
     #[test]
     fn requests_are_seen_while_they_run() {
-        let running = Running::new();
+        let running = Arc::new(Running::new());
         assert!(running.overdue(Duration::ZERO).is_empty());
         let turn = running.begin("read", 7);
         let _other = running.begin("write", 8);

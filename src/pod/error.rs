@@ -1,6 +1,8 @@
+use std::ops::Range;
+
 use crate::format::wire::Malformed;
 use crate::journal::JournalError;
-use crate::types::NameError;
+use crate::types::{Ino, NameError};
 
 /// Why an operation of the file system was not done. Each variant is one answer to the caller; `fuse::errno` has
 /// the number for it.
@@ -75,6 +77,17 @@ pub enum PodError {
     /// The disk does not keep up.
     #[error("busy")]
     Busy,
+    /// Pages that the operation needs are not on this machine: it can be done once they were fetched.
+    #[error("pages {} to {} of inode {ino} are not on this machine", .pages.start, .pages.end)]
+    Absent {
+        /// Whose they are.
+        ino: Ino,
+        /// The first, and the one behind the last.
+        pages: Range<u64>,
+    },
+    /// The network did not give what is not on this machine; it may later.
+    #[error("not to be had from the network: {0}")]
+    Unreachable(String),
     /// What is stored cannot be verified or makes no sense: never shown.
     #[error("damaged: {0}")]
     Corrupt(String),

@@ -39,6 +39,11 @@ impl Pod {
         Ok(self.rows.sync()?)
     }
 
+    /// Whether a file was opened since this was last asked of it: what is in use is given up last.
+    pub fn was_used(&self, ino: Ino) -> bool {
+        self.opens.was_used(ino)
+    }
+
     /// The kernel knows the inode no more.
     pub fn forget(&self, ino: Ino) {
         self.opens.forget(ino);

@@ -11,28 +11,32 @@ mod create;
 mod dir;
 mod edit;
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 mod handles;
 mod locks;
 mod opens;
 #[cfg(test)]
 mod power;
+mod remote;
 mod remove;
 mod rename;
-pub mod rows;
 mod setattr;
 mod statfs;
 #[cfg(test)]
 mod storm;
 mod xattr;
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::format::rows::{Inode, Key};
+use crate::index::Rows;
 use crate::journal::{Batch, Class};
 use crate::pod::contents::Reaper;
 use crate::pod::locks::Locks;
 use crate::pod::opens::Opens;
-use crate::pod::rows::Rows;
 use crate::types::{Clock, Ino, ROOT, Timespec};
 
 pub use crate::format::rows::FileKind;
@@ -41,6 +45,7 @@ pub use check::{Finding, Report};
 pub use contents::Seek;
 pub use dir::Entry;
 pub use error::PodError;
+pub use remote::{Fetch, Nowhere, Remote};
 pub use rename::Taken;
 pub use setattr::{SetAttr, SetTime};
 pub use statfs::StatFs;
@@ -65,7 +70,9 @@ impl Caller {
 /// What a pod is made of.
 pub struct PodParts {
     /// The rows.
-    pub rows: Rows,
+    pub rows: Arc<Rows>,
+    /// Where the pages are that are not in the log.
+    pub remote: Arc<dyn Remote>,
     /// The wall clock.
     pub clock: Clock,
     /// Number of this device, the upper bits of new inode numbers.
@@ -76,7 +83,8 @@ pub struct PodParts {
 
 /// A pod: one tree of files.
 pub struct Pod {
-    rows: Rows,
+    rows: Arc<Rows>,
+    remote: Arc<dyn Remote>,
     locks: Locks,
     clock: Clock,
     device: u16,
@@ -93,6 +101,7 @@ impl Pod {
         let counter = parts.rows.next_ino().max(ROOT.counter() + 1);
         let pod = Self {
             rows: parts.rows,
+            remote: parts.remote,
             locks: Locks::new(),
             clock: parts.clock,
             device: parts.device,
@@ -116,8 +125,13 @@ impl Pod {
     }
 
     /// The rows below, for the daemon's background work.
-    pub const fn rows(&self) -> &Rows {
+    pub const fn rows(&self) -> &Arc<Rows> {
         &self.rows
+    }
+
+    /// Brings what a [`PodError::Absent`] names onto this machine.
+    pub fn fetch(&self, ino: Ino, pages: Range<u64>) -> Fetch<'_> {
+        self.remote.fetch(ino, pages)
     }
 
     fn now(&self) -> Timespec {
@@ -145,11 +159,17 @@ impl Pod {
 #[cfg(test)]
 impl Pod {
     /// A pod over rows in memory, owned by root, whose clock moves a second at each look.
-    fn in_memory() -> Self {
+    pub(crate) fn in_memory() -> Self {
+        Self::in_memory_with(Arc::new(Nowhere))
+    }
+
+    /// The same, with pages in a network.
+    pub(crate) fn in_memory_with(remote: Arc<dyn Remote>) -> Self {
         let ticks = AtomicU64::new(1_000_000_000);
         Self::over(PodParts {
-            rows: Rows::memory(),
-            clock: std::sync::Arc::new(move || Timespec {
+            rows: Arc::new(Rows::memory()),
+            remote,
+            clock: Arc::new(move || Timespec {
                 secs: i64::try_from(ticks.fetch_add(1, Ordering::Relaxed)).unwrap(),
                 nanos: 5,
             }),

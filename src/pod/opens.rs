@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
@@ -10,6 +10,9 @@ const SHARDS: usize = 64;
 /// Most attributes of removed inodes kept in one shard; above it the oldest answers are simply `ENOENT`.
 const GONE_MAX: usize = 1024;
 
+/// Most used inodes kept in one shard; above it all count as unused.
+const USED_MAX: usize = 4096;
+
 /// What is open, and what was removed but is still known to someone.
 pub(super) struct Opens {
     shards: Box<[Mutex<Shard>]>,
@@ -18,6 +21,8 @@ pub(super) struct Opens {
 #[derive(Default)]
 struct Shard {
     open: HashMap<Ino, Open>,
+    /// Opened since somebody asked whether it was.
+    used: HashSet<Ino>,
     gone: HashMap<Ino, Attr>,
 }
 
@@ -54,7 +59,17 @@ impl Opens {
             return false;
         }
         entry.count = entry.count.saturating_add(1);
+        if shard.used.len() >= USED_MAX {
+            shard.used.clear();
+        }
+        shard.used.insert(ino);
         true
+    }
+
+    /// Whether the inode was opened since this was last asked.
+    pub(super) fn was_used(&self, ino: Ino) -> bool {
+        self.shard(ino)
+            .is_some_and(|shard| shard.lock().used.remove(&ino))
     }
 
     /// Counts one less; true when it was the last open of an inode without names.

@@ -7,9 +7,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::crypto::Secret;
+use crate::index::{Rows, RowsParts};
 use crate::journal::history;
-use crate::pod::rows::{Rows, RowsParts};
-use crate::pod::{Caller, FileKind, Pod, PodError, PodParts, Taken, XattrMode};
+use crate::pod::{Caller, FileKind, Nowhere, Pod, PodError, PodParts, Taken, XattrMode};
 use crate::types::limits::PAGE;
 use crate::types::{ROOT, Timespec};
 
@@ -30,7 +30,8 @@ fn open(dir: &Path) -> Pod {
     let rows = Rows::open(&parts).unwrap();
     assert_eq!(rows.journal().broken(), None);
     let parts = PodParts {
-        rows,
+        rows: Arc::new(rows),
+        remote: Arc::new(Nowhere),
         clock: Arc::new(|| Timespec { secs: 1, nanos: 2 }),
         device: 0,
         owner: OWNER,

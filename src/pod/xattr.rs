@@ -9,6 +9,8 @@ use crate::types::limits::{NAME_MAX, XATTR_LIST_MAX, XATTR_VALUE_MAX};
 const USER: &[u8] = b"user.";
 /// Answered by podfs itself, never stored.
 const RESERVED: &[u8] = b"user.pod.";
+/// How far the inode has come into the network.
+const STATE: &[u8] = b"user.pod.state";
 /// Rows read at a time.
 const SCAN: usize = 32;
 /// Attributes up to which the list cannot be too long, whatever their names.
@@ -71,10 +73,15 @@ impl Pod {
         Ok(self.rows.append(batch, None)?)
     }
 
-    /// Value of an extended attribute; [`PodError::NoData`] when there is none.
+    /// Value of an extended attribute, or what podfs itself answers under a name of its own; [`PodError::NoData`] when
+    /// there is none.
     pub fn getxattr(&self, ino: Ino, name: &[u8]) -> Result<Box<[u8]>, PodError> {
         check_name(name)?;
-        if self.inode(ino)?.xattrs == 0 {
+        let inode = self.inode(ino)?;
+        if name == STATE {
+            return Ok(self.remote.state(ino).as_bytes().into());
+        }
+        if inode.xattrs == 0 {
             return Err(PodError::NoData);
         }
         let (_, row) = self.xattr_row(ino, name)?;
@@ -82,7 +89,8 @@ impl Pod {
         found.map(|xattr| xattr.value).ok_or(PodError::NoData)
     }
 
-    /// Names of all extended attributes, each with a NUL behind it.
+    /// Names of all extended attributes, each with a NUL behind it. Those of podfs are not among them: whoever copies
+    /// all attributes of a file would fail to set them.
     pub fn listxattr(&self, ino: Ino) -> Result<Vec<u8>, PodError> {
         let mut names = Vec::new();
         if self.inode(ino)?.xattrs == 0 {
@@ -101,6 +109,9 @@ impl Pod {
     /// Removes an extended attribute; [`PodError::NoData`] when there is none.
     pub fn removexattr(&self, ino: Ino, name: &[u8]) -> Result<(), PodError> {
         check_name(name)?;
+        if name.starts_with(RESERVED) {
+            return Err(PodError::NotPermitted);
+        }
         self.rows.admit(0)?;
         let _held = self.locks.lock(&[ino]);
         let mut inode = self.inode(ino)?;
@@ -213,8 +224,25 @@ mod tests {
         ));
         let long = vec![0; XATTR_VALUE_MAX + 1];
         assert!(matches!(set(b"user.a", &long), Err(PodError::TooLarge)));
-        let state = pod.getxattr(ROOT, b"user.pod.state");
-        assert!(matches!(state, Err(PodError::NoData)));
+        let removed = pod.removexattr(ROOT, b"user.pod.state");
+        assert!(matches!(removed, Err(PodError::NotPermitted)));
+        let unknown = pod.getxattr(ROOT, b"user.pod.other");
+        assert!(matches!(unknown, Err(PodError::NoData)));
+    }
+
+    #[test]
+    fn the_state_is_answered_by_name_and_not_listed() {
+        let pod = Pod::in_memory();
+        assert_eq!(*pod.getxattr(ROOT, STATE).unwrap(), *b"local");
+        assert_eq!(pod.listxattr(ROOT).unwrap(), b"");
+        let gone = pod.getxattr(Ino(99), STATE);
+        assert!(matches!(gone, Err(PodError::NotFound)));
+        let fake = std::sync::Arc::new(crate::pod::fake::Fake::default());
+        let pod = Pod::in_memory_with(fake);
+        pod.setxattr(ROOT, b"user.a", b"", XattrMode::Either)
+            .unwrap();
+        assert_eq!(*pod.getxattr(ROOT, STATE).unwrap(), *b"confirmed");
+        assert_eq!(pod.listxattr(ROOT).unwrap(), b"user.a\0");
     }
 
     #[test]

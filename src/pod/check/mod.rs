@@ -117,6 +117,9 @@ pub enum Finding {
     /// A sealed page that does not open.
     #[error("inode {0}, page {1} of its contents: {2}")]
     Unreadable(Ino, u64, String),
+    /// A kept node of what is published that cannot be opened.
+    #[error("inode {0}: a node of what is published cannot be read: {1}")]
+    KeptUnreadable(Ino, String),
 }
 
 /// What a check saw.
@@ -213,7 +216,7 @@ impl Pod {
     ) -> Result<(), PodError> {
         let bounds = [0, u8::MAX].map(|byte| {
             let fields = match kind {
-                b'I' | b'O' | b'R' => 8,
+                b'F' | b'H' | b'I' | b'K' | b'O' | b'R' => 8,
                 b'P' => 24,
                 _ => 16,
             };

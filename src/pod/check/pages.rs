@@ -1,4 +1,4 @@
-use crate::format::rows::{Bucket, FileKind, Run, Shared, Slot};
+use crate::format::rows::{Bucket, FileKind, KeptNodes, Run, Shared, Slot};
 use crate::pod::Pod;
 use crate::pod::check::{Finding, Inodes, Report, Seen};
 use crate::pod::error::PodError;
@@ -57,7 +57,7 @@ impl Pod {
             report.unwritten += u64::from(bucket.unwritten());
             check_place(seen, key.field(1), &bucket, report);
             for run in &bucket.runs {
-                let Some(data) = &run.data else { continue };
+                let Some(data) = run.data() else { continue };
                 report.pages += u64::from(run.count);
                 let step = Step {
                     named: 1,
@@ -67,6 +67,26 @@ impl Pod {
                 range(data.slot, u64::from(run.count), step);
                 if contents {
                     self.check_run(ino, key.field(1), run, report);
+                }
+            }
+            Ok(())
+        })?;
+        self.each_row(b'N', |key, row| {
+            let Some(nodes) = report.decoded(&key, KeptNodes::decode(&row)) else {
+                return Ok(());
+            };
+            for (_, node) in &nodes.0 {
+                let step = Step {
+                    named: 1,
+                    unmarked: 1,
+                    ..Step::default()
+                };
+                range(node.slot, 1, step);
+                if contents && let Err(error) = self.rows.read(&node.data(), 0, &mut [0; PAGE]) {
+                    report.add(Finding::KeptUnreadable(
+                        Ino(key.field(0)),
+                        error.to_string(),
+                    ));
                 }
             }
             Ok(())
@@ -88,7 +108,7 @@ impl Pod {
 
     /// Opens all pages of a run.
     fn check_run(&self, ino: Ino, bucket: u64, run: &Run, report: &mut Report) {
-        let Some(data) = &run.data else { return };
+        let Some(data) = run.data() else { return };
         let mut page = vec![0; PAGE * usize::from(run.count)];
         if self.rows.read(data, 0, &mut page).is_ok() {
             return;
@@ -113,11 +133,8 @@ fn check_place(seen: &Seen, number: u64, bucket: &Bucket, report: &mut Report) {
         return;
     }
     let end = seen.size.div_ceil(PAGE as u64);
-    let data = bucket.runs.iter().filter(|run| run.data.is_some());
-    if data
-        .clone()
-        .any(|run| number.saturating_mul(PAGES) + run.end() as u64 > end)
-    {
+    let mut written = bucket.runs.iter().filter(|run| run.is_written());
+    if written.any(|run| number.saturating_mul(PAGES) + run.end() as u64 > end) {
         report.add(Finding::BehindEnd(seen.ino));
     }
 }

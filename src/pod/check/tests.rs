@@ -149,7 +149,7 @@ fn an_inode_without_names_needs_a_note() {
 #[test]
 fn counts_of_shared_pages_are_compared_with_the_runs() {
     let (pod, _, _, copy) = pod();
-    let slot = bucket(&pod, copy).runs[0].data.as_ref().unwrap().slot;
+    let slot = bucket(&pod, copy).runs[0].data().unwrap().slot;
     let shared = Shared {
         count: 40,
         references: 3,
@@ -180,7 +180,7 @@ fn counts_of_shared_pages_are_compared_with_the_runs() {
 fn damaged_misplaced_and_unmarked_runs_are_found() {
     let (pod, _, file, copy) = pod();
     let mut row = bucket(&pod, copy);
-    let data = row.runs[0].data.as_mut().unwrap();
+    let data = row.runs[0].kind.data_mut().unwrap();
     data.tags[3][0] ^= 1;
     data.shared = false;
     let slot = data.slot;
@@ -194,7 +194,7 @@ fn damaged_misplaced_and_unmarked_runs_are_found() {
             .any(|f| matches!(f, Finding::Unreadable(ino, 3, _) if *ino == copy))
     );
     assert!(found.contains(&Finding::Unmarked(Slot { ..slot }, 32)));
-    put(&pod, Key::extent(file, 1), Some(vec![1, 2, 3]));
+    put(&pod, Key::extent(file, 1), Some(vec![1, 2, 9]));
     let malformed =
         |f: &Finding| matches!(f, Finding::Malformed(key, _) if *key == Key::extent(file, 1));
     assert!(findings(&pod).iter().any(malformed));

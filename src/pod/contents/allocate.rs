@@ -2,13 +2,14 @@ use std::ops::Range;
 
 use rustix::fs::FallocateFlags;
 
-use crate::format::rows::Inode;
+use crate::format::rows::{Inode, Run};
 use crate::journal::{Class, Sealed};
 use crate::pod::Pod;
 use crate::pod::contents::buckets::{self, PAGES};
 use crate::pod::contents::edit::{Edit, Fill};
 use crate::pod::contents::{PAGE_BYTES, PAGES_END, ROWS_MAX, last_bucket};
 use crate::pod::error::PodError;
+use crate::pod::remote::Missing;
 use crate::types::Ino;
 use crate::types::limits::{FILE_SIZE_MAX, PAGE};
 
@@ -109,7 +110,7 @@ impl Pod {
         }
         edit.append(ino, &inode, Class::Data, None)?;
         for range in added {
-            join(taken, range);
+            buckets::add_range(taken, range);
         }
         Ok(())
     }
@@ -126,7 +127,7 @@ impl Pod {
                 let mut inode = self.file_clear_to(ino, last)?;
                 let mut edit = Edit::new(self);
                 edit.load(ino, (first, last), usize::MAX)?;
-                for unwritten in edit.ranges(ino, &pages, false) {
+                for unwritten in edit.ranges(ino, &pages, |run| !run.is_written()) {
                     edit.replace(ino, &mut inode, unwritten, Fill::Hole)?;
                 }
                 edit.append(ino, &inode, Class::Meta, None)?;
@@ -174,16 +175,17 @@ impl Pod {
         let mut partial = vec![first, last];
         partial.dedup();
         partial.retain(|page| !whole.contains(page) && page * PAGE_BYTES < inode.size);
+        let mut missing = Missing::default();
         let mut buffer = Vec::new();
         let mut rewritten = Vec::new();
         for page in partial {
             edit.load(ino, (page / PAGES, page / PAGES), 1)?;
             let run = edit.run_at(ino, page);
-            if run.is_none_or(|run| run.data.is_none()) {
+            if !run.is_some_and(Run::is_written) {
                 continue;
             }
             let mut plain = [0; PAGE];
-            self.read_page(run, page, &mut plain)?;
+            self.read_page((ino, page), run, &mut plain, &mut missing)?;
             let base = page * PAGE_BYTES;
             let inside = |at: u64| {
                 usize::try_from(at.saturating_sub(base))
@@ -196,6 +198,7 @@ impl Pod {
             buffer.extend_from_slice(&plain);
             rewritten.push(page);
         }
+        missing.none(ino)?;
         if rewritten.is_empty() {
             return Ok(None);
         }
@@ -223,7 +226,7 @@ fn clear_step(
     let end = pages.end.min((known + 1).saturating_mul(PAGES));
     if keep_room {
         // Only what is there: holes between are preallocated afterwards, in records of their own.
-        for data in edit.ranges(ino, &(pages.start..end), true) {
+        for data in edit.ranges(ino, &(pages.start..end), Run::is_written) {
             edit.replace(ino, inode, data, Fill::Unwritten)?;
         }
     } else {
@@ -242,12 +245,4 @@ fn whole_pages(bytes: &Range<u64>, size: u64) -> Range<u64> {
         bytes.end / PAGE_BYTES
     };
     start..end.clamp(start, PAGES_END)
-}
-
-/// Adds a range, to the last one where it continues it.
-fn join(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
-    match ranges.last_mut() {
-        Some(last) if last.end == range.start => last.end = range.end,
-        _ => ranges.push(range),
-    }
 }

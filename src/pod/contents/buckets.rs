@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::format::rows::{Bucket, Run, RunData, SlotRange};
+use crate::format::rows::{Bucket, Run, RunData, RunKind, SlotRange};
 use crate::types::limits::BUCKET_PAGES;
 
 /// Pages in a bucket, as file positions are counted.
@@ -13,6 +13,8 @@ pub(super) const PAGES: u64 = BUCKET_PAGES as u64;
 pub(super) enum Removed {
     /// That many preallocated pages.
     Unwritten(u8),
+    /// That many remote pages.
+    Remote(u8),
     /// Sealed pages, and whether their run was marked as shared.
     Data(SlotRange, bool),
 }
@@ -32,20 +34,24 @@ pub(super) fn piece(run: &Run, range: &Range<u8>) -> Option<Run> {
         return None;
     }
     let skip = from - run.start;
-    let data = run.data.as_ref().map(|data| RunData {
-        slot: data.slot.add(u32::from(skip)),
-        number: data.number.wrapping_add(u64::from(skip)),
-        shared: data.shared,
-        tags: data
-            .tags
-            .get(usize::from(skip)..usize::from(to - run.start))
-            .unwrap_or_default()
-            .to_vec(),
-    });
+    let kind = match &run.kind {
+        RunKind::Unwritten => RunKind::Unwritten,
+        RunKind::Remote => RunKind::Remote,
+        RunKind::Data(data) => RunKind::Data(RunData {
+            slot: data.slot.add(u32::from(skip)),
+            number: data.number.wrapping_add(u64::from(skip)),
+            shared: data.shared,
+            tags: data
+                .tags
+                .get(usize::from(skip)..usize::from(to - run.start))
+                .unwrap_or_default()
+                .to_vec(),
+        }),
+    };
     Some(Run {
         start: from,
         count: to - from,
-        data,
+        kind,
     })
 }
 
@@ -63,9 +69,10 @@ pub(super) fn carve(bucket: &mut Bucket, range: &Range<u8>, removed: &mut Vec<Re
         }
         let end = run.start + run.count;
         let (from, to) = (run.start.max(range.start), end.min(range.end));
-        removed.push(match &run.data {
-            None => Removed::Unwritten(to - from),
-            Some(data) => {
+        removed.push(match &run.kind {
+            RunKind::Unwritten => Removed::Unwritten(to - from),
+            RunKind::Remote => Removed::Remote(to - from),
+            RunKind::Data(data) => {
                 let slot = data.slot.add(u32::from(from - run.start));
                 let count = u32::from(to - from);
                 Removed::Data(SlotRange { slot, count }, data.shared)
@@ -120,6 +127,14 @@ pub(super) fn holes(bucket: &Bucket, range: &Range<u8>) -> Vec<Range<u8>> {
     holes
 }
 
+/// Adds a range, to the last one where it continues it.
+pub(super) fn add_range(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => ranges.push(range),
+    }
+}
+
 /// Joins run `at` with the one behind it if they are one.
 fn join(bucket: &mut Bucket, at: usize) {
     let joins = match bucket.runs.get(at..) {
@@ -138,7 +153,7 @@ fn join(bucket: &mut Bucket, at: usize) {
 /// Makes `run` longer by `next`, which continues it.
 fn append(run: &mut Run, next: Run) {
     run.count += next.count;
-    if let (Some(data), Some(more)) = (&mut run.data, next.data) {
+    if let (RunKind::Data(data), RunKind::Data(more)) = (&mut run.kind, next.kind) {
         data.tags.extend(more.tags);
     }
 }
@@ -148,9 +163,9 @@ fn continues(run: &Run, next: &Run) -> bool {
     if run.start + run.count != next.start {
         return false;
     }
-    match (&run.data, &next.data) {
-        (None, None) => true,
-        (Some(data), Some(more)) => {
+    match (&run.kind, &next.kind) {
+        (RunKind::Unwritten, RunKind::Unwritten) | (RunKind::Remote, RunKind::Remote) => true,
+        (RunKind::Data(data), RunKind::Data(more)) => {
             data.shared == more.shared && follows(data, u32::from(run.count), more)
         }
         _ => false,
@@ -181,7 +196,7 @@ mod tests {
         Run {
             start,
             count,
-            data: Some(data),
+            kind: RunKind::Data(data),
         }
     }
 
@@ -223,7 +238,7 @@ mod tests {
         let unwritten = |start, count| Run {
             start,
             count,
-            data: None,
+            kind: RunKind::Unwritten,
         };
         let bucket = Bucket {
             runs: vec![unwritten(2, 2), data(4, 1, 1), unwritten(30, 2)],

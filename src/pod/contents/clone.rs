@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::format::rows::{Inode, Run, SlotRange};
+use crate::format::rows::{Inode, Run, RunKind, SlotRange};
 use crate::journal::Class;
 use crate::pod::Pod;
 use crate::pod::contents::buckets::{self, PAGES};
@@ -33,12 +33,26 @@ impl Place {
             offset: self.offset + done,
         }
     }
+
+    /// The pages of `len` bytes.
+    const fn pages(self, len: u64) -> Range<u64> {
+        self.offset / PAGE_BYTES..(self.offset + len).div_ceil(PAGE_BYTES)
+    }
+}
+
+/// What one record of a copy does.
+enum Step {
+    /// So many bytes are shared.
+    Shared(u64),
+    /// So many bytes cannot be shared, and have to be read and written.
+    Bytes(u64),
 }
 
 impl Pod {
     /// `copy_file_range(2)`: gives how many bytes were copied, 0 at the end of the source. Pages that begin at page
     /// boundaries on both sides are shared, not copied; a call copies at most 256 MiB, of what cannot be shared at
-    /// most 1 MiB. Holes and preallocated pages are copied as holes.
+    /// most 1 MiB. Remote pages cannot: they are those of one place in one file. Holes and preallocated pages are
+    /// copied as holes.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of the system call"
@@ -91,15 +105,16 @@ impl Pod {
     /// One record of a copy: its bytes, and whether they are shared.
     fn copy_step(&self, from: Place, to: Place, len: u64) -> Result<(u64, bool), PodError> {
         let skip = from.offset % PAGE_BYTES;
-        if skip != to.offset % PAGE_BYTES {
-            return Ok((self.copy_bytes(from, to, len.min(COPY_MAX))?, false));
-        }
-        if skip == 0
-            && let Some(shared) = self.share_step(from, to, len.min(STEP_MAX))?
-        {
-            return Ok((shared, true));
-        }
-        let piece = len.min(PAGE_BYTES - skip);
+        let piece = if skip != to.offset % PAGE_BYTES {
+            len.min(COPY_MAX)
+        } else if skip > 0 {
+            len.min(PAGE_BYTES - skip)
+        } else {
+            match self.share_step(from, to, len.min(STEP_MAX))? {
+                Step::Shared(bytes) => return Ok((bytes, true)),
+                Step::Bytes(bytes) => bytes.min(COPY_MAX),
+            }
+        };
         Ok((self.copy_bytes(from, to, piece)?, false))
     }
 
@@ -110,9 +125,9 @@ impl Pod {
         self.write(to.ino, to.offset, &bytes, false).map(u64::from)
     }
 
-    /// Makes the target name the pages of the source; `None` when no whole page and no end of both files is in the
-    /// range.
-    fn share_step(&self, from: Place, to: Place, len: u64) -> Result<Option<u64>, PodError> {
+    /// Makes the target name the pages of the source, up to the first that is remote; nothing when that one comes
+    /// first, or when no whole page and no end of both files is in the range.
+    fn share_step(&self, from: Place, to: Place, len: u64) -> Result<Step, PodError> {
         self.rows.admit(STEP_BYTES)?;
         let _held = self.locks.lock(&[from.ino, to.ino]);
         let source = self.file(from.ino)?;
@@ -120,34 +135,38 @@ impl Pod {
         let mut target = self.file_clear_to(to.ino, last_bucket(to.offset + len))?;
         let tail = len % PAGE_BYTES;
         let both_end = from.offset + len == source.size && to.offset + len >= target.size;
-        let len = if tail == 0 || both_end {
+        let mut len = if tail == 0 || both_end {
             len
         } else {
             len - tail
         };
         if len == 0 {
-            return Ok(None);
+            return Ok(Step::Bytes(tail));
         }
-        let pages =
-            |place: Place| place.offset / PAGE_BYTES..(place.offset + len).div_ceil(PAGE_BYTES);
         let mut edit = Edit::new(self);
-        for (ino, pages) in [(from.ino, pages(from)), (to.ino, pages(to))] {
-            let rows = (pages.start / PAGES, (pages.end - 1) / PAGES);
-            edit.load(ino, rows, usize::MAX)?;
+        edit.load(from.ino, rows(&from.pages(len)), usize::MAX)?;
+        let all = from.pages(len);
+        let remote = edit.ranges(from.ino, &all, |run| run.kind == RunKind::Remote);
+        if let Some(remote) = remote.first() {
+            if remote.start == all.start {
+                return Ok(Step::Bytes(len.min((remote.end - all.start) * PAGE_BYTES)));
+            }
+            len = (remote.start - all.start) * PAGE_BYTES;
         }
-        let runs = take_references(&mut edit, from.ino, &pages(from))?;
-        name_again(
-            &mut edit,
-            &mut target,
-            to.ino,
-            &runs,
-            (pages(from).start, pages(to)),
-        )?;
+        edit.load(to.ino, rows(&to.pages(len)), usize::MAX)?;
+        let runs = take_references(&mut edit, from.ino, &from.pages(len))?;
+        let places = (all.start, to.pages(len));
+        name_again(&mut edit, &mut target, to.ino, &runs, places)?;
         target.size = target.size.max(to.offset + len);
         self.touch(&mut target);
         edit.append(to.ino, &target, Class::Data, None)?;
-        Ok(Some(len))
+        Ok(Step::Shared(len))
     }
+}
+
+/// The extent rows of pages, first and last.
+const fn rows(pages: &Range<u64>) -> (u64, u64) {
+    (pages.start / PAGES, (pages.end - 1) / PAGES)
 }
 
 /// Counts the pages of a range once more; gives their runs, with the file's page each begins at.
@@ -158,17 +177,17 @@ fn take_references(
 ) -> Result<Vec<(u64, Run)>, PodError> {
     let mut runs: Vec<(u64, Run)> = Vec::new();
     let mut open: Option<SlotRange> = None;
-    for number in edit.numbers(ino, (pages.start / PAGES, (pages.end - 1) / PAGES)) {
+    for number in edit.numbers(ino, rows(pages)) {
         let range = buckets::within(number, pages);
         edit.mark_shared(ino, number, &range);
         let bucket = edit.bucket(ino, number);
         let pieces = bucket.iter().flat_map(|bucket| &bucket.runs);
         let pieces: Vec<Run> = pieces
-            .filter(|run| run.data.is_some())
+            .filter(|run| run.data().is_some())
             .filter_map(|run| buckets::piece(run, &range))
             .collect();
         for run in pieces {
-            let Some(data) = &run.data else { continue };
+            let Some(data) = run.data() else { continue };
             let count = u32::from(run.count);
             match &mut open {
                 Some(open) if open.slot.add(open.count) == data.slot => open.count += count,
@@ -201,7 +220,7 @@ fn name_again(
 ) -> Result<(), PodError> {
     edit.replace(ino, target, to.clone(), Fill::Hole)?;
     for (page, run) in runs {
-        let Some(data) = &run.data else { continue };
+        let Some(data) = run.data() else { continue };
         let start = to.start + (page - from);
         let pages = start..start + u64::from(run.count);
         edit.replace(ino, target, pages, Fill::Shared(data))?;

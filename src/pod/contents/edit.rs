@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
 
-use crate::format::rows::{Bucket, Inode, Key, Run, RunData, Slot, SlotRange};
+use crate::format::rows::{Bucket, Inode, Key, Run, RunData, RunKind, Slot, SlotRange};
 use crate::journal::{Batch, Class, Sealed};
 use crate::pod::Pod;
 use crate::pod::contents::buckets::{self, PAGES, Removed};
@@ -17,6 +17,8 @@ pub(super) enum Fill<'a> {
     Hole,
     /// Preallocation.
     Unwritten,
+    /// The pages of the published version.
+    Remote,
     /// Pages of the record in the making, from the given one on.
     Sealed(&'a Sealed, u32),
     /// Pages that are in the log already.
@@ -97,21 +99,22 @@ impl<'p> Edit<'p> {
         there.map(|((_, number), _)| *number).collect()
     }
 
-    /// The runs of data, or of preallocation, in loaded buckets: the pages of the file in `pages` that they cover.
-    pub(super) fn ranges(&self, ino: Ino, pages: &Range<u64>, data: bool) -> Vec<Range<u64>> {
+    /// The runs in loaded buckets that are `wanted`: the pages of the file in `pages` that they cover.
+    pub(super) fn ranges(
+        &self,
+        ino: Ino,
+        pages: &Range<u64>,
+        wanted: impl Fn(&Run) -> bool,
+    ) -> Vec<Range<u64>> {
         let mut found = Vec::new();
         for number in self.numbers(ino, (pages.start / PAGES, pages.end / PAGES)) {
             let base = number * PAGES;
             let runs = self.bucket(ino, number).map(|bucket| bucket.runs.iter());
-            for run in runs
-                .into_iter()
-                .flatten()
-                .filter(|run| run.data.is_some() == data)
-            {
+            for run in runs.into_iter().flatten().filter(|run| wanted(run)) {
                 let start = (base + u64::from(run.start)).max(pages.start);
                 let end = (base + u64::from(run.start + run.count)).min(pages.end);
                 if start < end {
-                    found.push(start..end);
+                    buckets::add_range(&mut found, start..end);
                 }
             }
         }
@@ -133,7 +136,8 @@ impl<'p> Edit<'p> {
         };
         for run in &mut loaded.bucket.runs {
             let touches = run.start < range.end && run.start + run.count > range.start;
-            if let Some(data) = run.data.as_mut().filter(|data| touches && !data.shared) {
+            let data = run.kind.data_mut();
+            if let Some(data) = data.filter(|data| touches && !data.shared) {
                 data.shared = true;
                 loaded.changed = true;
             }
@@ -163,7 +167,7 @@ impl<'p> Edit<'p> {
             self.clear(ino, inode, number, &range)?;
             let done = number * PAGES + u64::from(range.start) - pages.start;
             let run = fill.run(&range, u32::try_from(done).unwrap_or(u32::MAX));
-            if run.data.is_none() {
+            if run.kind == RunKind::Unwritten {
                 self.reserve += i64::from(run.count);
             }
             inode.pages += u64::from(run.count);
@@ -193,6 +197,7 @@ impl<'p> Edit<'p> {
                     self.reserve -= i64::from(count);
                     u64::from(count)
                 }
+                Removed::Remote(count) => u64::from(count),
                 Removed::Data(range, true) => {
                     self.references.release(range, &mut self.frees)?;
                     u64::from(range.count)
@@ -249,15 +254,16 @@ impl Fill<'_> {
             let tags = tags.get(from..).unwrap_or_default();
             tags.get(..usize::from(count)).unwrap_or_default().to_vec()
         };
-        let data = match self {
-            Fill::Hole | Fill::Unwritten => None,
-            Fill::Sealed(sealed, from) => Some(RunData {
+        let kind = match self {
+            Fill::Hole | Fill::Unwritten => RunKind::Unwritten,
+            Fill::Remote => RunKind::Remote,
+            Fill::Sealed(sealed, from) => RunKind::Data(RunData {
                 slot: Slot::pending(from + done),
                 number: sealed.number.wrapping_add(u64::from(from + done)),
                 shared: false,
                 tags: tags(&sealed.tags, from + done),
             }),
-            Fill::Shared(data) => Some(RunData {
+            Fill::Shared(data) => RunKind::Data(RunData {
                 slot: data.slot.add(done),
                 number: data.number.wrapping_add(u64::from(done)),
                 shared: true,
@@ -267,7 +273,7 @@ impl Fill<'_> {
         Run {
             start: range.start,
             count,
-            data,
+            kind,
         }
     }
 }

@@ -4,14 +4,16 @@
 //! the inode and the sealed pages they name. What always holds between two records:
 //!
 //! - Bytes of the last page behind the end of the file are zero, so that growing a file never shows old bytes.
-//! - `Inode::pages` counts the pages of all extent rows, dead ones behind `Inode::cut` included.
+//! - `Inode::pages` counts the pages of all extent rows, remote ones and dead ones behind `Inode::cut` included.
 //! - A page in the log is named by one run, or by as many as its `R` row counts ([`shared`]).
 //! - No page behind `Inode::cut` is within the size of the file.
+//! - A remote run stands where it was made, in place of published pages; it goes, and is never moved or copied.
 
 mod allocate;
 mod buckets;
 mod clone;
 mod edit;
+mod give_up;
 mod read;
 mod reap;
 mod resize;
@@ -21,6 +23,8 @@ mod write;
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod remote_tests;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-use crate::format::rows::{Inode, Key};
+use crate::format::rows::{Inode, Key, Run};
 use crate::journal::{Batch, Sealed};
 use crate::pod::Pod;
 use crate::pod::contents::buckets::PAGES;
@@ -6,6 +6,7 @@ use crate::pod::contents::edit::{Edit, Fill};
 use crate::pod::contents::shared::SharedGuard;
 use crate::pod::contents::{PAGE_BYTES, PAGES_END, ROWS_MAX, last_bucket, regular};
 use crate::pod::error::PodError;
+use crate::pod::remote::Missing;
 use crate::types::Ino;
 use crate::types::limits::{FILE_SIZE_MAX, PAGE};
 
@@ -81,11 +82,13 @@ impl Pod {
         }
         edit.load(ino, (at / PAGES, at / PAGES), 1)?;
         let run = edit.run_at(ino, at);
-        if run.is_none_or(|run| run.data.is_none()) {
+        if !run.is_some_and(Run::is_written) {
             return Ok(None);
         }
         let mut page = [0; PAGE];
-        self.read_page(run, at, &mut page)?;
+        let mut missing = Missing::default();
+        self.read_page((ino, at), run, &mut page, &mut missing)?;
+        missing.none(ino)?;
         page.iter_mut().skip(keep).for_each(|byte| *byte = 0);
         let sealed = self.rows.seal(page.to_vec());
         edit.replace(ino, inode, at..at + 1, Fill::Sealed(&sealed, 0))?;

@@ -46,7 +46,7 @@ impl Pod {
             for (key, row) in &rows {
                 let base = key.field(1) * PAGES;
                 let runs = Bucket::decode(row)?.runs;
-                let mut data = runs.iter().filter(|run| run.data.is_some());
+                let mut data = runs.iter().filter(|run| run.is_written());
                 if let Some(run) = data.find(|run| base + run.end() as u64 > from) {
                     return Ok(Some(from.max(base + u64::from(run.start))));
                 }
@@ -69,7 +69,7 @@ impl Pod {
             for (key, row) in &rows {
                 let base = key.field(1) * PAGES;
                 let runs = Bucket::decode(row)?.runs;
-                for run in runs.iter().filter(|run| run.data.is_some()) {
+                for run in runs.iter().filter(|run| run.is_written()) {
                     let (start, end) = (base + u64::from(run.start), base + run.end() as u64);
                     if start <= at && at < end {
                         at = end;

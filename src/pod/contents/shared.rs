@@ -9,9 +9,9 @@ use std::ops::Bound;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::format::rows::{Key, SHARED_PAGES_MAX, Shared, Slot, SlotRange};
+use crate::index::Rows;
 use crate::journal::Batch;
 use crate::pod::error::PodError;
-use crate::pod::rows::Rows;
 
 /// Keeps others from the counts that a batch changes: held until the batch is appended.
 #[must_use = "held until the batch is appended"]

@@ -7,8 +7,8 @@ use rustix::fs::FallocateFlags;
 use super::*;
 use crate::crypto::Secret;
 use crate::format::rows::Key;
-use crate::pod::rows::{Rows, RowsParts};
-use crate::pod::{Caller, PodParts, SetAttr};
+use crate::index::{Rows, RowsParts};
+use crate::pod::{Caller, Nowhere, PodParts, SetAttr};
 use crate::types::limits::{BUCKET, FILE_SIZE_MAX};
 use crate::types::{ROOT, system_clock};
 
@@ -96,7 +96,8 @@ fn what_cannot_be_preallocated_leaves_nothing_behind() {
     Rows::create(&parts).unwrap();
     let rows = Rows::open(&parts).unwrap();
     let pod = Pod::over(PodParts {
-        rows,
+        rows: Arc::new(rows),
+        remote: Arc::new(Nowhere),
         clock: system_clock(),
         device: 0,
         owner: OWNER,

@@ -3,6 +3,7 @@ use crate::pod::Pod;
 use crate::pod::contents::edit::{Edit, Fill};
 use crate::pod::contents::{PAGE_BYTES, last_bucket};
 use crate::pod::error::PodError;
+use crate::pod::remote::Missing;
 use crate::types::Ino;
 use crate::types::limits::{BUCKET, FILE_SIZE_MAX, PAGE, RECORD_PAGES_MAX};
 
@@ -68,20 +69,24 @@ impl Pod {
         let whole = (skip + data.len()).next_multiple_of(PAGE);
         let mut bytes = Vec::with_capacity(whole);
         let mut page = [0; PAGE];
+        let mut missing = Missing::default();
         let (first, end) = (offset / PAGE_BYTES, offset + data.len() as u64);
         if skip > 0 {
-            self.read_page(edit.run_at(ino, first), first, &mut page)?;
+            let run = edit.run_at(ino, first);
+            self.read_page((ino, first), run, &mut page, &mut missing)?;
             bytes.extend_from_slice(page.get(..skip).unwrap_or_default());
         }
         bytes.extend_from_slice(data);
         let last = end / PAGE_BYTES;
         if end < size && bytes.len() < whole {
             if skip == 0 || last != first {
-                self.read_page(edit.run_at(ino, last), last, &mut page)?;
+                let run = edit.run_at(ino, last);
+                self.read_page((ino, last), run, &mut page, &mut missing)?;
             }
             let tail = page.get(bytes.len() % PAGE..).unwrap_or_default();
             bytes.extend_from_slice(tail);
         }
+        missing.none(ino)?;
         bytes.resize(whole, 0);
         Ok(self.rows.seal(bytes))
     }

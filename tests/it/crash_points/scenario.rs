@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use podfs::crypto::Secret;
-use podfs::pod::rows::{Rows, RowsParts};
-use podfs::pod::{Attr, Caller, FileKind, Pod, PodError, PodParts, SetAttr, Taken, XattrMode};
+use podfs::index::{Rows, RowsParts};
+use podfs::pod::{
+    Attr, Caller, FileKind, Nowhere, Pod, PodError, PodParts, SetAttr, Taken, XattrMode,
+};
 use podfs::types::{Ino, ROOT, Timespec};
 
 const OWNER: Caller = Caller { uid: 0, gid: 0 };
@@ -65,7 +67,8 @@ impl Life {
 
     fn open(&mut self) -> Result<(), PodError> {
         let pod = Pod::over(PodParts {
-            rows: Rows::open(&parts(&self.dir))?,
+            rows: Arc::new(Rows::open(&parts(&self.dir))?),
+            remote: Arc::new(Nowhere),
             clock: Arc::new(|| Timespec { secs: 1, nanos: 2 }),
             device: 0,
             owner: OWNER,

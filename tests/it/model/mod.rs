@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use podfs::crypto::Secret;
 use podfs::format::rows::FileKind;
-use podfs::pod::rows::{Rows, RowsParts};
-use podfs::pod::{Caller, Pod, PodParts};
+use podfs::index::{Rows, RowsParts};
+use podfs::pod::{Caller, Nowhere, Pod, PodParts};
 use podfs::types::{Ino, ROOT, Timespec};
 
 use crate::support::random::Random;
@@ -44,7 +44,8 @@ fn open(dir: &std::path::Path, clock: &Arc<AtomicI64>, new: bool) -> Arc<Pod> {
     }
     let clock = Arc::clone(clock);
     let pod = Pod::over(PodParts {
-        rows: Rows::open(&parts).unwrap(),
+        rows: Arc::new(Rows::open(&parts).unwrap()),
+        remote: Arc::new(Nowhere),
         clock: Arc::new(move || time(clock.load(Ordering::Relaxed))),
         device: 0,
         owner: OWNER,

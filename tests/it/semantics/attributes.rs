@@ -23,6 +23,7 @@ fn examples_of_attributes() {
         a_small_buffer_is_told_so,
         attributes_have_limits,
         attributes_of_podfs_cannot_be_set,
+        the_state_is_not_listed,
         the_file_system_has_a_size,
     ]);
 }
@@ -162,7 +163,16 @@ fn attributes_have_limits(dir: &Path) {
 fn attributes_of_podfs_cannot_be_set(dir: &Path) {
     let set = rustix::fs::setxattr(dir, "user.pod.state", b"", XattrFlags::empty());
     assert_eq!(refusal(set), Errno::PERM);
-    assert_eq!(refusal(get(dir, "user.pod.state")), Errno::NODATA);
+    let removed = rustix::fs::removexattr(dir, "user.pod.state");
+    assert_eq!(refusal(removed), Errno::PERM);
+    assert_eq!(refusal(get(dir, "user.pod.other")), Errno::NODATA);
+}
+
+fn the_state_is_not_listed(dir: &Path) {
+    assert_eq!(get(dir, "user.pod.state").unwrap(), b"local");
+    let mut names = vec![0; 65_536];
+    let len = rustix::fs::listxattr(dir, &mut names[..]).unwrap();
+    assert!(!names[..len].windows(8).any(|part| part == b"user.pod"));
 }
 
 fn the_file_system_has_a_size(dir: &Path) {

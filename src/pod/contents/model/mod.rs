@@ -1,14 +1,21 @@
-//! Random operations on two files, against plain bytes and a map of pages; all invariants after each.
+//! Random operations on two files, against plain bytes and a map of pages; all invariants after each. Pages go to a
+//! network and come back.
 #![expect(clippy::cast_possible_truncation, reason = "all numbers are small")]
 
+mod checks;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use rustix::fs::FallocateFlags;
 
-use crate::format::rows::{Bucket, Key, Shared};
+use crate::format::rows::{Bucket, Key, PageState, Run, RunKind};
 use crate::journal::{Batch, Class};
+use crate::pod::contents::buckets::{piece, within};
+use crate::pod::contents::model::checks::{check_pages, one_page};
 use crate::pod::contents::{PAGE_BYTES, Seek};
+use crate::pod::fake::{Fake, extents};
 use crate::pod::{Caller, Pod, PodError};
 use crate::types::limits::{BUCKET, PAGE};
 use crate::types::{Ino, ROOT};
@@ -28,6 +35,8 @@ enum Op {
     Clone(u64, u64, u64, bool),
     Reap,
     Seek(u64),
+    Publish,
+    GiveUp(u64, u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +50,8 @@ struct Model {
     ino: Ino,
     bytes: Vec<u8>,
     pages: Vec<State>,
+    /// Extent rows of the published version.
+    published: Vec<(u64, Bucket)>,
 }
 
 fn place() -> impl Strategy<Value = u64> {
@@ -72,6 +83,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (place(), place(), length(), any::<bool>()).prop_map(|(a, b, l, s)| Op::Clone(a, b, l, s)),
         1 => Just(Op::Reap),
         2 => place().prop_map(Op::Seek),
+        3 => Just(Op::Publish),
+        5 => (place(), length()).prop_map(|(a, l)| Op::GiveUp(a, l)),
     ]
 }
 
@@ -89,6 +102,7 @@ impl Model {
             ino,
             bytes: Vec::new(),
             pages: vec![State::Hole; 2 * (SPACE / PAGE_BYTES) as usize],
+            published: Vec::new(),
         }
     }
 
@@ -150,7 +164,7 @@ impl Model {
         }
     }
 
-    fn apply(&mut self, pod: &Pod, op: &Op, turn: usize) {
+    fn apply(&mut self, pod: &Pod, fake: &Fake, op: &Op, turn: usize) {
         let ino = self.ino;
         let keep_size = |keep| {
             if keep {
@@ -162,12 +176,13 @@ impl Model {
         match *op {
             Op::Write(at, len) => {
                 let data = fresh(turn, len);
-                assert_eq!(pod.write(ino, at, &data, false).unwrap(), len as u32);
+                let written = fake.wait(|| pod.write(ino, at, &data, false));
+                assert_eq!(written.unwrap(), len as u32);
                 self.put(at, &data);
             }
             Op::Read(at, len) => {
                 let mut out = vec![7; 100];
-                pod.read(ino, at, len, &mut out).unwrap();
+                fake.wait(|| pod.read(ino, at, len, &mut out)).unwrap();
                 let size = self.bytes.len();
                 let (from, to) = (
                     (at as usize).min(size),
@@ -176,7 +191,7 @@ impl Model {
                 assert!(out == self.bytes[from..to], "read differs");
             }
             Op::Resize(size) => {
-                resize(pod, ino, size);
+                fake.wait(|| resize(pod, ino, size)).unwrap();
                 self.resize(size);
             }
             Op::Allocate(at, len, keep) => {
@@ -185,12 +200,12 @@ impl Model {
             }
             Op::Punch(at, len) => {
                 let mode = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-                pod.fallocate(ino, at, len, mode).unwrap();
+                fake.wait(|| pod.fallocate(ino, at, len, mode)).unwrap();
                 self.clear(at, at + len, State::Hole);
             }
             Op::Zero(at, len, keep) => {
                 let mode = FallocateFlags::ZERO_RANGE | keep_size(keep);
-                pod.fallocate(ino, at, len, mode).unwrap();
+                fake.wait(|| pod.fallocate(ino, at, len, mode)).unwrap();
                 self.clear(at, at + len, State::Unwritten);
                 self.allocate(at, at + len, keep);
             }
@@ -204,76 +219,72 @@ impl Model {
                     );
                 }
             }
+            Op::Publish => self.publish(pod, fake),
+            Op::GiveUp(at, len) => self.give_up(pod, at, at + len),
             Op::Clone(..) => {}
         }
     }
 
-    /// Contents are the model's; the map of pages is, where the rows may say so.
-    fn check(&mut self, pod: &Pod, pages_known: bool) {
-        let mut out = Vec::new();
-        pod.read(self.ino, 0, u32::MAX, &mut out).unwrap();
-        assert!(out == self.bytes, "contents differ");
-        let inode = pod.inode(self.ino).unwrap();
-        let mut pages = vec![State::Hole; self.pages.len()];
-        let mut counted = 0;
-        for (number, bucket) in buckets(pod, self.ino) {
-            counted += u64::from(bucket.taken());
-            if number >= inode.cut {
-                continue;
-            }
-            for run in bucket.runs {
-                let start = number as usize * 32 + run.start as usize;
-                let state = if run.data.is_some() {
-                    State::Data
-                } else {
-                    State::Unwritten
+    /// All that is written now is in the network, and nothing else.
+    fn publish(&mut self, pod: &Pod, fake: &Fake) {
+        let mut pages = BTreeMap::new();
+        self.published = extents(pod, self.ino);
+        for (number, bucket) in &self.published {
+            for (page, state) in (number * 32..).zip(bucket.pages()) {
+                let bytes = match state {
+                    PageState::Hole | PageState::Unwritten => continue,
+                    PageState::Remote => fake.published(self.ino, page),
+                    PageState::Data { .. } => one_page(pod, fake, self.ino, page),
                 };
-                pages[start..start + run.count as usize].fill(state);
+                pages.insert(page, bytes);
             }
         }
-        assert_eq!(inode.pages, counted, "pages");
-        if pages_known {
-            assert!(pages == self.pages, "map of pages differs");
+        fake.publish(self.ino, pages);
+    }
+
+    /// What was published goes, where it is still the same.
+    fn give_up(&self, pod: &Pod, at: u64, end: u64) {
+        let range = at / PAGE_BYTES..end.div_ceil(PAGE_BYTES);
+        let published = self.published.iter().map(|(number, bucket)| {
+            let runs = bucket.runs.iter();
+            let runs = runs.filter_map(|run| piece(run, &within(*number, &range)));
+            let runs = runs.collect();
+            (*number, Bucket { runs })
+        });
+        let published: Vec<(u64, Bucket)> = published.collect();
+        let mut expected: BTreeMap<_, _> = (extents(pod, self.ino).into_iter())
+            .map(|(number, bucket)| (number, bucket.pages()))
+            .collect();
+        let mut count = 0;
+        for (number, then) in &published {
+            let now = expected.get_mut(number).into_iter().flatten();
+            for (now, then) in now.zip(then.pages()) {
+                let place = |page: &PageState| match page {
+                    PageState::Data { slot, number, .. } => Some((*slot, *number)),
+                    PageState::Hole | PageState::Unwritten | PageState::Remote => None,
+                };
+                if place(now).is_some() && place(now) == place(&then) {
+                    *now = PageState::Remote;
+                    count += 1;
+                }
+            }
         }
-        self.pages = pages;
-        let last = self.bytes.len() as u64 / PAGE_BYTES;
-        let tail = self.bytes.len() % PAGE;
-        if tail > 0 {
-            let row = pod.rows.get(&Key::extent(self.ino, last / 32)).unwrap();
-            let bucket = row
-                .map(|row| Bucket::decode(&row).unwrap())
-                .unwrap_or_default();
-            let at = (last % 32) as u8;
-            let run = bucket
-                .runs
-                .iter()
-                .find(|run| run.start <= at && at < run.start + run.count);
-            let mut page = [1; PAGE];
-            pod.read_page(run, last, &mut page).unwrap();
-            assert!(
-                page[tail..].iter().all(|byte| *byte == 0),
-                "old bytes behind the end"
-            );
+        assert_eq!(pod.give_up(self.ino, &published).unwrap(), count);
+        for (number, bucket) in extents(pod, self.ino) {
+            assert!(bucket.pages() == expected[&number], "bucket {number}");
         }
     }
 }
 
-fn buckets(pod: &Pod, ino: Ino) -> Vec<(u64, Bucket)> {
-    let (from, to) = (Key::extent(ino, 0), Key::extent(ino, u64::MAX));
-    let rows = pod.rows.scan(&from, &to, usize::MAX).unwrap();
-    rows.iter()
-        .map(|(key, row)| (key.field(1), Bucket::decode(row).unwrap()))
-        .collect()
-}
-
-fn resize(pod: &Pod, ino: Ino, size: u64) {
+fn resize(pod: &Pod, ino: Ino, size: u64) -> Result<(), PodError> {
     let _held = pod.locks.lock(&[ino]);
     let mut inode = pod.inode(ino).unwrap();
     let mut batch = Batch::new(Class::Meta);
-    let resized = pod.resize(ino, &mut inode, size, &mut batch).unwrap();
+    let resized = pod.resize(ino, &mut inode, size, &mut batch)?;
     batch.put(Key::inode(ino), inode.encode());
-    pod.rows.append(batch, resized.sealed).unwrap();
+    pod.rows.append(batch, resized.sealed)?;
     drop(resized.guard);
+    Ok(())
 }
 
 fn reap(pod: &Pod, ino: Ino) {
@@ -281,54 +292,14 @@ fn reap(pod: &Pod, ino: Ino) {
     while pod.reap_step(ino, &mut cursor).unwrap() {}
 }
 
-/// Every page in the log is named as often as the counts say, and freed when by none; the reserve is exact.
-fn check_pages(pod: &Pod, inos: &[Ino]) {
-    let mut named: BTreeMap<u64, (u32, bool)> = BTreeMap::new();
-    let mut unwritten = 0;
-    for ino in inos {
-        for (_, bucket) in buckets(pod, *ino) {
-            unwritten += i64::from(bucket.unwritten());
-            for data in bucket.runs.iter().filter_map(|run| run.data.as_ref()) {
-                for nth in 0..data.tags.len() as u64 {
-                    let entry = named.entry(data.slot.as_u64() + nth).or_insert((0, true));
-                    *entry = (entry.0 + 1, entry.1 && data.shared);
-                }
-            }
-        }
-    }
-    let (live, reserved) = pod.rows.live();
-    assert_eq!(
-        live,
-        named.keys().copied().collect::<Vec<_>>(),
-        "live pages"
-    );
-    assert_eq!(reserved, unwritten, "reserve");
-    let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
-    let (from, to) = (
-        Key::parse(b"R\0\0\0\0\0\0\0\0").unwrap(),
-        Key::parse(&[b'R', 255, 255, 255, 255, 255, 255, 255, 255]).unwrap(),
-    );
-    for (key, row) in pod.rows.scan(&from, &to, usize::MAX).unwrap() {
-        let shared = Shared::decode(&row).unwrap();
-        for slot in key.field(0)..key.field(0) + u64::from(shared.count) {
-            assert!(
-                counts.insert(slot, shared.references).is_none(),
-                "counted twice"
-            );
-        }
-    }
-    for (slot, (times, marked)) in named {
-        assert_eq!(
-            times,
-            counts.remove(&slot).unwrap_or(1),
-            "references of {slot}"
-        );
-        assert!(times == 1 || marked, "shared and not marked");
-    }
-    assert!(counts.is_empty(), "counts of pages that nobody names");
+fn has_remote(pod: &Pod, ino: Ino) -> bool {
+    let remote = |run: &Run| run.kind == RunKind::Remote;
+    extents(pod, ino)
+        .iter()
+        .any(|(_, bucket)| bucket.runs.iter().any(remote))
 }
 
-fn clone(pod: &Pod, files: &mut [Model; 2], op: &Op, flip: bool) {
+fn clone(pod: &Pod, fake: &Fake, files: &mut [Model; 2], op: &Op, flip: bool) {
     let Op::Clone(at, to, len, same) = *op else {
         return;
     };
@@ -337,23 +308,24 @@ fn clone(pod: &Pod, files: &mut [Model; 2], op: &Op, flip: bool) {
     let (from, dest) = (files[source].ino, files[target].ino);
     let size = files[source].bytes.len() as u64;
     let left = len.min(size.saturating_sub(at));
-    match pod.copy_range(from, at, dest, to, len) {
-        Err(PodError::InvalidArgument) => assert!(same && at.abs_diff(to) < left),
-        Err(error) => panic!("{error}"),
-        Ok(done) => {
-            assert!(done <= left && (done > 0) == (left > 0));
-            assert!(!same || left == 0 || at.abs_diff(to) >= left);
-            assert!(
-                done == left || at % PAGE_BYTES != to % PAGE_BYTES,
-                "stopped at {done} of {left}"
-            );
-            let bytes = files[source].bytes
-                [(at.min(size)) as usize..(at.min(size) + done) as usize]
-                .to_vec();
-            if done > 0 {
-                files[target].put(to, &bytes);
+    let mut done = 0;
+    while done < left {
+        let copy = || pod.copy_range(from, at + done, dest, to + done, left - done);
+        let bytes = match fake.wait(copy) {
+            Err(PodError::InvalidArgument) if done == 0 => {
+                return assert!(same && at.abs_diff(to) < left);
             }
-        }
+            outcome => outcome.unwrap(),
+        };
+        assert!(!same || at.abs_diff(to) >= left);
+        assert!(bytes > 0 && done + bytes <= left);
+        // Only what has to be fetched ends a copy early.
+        let remote = [from, dest].iter().any(|ino| has_remote(pod, *ino));
+        assert!(done + bytes == left || remote || at % PAGE_BYTES != to % PAGE_BYTES);
+        let copied = (at + done) as usize..(at + done + bytes) as usize;
+        let copied = files[source].bytes[copied].to_vec();
+        files[target].put(to + done, &copied);
+        done += bytes;
     }
 }
 
@@ -365,22 +337,24 @@ proptest! {
     })]
     #[test]
     fn two_files_behave_as_plain_bytes(ops in prop::collection::vec((any::<bool>(), op()), 1..60)) {
-        let pod = Pod::in_memory();
+        let fake = Arc::new(Fake::default());
+        let pod = Pod::in_memory_with(Arc::<Fake>::clone(&fake));
         let mut files = [Model::new(&pod, b"a"), Model::new(&pod, b"b")];
         let inos = [files[0].ino, files[1].ino];
         for (turn, (flip, op)) in ops.iter().enumerate() {
             let cloned = matches!(op, Op::Clone(..));
-            files[usize::from(*flip)].apply(&pod, op, turn);
-            clone(&pod, &mut files, op, *flip);
+            files[usize::from(*flip)].apply(&pod, &fake, op, turn);
+            clone(&pod, &fake, &mut files, op, *flip);
             for file in &mut files {
-                file.check(&pod, !cloned);
+                file.check(&pod, &fake, !cloned);
             }
             check_pages(&pod, &inos);
+            fake.forget();
             let report = pod.check(true).unwrap();
             prop_assert!(report.findings.is_empty(), "{:?}", report.findings);
         }
         for file in &files {
-            resize(&pod, file.ino, 0);
+            resize(&pod, file.ino, 0).unwrap();
             reap(&pod, file.ino);
         }
         check_pages(&pod, &inos);
