@@ -123,7 +123,7 @@ def take_xattrs(fields):
     found = []
     while fields.more():
         name = fields.take(fields.number(1))
-        need(name.startswith(b"user.") and not name.startswith(b"user.pod."), "the name of an attribute")
+        need(name.startswith(b"user.") and name != b"user." and not name.startswith(b"user.pod."), "the name of an attribute")
         found.append((name, fields.take(fields.u32())))
     need(ascending([name for name, _ in found]), "the order of attributes")
     return found

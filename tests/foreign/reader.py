@@ -162,14 +162,14 @@ class Manifest:
 
 
 def read_extents(value):
-    """First page in the bucket, and segment, page, write number and tags (None: reads as zeros)."""
+    """First page in the bucket, kind, and segment, page, write number and tags where there are any."""
     fields = Fields(value)
     while fields.more():
         start, count, kind = fields.take(3)
         where = None
-        if kind:
+        if kind in (1, 2):
             where = fields.u32(), fields.u32(), fields.u64(), [fields.take(16) for _ in range(count)]
-        yield start, where
+        yield start, kind, where
 
 
 class Pod:
@@ -281,7 +281,7 @@ class Pod:
     def whole(self, base, pages, rows):
         """Whether the pages of a record, as its own extent rows name them, are there."""
         for key, value in rows:
-            for _, where in read_extents(value) if key[:1] == b"E" and value else ():
+            for _, _, where in read_extents(value) if key[:1] == b"E" and value else ():
                 if where and where[0] == base >> 32 and base % 2**32 <= where[1] < base % 2**32 + pages:
                     if self.segments[where[0]].sealed_pages(*where[1:]) is None:
                         return False
@@ -309,10 +309,12 @@ class Pod:
         at = 0
         for key in self.below(b"E", ino):
             bucket = int.from_bytes(key[9:], "big")
-            for start, where in read_extents(self.rows[key]):
+            for start, kind, where in read_extents(self.rows[key]):
                 begin = (bucket * 32 + start) * PAGE
-                if where is None or begin >= size:
+                if kind == 0 or begin >= size:
                     continue
+                if kind == 3:
+                    return "remote"
                 zeros(out, begin - at)
                 plain = self.segments[where[0]].sealed_pages(*where[1:])
                 if plain is None:

@@ -2,8 +2,9 @@
 
 mod build;
 mod example;
+pub(super) mod found;
 mod publisher;
-mod read;
+pub(super) mod read;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,10 +24,10 @@ use crate::published::read::listing;
 const FOLDER: &str = "tests/golden/v1/swarm";
 
 /// Chunks as a node holds them, by address.
-type Chunks = BTreeMap<Address, Vec<u8>>;
+pub type Chunks = BTreeMap<Address, Vec<u8>>;
 
 /// The box of the golden pod: of 32 bytes of zero entropy, the first of everything.
-fn box_secret() -> BoxSecret {
+pub fn box_secret() -> BoxSecret {
     let phrase = Phrase::from_entropy(&Secret::from_bytes(&[0; 32]));
     let root = RootKey::derive(&phrase.seed(), None);
     root.pod(&root.pod_id(0), 0).box_secret(0, 0)
@@ -48,7 +49,7 @@ fn write_if_asked(chunks: &Chunks) {
     fs::write(listed, listing(chunks).unwrap()).unwrap();
 }
 
-fn frozen() -> (Chunks, String) {
+pub(crate) fn frozen() -> (Chunks, String) {
     let (mut chunks, mut listed) = (Chunks::new(), String::new());
     for file in fs::read_dir(FOLDER).unwrap() {
         let file = file.unwrap();

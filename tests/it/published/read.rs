@@ -1,5 +1,6 @@
 //! Reads a published pod by FORMAT.md: the phrase, chunks by address, and nothing else.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::rc::Rc;
@@ -19,59 +20,52 @@ use podfs::format::rows::FileKind;
 use podfs::types::Address;
 use podfs::types::Ino;
 use podfs::types::Name;
+use podfs::types::ROOT;
 
 use crate::published::Chunks;
 use crate::published::box_secret;
+use crate::published::found::{Family, Lost, Names, Seen, Whole};
 use crate::support::listing::quote;
-
-/// Something that is not there, not even by parity; never a panic over what is there.
-pub(super) type Lost = &'static str;
-
-/// The children of something and their parity.
-#[derive(Default)]
-struct Family {
-    children: Vec<Option<Reference>>,
-    group: u8,
-    parity: Vec<Option<Reference>>,
-}
-
-impl Family {
-    fn new<'a>(
-        children: impl Iterator<Item = &'a Reference>,
-        group: u8,
-        parity: &[Reference],
-    ) -> Rc<Self> {
-        Rc::new(Self {
-            children: children.cloned().map(Some).collect(),
-            group,
-            parity: parity.iter().cloned().map(Some).collect(),
-        })
-    }
-
-    /// A reference that is alone with its parity.
-    fn alone(child: &Reference, parity: Option<&Reference>) -> Rc<Self> {
-        Rc::new(Self {
-            children: vec![Some(child.clone())],
-            group: u8::from(parity.is_some()),
-            parity: parity.cloned().map(Some).into_iter().collect(),
-        })
-    }
-}
-
-type Names = BTreeMap<Vec<u8>, (Attributes, Rc<Family>)>;
 
 struct Reader<'a> {
     chunks: &'a Chunks,
     secret: BoxSecret,
+    /// Whether parity is compared with what it is made of.
+    strict: bool,
+    seen: RefCell<BTreeMap<Address, Seen>>,
+    /// The inode that is being read.
+    at: Cell<Ino>,
 }
 
 impl Reader<'_> {
     fn chunk(&self, address: &Address) -> Option<SealedChunk> {
+        let mut seen = self.seen.borrow_mut();
+        seen.entry(*address).or_default().of.insert(self.at.get());
+        drop(seen);
         SealedChunk::verified(address, self.chunks.get(address)?).ok()
+    }
+
+    /// Compares the parity of a family with its children.
+    fn check(&self, family: &Family) {
+        let children = || family.children.iter().map(Option::as_ref);
+        for (number, parity) in family.parity.iter().enumerate().filter(|_| self.strict) {
+            let members = members(children(), family.group, number);
+            let members = members.iter().filter_map(|at| children().nth(*at)?);
+            let pages: Vec<_> = members.map(|it| self.present(it).unwrap()).collect();
+            assert_eq!(pages.is_empty(), parity.is_none());
+            if let Some(parity) = parity {
+                let sum = complement_sum(pages.iter().map(AsRef::as_ref));
+                assert!(*self.present(parity).expect("parity") == *sum.expose());
+            }
+        }
     }
 
     fn present(&self, reference: &Reference) -> Option<Box<Page>> {
         let node = open_node(reference, &self.chunk(&reference.address())?).ok()?;
+        let mut seen = self.seen.borrow_mut();
+        let begin = [node.expose()[0], node.expose()[1]];
+        seen.entry(reference.address()).or_default().begin = begin;
+        drop(seen);
         Some(Box::new(*node.expose()))
     }
 
@@ -157,6 +151,7 @@ impl Reader<'_> {
     fn names(&self, node: &Page, names: &mut Names) -> Result<u64, Lost> {
         if let Ok(leaf) = Leaf::decode(node) {
             let family = Family::new(leaf.references(), leaf.group, &leaf.parity);
+            self.check(&family);
             let count = leaf.entries.len() as u64;
             for entry in leaf.entries {
                 let found = (entry.attributes, Rc::clone(&family));
@@ -167,6 +162,7 @@ impl Reader<'_> {
         let inner = Inner::decode(node).map_err(|_| "the form of a directory")?;
         let children = inner.pointers.iter().map(|pointer| &pointer.node);
         let family = Family::new(children, inner.group, &inner.parity);
+        self.check(&family);
         let mut count = 0;
         for pointer in &inner.pointers {
             count += self.names(&*self.node(&pointer.node, &family)?, names)?;
@@ -177,11 +173,15 @@ impl Reader<'_> {
 
     fn directory(&self, of: &Attributes, family: &Family, head: &Head) -> Result<Names, Lost> {
         let mut names = Names::new();
+        self.at.set(of.ino);
         if let Some(root) = &of.directory {
             self.names(&*self.node(root, family)?, &mut names)?;
         }
         let journal = &head.journal;
         let family = Family::new(journal.references(), journal.group, &journal.parity);
+        if of.ino == ROOT {
+            self.check(&family);
+        }
         for change in journal.of(of.ino) {
             let name = change.name.as_bytes().to_vec();
             match &change.now {
@@ -214,6 +214,7 @@ impl Reader<'_> {
             group: shape.rate().group(shape.level()),
             parity: parity.clone(),
         };
+        self.check(&family);
         let mut file = vec![0; shape.pages() as usize * 4096];
         for (at, child) in children.iter().enumerate() {
             let first = at as u64 * shape.span(shape.level());
@@ -255,6 +256,7 @@ impl Reader<'_> {
             group: node.group,
             parity: node.parity,
         };
+        self.check(&family);
         for (at, child) in family.children.iter().enumerate() {
             let first = first + at as u64 * shape.span(level - 1);
             self.subtree((shape, level - 1, first), child.as_ref(), &family, file)?;
@@ -265,6 +267,7 @@ impl Reader<'_> {
     /// One line of the listing, as `support::listing` has them; `-` for an owner who is the pod's.
     fn line(&self, path: &[u8], of: &Attributes, family: &Family) -> Result<String, Lost> {
         let node = |reference| self.node(reference, family);
+        self.at.set(of.ino);
         let inode = of.contents.as_ref().map(node).transpose()?;
         let inode = inode.map(|node| Inode::decode(&*node, InodeKind::File).unwrap());
         let contents = inode
@@ -288,7 +291,9 @@ impl Reader<'_> {
             None => Vec::new(),
             Some(XattrPlace::Inline(xattrs)) => xattrs,
             Some(XattrPlace::Elsewhere { node, parity }) => {
-                let node = self.node(&node, &Family::alone(&node, parity.as_ref()))?;
+                let family = Family::alone(&node, parity.as_ref());
+                self.check(&family);
+                let node = self.node(&node, &family)?;
                 let list = Inode::decode(&*node, InodeKind::Attributes).unwrap();
                 decode_xattrs(&self.contents(&list)?).unwrap()
             }
@@ -302,18 +307,33 @@ impl Reader<'_> {
 }
 
 /// All names of the newest state in the order of their paths, a line for each.
-pub(super) fn listing(chunks: &Chunks) -> Result<String, Lost> {
+pub fn listing(chunks: &Chunks) -> Result<String, Lost> {
+    Ok(read(chunks, false)?.listing)
+}
+
+/// The newest state, of which nothing may be missing or wrong, parity included.
+pub fn whole(chunks: &Chunks) -> Whole {
+    read(chunks, true).expect("a pod of which nothing is missing")
+}
+
+fn read(chunks: &Chunks, strict: bool) -> Result<Whole, Lost> {
     let reader = Reader {
         chunks,
         secret: box_secret(),
+        strict,
+        seen: RefCell::default(),
+        at: Cell::new(ROOT),
     };
     let head = reader.newest_of_all()?;
+    reader.seen.take();
     let top = head.root.attributes.clone();
     let family = match &top.directory {
         Some(root) => Family::alone(root, head.root.parity.as_ref()),
         None => Rc::default(),
     };
+    reader.check(&family);
     assert_eq!(top.ino, Ino(1));
+    let mut entries = BTreeMap::from([(b".".to_vec(), top.clone())]);
     let mut lines = vec![(b".".to_vec(), reader.line(b".", &top, &family)?)];
     let mut left = vec![(Vec::new(), top, family)];
     while let Some((above, directory, family)) = left.pop() {
@@ -321,11 +341,17 @@ pub(super) fn listing(chunks: &Chunks) -> Result<String, Lost> {
             assert!(Name::parse(&name).is_ok());
             let path = [&above[..], &name].concat();
             lines.push((path.clone(), reader.line(&path, &of, &family)?));
+            entries.insert(path.clone(), of.clone());
             if of.is_dir() {
                 left.push(([&path[..], b"/"].concat(), of, family));
             }
         }
     }
     lines.sort();
-    Ok(lines.into_iter().map(|(_, line)| line + "\n").collect())
+    Ok(Whole {
+        listing: lines.into_iter().map(|(_, line)| line + "\n").collect(),
+        entries,
+        head,
+        chunks: reader.seen.into_inner(),
+    })
 }

@@ -1,0 +1,225 @@
+//! The heads of this device's own feed.
+
+use crate::crypto::keys::{BoxSecret, FeedSigner, HeadKeys, Topic};
+use crate::crypto::publish::{HEAD_LEN, HeadPlace, open_head, seal_head};
+use crate::crypto::swarm::{SealedChunk, SocId};
+use crate::crypto::{OpenError, Secret};
+use crate::format::published::{Adopted, Batch, Head};
+use crate::format::rows::{HeadState, Key, OwnHead};
+use crate::format::wire::Malformed;
+use crate::index::Rows;
+use crate::sync::error::SyncError;
+use crate::sync::find::Feed;
+use crate::sync::kept::damaged;
+use crate::sync::prepare::Draft;
+use crate::types::Timespec;
+use crate::types::limits::HEADS_SKIPPED_MAX;
+
+/// The feed that this device writes to, and the keys of its box.
+pub struct OwnFeed {
+    secret: BoxSecret,
+    epoch: u32,
+    device: u16,
+    keys: HeadKeys,
+    signer: FeedSigner,
+    primary: Topic,
+    replica: Topic,
+}
+
+/// What a head says beside the draft.
+pub(super) struct Circumstances {
+    /// Number of the publication.
+    pub(super) publication: u64,
+    /// The wall clock.
+    pub(super) now: Timespec,
+    /// Counter of the next inode.
+    pub(super) next_ino: u64,
+    /// The postage batches in use, in ascending order.
+    pub(super) batches: Vec<Batch>,
+    /// Random; taken for the first head of the feed.
+    pub(super) nonce: [u8; 16],
+}
+
+impl OwnFeed {
+    /// The feed of `device` in the pod's own box.
+    pub fn new(secret: BoxSecret, epoch: u32, device: u16) -> Self {
+        Self {
+            keys: secret.head_keys(),
+            signer: secret.feed_signer(device),
+            primary: secret.feed_topic(device),
+            replica: secret.feed_replica_topic(device),
+            secret,
+            epoch,
+            device,
+        }
+    }
+
+    /// Keys of the box.
+    pub const fn secret(&self) -> &BoxSecret {
+        &self.secret
+    }
+
+    /// Its device.
+    pub const fn device(&self) -> u16 {
+        self.device
+    }
+
+    /// As it is found.
+    pub(super) const fn feed(&self) -> Feed {
+        Feed {
+            epoch: self.epoch,
+            box_epoch: 0,
+            device: self.device,
+        }
+    }
+
+    fn place(&self, index: u64) -> HeadPlace {
+        HeadPlace {
+            owner: self.signer.owner(),
+            topic: self.primary,
+            index,
+        }
+    }
+
+    /// The newest head of the feed, as it stands in the log.
+    pub(super) fn last(&self, rows: &Rows) -> Result<Option<(OwnHead, Head)>, SyncError> {
+        let Some(row) = rows.get(&Key::own_head())? else {
+            return Ok(None);
+        };
+        let own = OwnHead::decode(&row)?;
+        let opened = self.open(own.index, own.payload.as_slice());
+        let head = Head::decode(opened.map_err(damaged)?.expose())?;
+        Ok(Some((own, head)))
+    }
+
+    fn open(&self, index: u64, payload: &[u8]) -> Result<Secret<HEAD_LEN>, OpenError> {
+        open_head(&self.keys, &self.place(index), payload)
+    }
+
+    /// The head that ends a publication. It goes into the log before it is sent.
+    pub(super) fn make(
+        &self,
+        last: Option<&(OwnHead, Head)>,
+        draft: Draft,
+        said: Circumstances,
+    ) -> Result<OwnHead, SyncError> {
+        let index = last.map_or(0, |(own, _)| own.index + 1);
+        let previous =
+            last.map(|(own, _)| (own.index, *blake3::hash(own.payload.as_slice()).as_bytes()));
+        let head = Head {
+            one_scope: false,
+            device: self.device,
+            epoch: self.epoch,
+            box_number: 0,
+            box_epoch: 0,
+            index,
+            previous,
+            nonce: last.map_or(said.nonce, |(_, head)| head.nonce),
+            time: said.now,
+            next_ino: said.next_ino,
+            root: draft.root,
+            adopted: last.and_then(|(_, head)| head.adopted),
+            journal: draft.journal,
+            batches: said.batches,
+            skippable: last.map_or_else(Vec::new, |(_, head)| head.skippable.clone()),
+        };
+        let confirmed = last.map_or(0, |(own, _)| own.confirmed);
+        self.seal(&head, (said.publication, confirmed))
+    }
+
+    /// The first head of this feed, which goes on from one of another: it says the same.
+    ///
+    /// # Errors
+    /// When the head does not fit its layout.
+    pub fn adopt(
+        &self,
+        found: Head,
+        adopted: Adopted,
+        (publication, nonce, now): (u64, [u8; 16], Timespec),
+    ) -> Result<OwnHead, SyncError> {
+        let head = Head {
+            device: self.device,
+            index: 0,
+            previous: None,
+            nonce,
+            time: now,
+            next_ino: 1,
+            adopted: Some(adopted),
+            ..found
+        };
+        // All that it says came from the network.
+        self.seal(&head, (publication, publication))
+    }
+
+    /// The same head at the next index.
+    ///
+    /// # Errors
+    /// [`SyncError::BatchFull`] when so many indices were given up in a row that nobody would look behind them.
+    pub(super) fn skip(&self, head: &OwnHead) -> Result<OwnHead, SyncError> {
+        let opened = self.open(head.index, head.payload.as_slice());
+        let before = Head::decode(opened.map_err(damaged)?.expose())?;
+        let first = before
+            .previous
+            .map_or(0, |(index, _)| index.saturating_add(1));
+        if head.index.saturating_sub(first) >= HEADS_SKIPPED_MAX {
+            return Err(SyncError::BatchFull);
+        }
+        let next = Head {
+            index: head.index + 1,
+            ..before
+        };
+        self.seal(&next, (head.publication, head.confirmed))
+    }
+
+    fn seal(
+        &self,
+        head: &Head,
+        (publication, confirmed): (u64, u64),
+    ) -> Result<OwnHead, SyncError> {
+        let payload = seal_head(&self.keys, &self.place(head.index), head.encode()?.expose());
+        Ok(OwnHead {
+            publication,
+            confirmed,
+            index: head.index,
+            state: HeadState::Made,
+            payload: Box::new(payload),
+        })
+    }
+
+    /// The two chunks of a head: the same payload under both topics.
+    pub(super) fn chunks(&self, head: &OwnHead) -> Result<[SealedChunk; 2], SyncError> {
+        let chunk = |topic: &Topic| {
+            let id = SocId::of_update(topic, head.index);
+            SealedChunk::single_owner(&self.signer, &id, head.payload.as_slice())
+                .map_err(|_| SyncError::from(Malformed("head")))
+        };
+        Ok([chunk(&self.primary)?, chunk(&self.replica)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::keys::PodSecret;
+    use crate::sync::sample::{attributes, head};
+
+    #[test]
+    fn few_indices_in_a_row_are_given_up_however_often_it_is_tried() {
+        let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
+        let feed = OwnFeed::new(secret, 0, 0);
+        let found = head(attributes(0o040_755, 1), Vec::new());
+        for (index, previous) in [(0, None), (9, Some((8, [3; 32])))] {
+            let first = Head {
+                index,
+                previous,
+                ..found.clone()
+            };
+            let mut own = feed.seal(&first, (5, 4)).unwrap();
+            for skipped in 1..=HEADS_SKIPPED_MAX {
+                own = feed.skip(&own).unwrap();
+                assert_eq!((own.index, own.publication), (index + skipped, 5));
+            }
+            assert!(matches!(feed.skip(&own), Err(SyncError::BatchFull)));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Carries what is on this machine to Swarm, and brings it back.
+//!
+//! It meets the file system in the rows of the log alone, so a crash between "written" and "uploaded" is the ordinary
+//! case. A *publication* begins with a cut of the log, a checkpoint that stays readable; what differs from the
+//! publication before is sealed anew, node by node, and queued; chunks go out children first, the head last.
+
+mod changes;
+mod confirm;
+mod contents;
+mod edit;
+mod error;
+mod evict;
+pub mod fetch;
+pub mod find;
+mod heads;
+mod kept;
+mod network;
+mod notes;
+mod pace;
+mod pin;
+mod prepare;
+mod progress;
+mod publish;
+mod publisher;
+mod queue;
+pub mod reader;
+mod remake;
+pub mod restore;
+#[cfg(test)]
+mod sample;
+mod schedule;
+mod scrub;
+mod standing;
+mod state;
+mod upload;
+mod view;
+
+pub use contents::ContentsError;
+pub use edit::KeptEdit;
+pub use error::SyncError;
+pub use evict::Files;
+pub use heads::OwnFeed;
+pub use kept::Kept;
+pub use network::{Freight, Network, Sources};
+pub use progress::Progress;
+pub use publisher::{Publisher, PublisherParts};
+pub use queue::Mark;
+pub use scrub::Scrubbed;
+pub use state::{Figures, Level};

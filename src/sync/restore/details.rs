@@ -1,0 +1,113 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::crypto::Secret;
+use crate::crypto::keys::ScopeId;
+use crate::crypto::publish::Reference;
+use crate::format::published::{Attributes, Inode, InodeKind, XattrPlace, decode_xattrs};
+use crate::format::rows::{FileKind, Xattr};
+use crate::format::wire::Malformed;
+use crate::sync::contents::{ContentsError, contents, outline};
+use crate::sync::fetch::{Family, FetchError, Fetcher, Sort};
+use crate::sync::restore::RestoreError;
+use crate::types::Ino;
+use crate::types::limits::{PAGE, PAGE_BYTES, SPARSE_MIN, TARGET_MAX, XATTRS_MAX};
+
+/// An inode that is to be fetched: its entry does not say all.
+pub(super) struct Details {
+    pub(super) attributes: Attributes,
+    pub(super) inode: Reference,
+    pub(super) family: Arc<Family>,
+}
+
+/// What it says.
+pub(super) struct Found {
+    pub(super) page: Secret<PAGE>,
+    pub(super) scope: ScopeId,
+    /// Of a symlink whose target does not stand in its entry.
+    pub(super) target: Box<[u8]>,
+    pub(super) xattrs: Vec<Xattr>,
+    /// Whether the attributes are not to be had.
+    pub(super) lost: bool,
+    /// Where a file has pages, roughly.
+    pub(super) pages: Vec<Range<u64>>,
+}
+
+impl Details {
+    pub(super) async fn fetch(&self, fetcher: &Fetcher) -> Result<Found, RestoreError> {
+        let (of, ino) = (&self.attributes, self.attributes.ino);
+        let page = node(ino, fetcher, &self.inode, &self.family).await?;
+        let malformed = |error: Malformed| RestoreError::Malformed(ino, error);
+        let inode = Inode::decode(page.expose(), InodeKind::File).map_err(malformed)?;
+        let long = of.kind() == FileKind::Symlink && of.target.is_empty();
+        let size = if long || of.kind() == FileKind::Regular {
+            of.size
+        } else {
+            0
+        };
+        if inode.size != size {
+            let why = "its inode has another size than its entry";
+            return Err(RestoreError::Contradiction(ino, why));
+        }
+        let target = if long {
+            let most = u64::try_from(TARGET_MAX).unwrap_or(u64::MAX);
+            let target = contents(fetcher, &inode, most).await;
+            target.map_err(|error| RestoreError::of_contents(ino, error))?
+        } else {
+            zeroize::Zeroizing::default()
+        };
+        let (xattrs, lost) = match &inode.xattrs {
+            XattrPlace::Inline(xattrs) => (xattrs.clone(), false),
+            XattrPlace::Elsewhere { node: list, parity } => {
+                let family = Family::alone(list, parity.as_ref());
+                let page = node(ino, fetcher, list, &family).await?;
+                let list = Inode::decode(page.expose(), InodeKind::Attributes);
+                match contents(fetcher, &list.map_err(malformed)?, XATTRS_MAX).await {
+                    Ok(list) => (decode_xattrs(&list).map_err(malformed)?, false),
+                    // No page has parity: one that is lost must not take all names with it.
+                    Err(ContentsError::Fetch(FetchError::Missing(_))) => (Vec::new(), true),
+                    Err(error) => return Err(RestoreError::of_contents(ino, error)),
+                }
+            }
+        };
+        if !lost && xattrs.is_empty() == of.xattrs || target.contains(&0) {
+            let why = "its inode contradicts its entry";
+            return Err(RestoreError::Contradiction(ino, why));
+        }
+        let pages = if is_large(of) {
+            let outline = outline(fetcher, &inode).await;
+            outline.map_err(|error| RestoreError::of_contents(ino, error))?
+        } else {
+            all_pages(of)
+        };
+        Ok(Found {
+            page,
+            scope: inode.scope,
+            target: target.as_slice().into(),
+            xattrs,
+            lost,
+            pages,
+        })
+    }
+}
+
+/// Whether it is so large that it is worth looking where it has pages at all.
+pub(super) fn is_large(of: &Attributes) -> bool {
+    of.kind() == FileKind::Regular && of.size > SPARSE_MIN
+}
+
+/// All pages that a file can have.
+pub(super) fn all_pages(of: &Attributes) -> Vec<Range<u64>> {
+    let file = of.kind() == FileKind::Regular && of.size > 0;
+    Vec::from_iter(file.then(|| 0..of.size.div_ceil(PAGE_BYTES)))
+}
+
+async fn node(
+    ino: Ino,
+    fetcher: &Fetcher,
+    reference: &Reference,
+    family: &Family,
+) -> Result<Secret<PAGE>, RestoreError> {
+    let page = fetcher.open(Sort::Node, reference, family).await;
+    page.map_err(|error| RestoreError::Fetch(ino, error))
+}

@@ -1,0 +1,11 @@
+//! What the file system writes, published by the engine and read by readers that share nothing with it.
+
+mod breaks;
+mod costs;
+mod evicted;
+mod golden;
+mod loss;
+mod model;
+mod shelf;
+mod steps;
+mod world;
