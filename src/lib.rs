@@ -11,6 +11,7 @@
 //! | [`journal`] | the truth on this machine: one append-only sealed log, replay, checkpoints, space |
 //! | `index` | the view on this machine: sled; rebuildable |
 //! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |
+//! | [`sync`] | carries changes to Swarm, publishes heads, fetches, verifies, scrubs |
 //! | [`fuse`] | translates kernel and pod; the only room that names fuser |
 //! | [`control`] | the daemon's local socket: messages, client, server |
 //! | [`daemon`] | builds the house, owns the one tokio runtime, opens and shuts the mount |
@@ -26,4 +27,5 @@ pub mod index;
 pub mod journal;
 pub mod pod;
 pub mod store;
+pub mod sync;
 pub mod types;

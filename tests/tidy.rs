@@ -30,12 +30,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         "pod",
         &["types", "crypto", "format", "store", "journal", "index"],
     ),
+    (
+        "sync",
+        &["types", "crypto", "format", "store", "journal", "index"],
+    ),
     ("fuse", &["types", "pod"]),
     ("control", &["types"]),
     (
         "daemon",
         &[
-            "types", "crypto", "format", "store", "journal", "index", "pod", "fuse", "control",
+            "types", "crypto", "format", "store", "journal", "index", "pod", "sync", "fuse",
+            "control",
         ],
     ),
     ("cli", &["types", "control", "daemon"]),

@@ -8,14 +8,22 @@ use crate::cli::bench::BenchArgs;
 use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
 use crate::cli::doctor::DoctorArgs;
+use crate::cli::drill::DrillArgs;
 use crate::cli::exit;
 use crate::cli::init::InitArgs;
 use crate::cli::man::ManArgs;
 use crate::cli::mount::MountArgs;
+use crate::cli::node::NodeArgs;
 use crate::cli::passwd::PasswdArgs;
+use crate::cli::pin::PinArgs;
+use crate::cli::recover::RecoverArgs;
+use crate::cli::rent::RentArgs;
+use crate::cli::scrub::ScrubArgs;
+use crate::cli::stamp::StampArgs;
 use crate::cli::status::StatusArgs;
 use crate::cli::unmount::UnmountArgs;
 use crate::cli::version::VersionArgs;
+use crate::cli::wait::WaitArgs;
 use crate::daemon::Fault;
 use crate::daemon::PodPaths;
 
@@ -29,31 +37,28 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
-/// What can be done.
+/// What can be done. Each is described where its arguments are.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a new pod and show its recovery phrase
     Init(InitArgs),
-    /// Mount a pod on an empty folder
     Mount(MountArgs),
-    /// Unmount a pod and wipe its keys from memory
     #[command(visible_alias = "umount")]
     Unmount(UnmountArgs),
-    /// Show how a pod is
     Status(StatusArgs),
-    /// Change the passphrase
+    Wait(WaitArgs),
+    Pin(PinArgs),
+    Scrub(ScrubArgs),
+    Node(NodeArgs),
+    Stamp(StampArgs),
+    Rent(RentArgs),
+    Recover(RecoverArgs),
+    Drill(DrillArgs),
     Passwd(PasswdArgs),
-    /// Verify everything a pod has on this machine
     Check(CheckArgs),
-    /// Find out why something does not work, and what to do
     Doctor(DoctorArgs),
-    /// Measure crypto and disk of this machine
     Bench(BenchArgs),
-    /// Print completions for a shell
     Completions(CompletionsArgs),
-    /// Print the manual, or write all its pages
     Man(ManArgs),
-    /// Print the version
     Version(VersionArgs),
 }
 
@@ -85,6 +90,7 @@ impl Command {
     pub(super) fn wants_json(&self) -> bool {
         match self {
             Self::Init(args) => args.format.json,
+            Self::Recover(args) => args.format.json,
             Self::Mount(args) => args.format.json,
             Self::Unmount(args) => args.format.json,
             Self::Status(args) => args.format.json,
@@ -92,6 +98,13 @@ impl Command {
             Self::Doctor(args) => args.format.json,
             Self::Bench(args) => args.format.json,
             Self::Version(args) => args.format.json,
+            Self::Wait(args) => args.format.json,
+            Self::Pin(args) => args.format.json,
+            Self::Scrub(args) => args.format.json,
+            Self::Rent(args) => args.format.json,
+            Self::Drill(args) => args.format.json,
+            Self::Node(args) => args.wants_json(),
+            Self::Stamp(args) => args.wants_json(),
             Self::Passwd(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }

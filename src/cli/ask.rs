@@ -1,7 +1,9 @@
 //! Asking a person, and only one: without a terminal a question is an error that names the flag instead.
 
+use std::fs::File;
 use std::io;
 use std::io::BufRead;
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,6 +13,7 @@ use crate::cli::print;
 use crate::daemon::Fault;
 use crate::daemon::FaultKind;
 use crate::daemon::Passphrase;
+use crate::daemon::Quoted;
 use crate::types::limits::PASSPHRASE_MAX;
 
 /// How often a new passphrase may be mistyped.
@@ -66,6 +69,64 @@ impl PassphraseArgs {
     }
 }
 
+/// The address of a node, as it was typed or from a file. One with credentials must not stand in the list of
+/// arguments, which everybody on this machine can read.
+pub(super) fn address(
+    typed: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Zeroizing<String>, Fault> {
+    if let Some(file) = file {
+        let mut line = Zeroizing::new(String::new());
+        let mut source: Box<dyn BufRead> = if file == Path::new("-") {
+            Box::new(io::stdin().lock())
+        } else {
+            Box::new(io::BufReader::new(
+                File::open(file).map_err(|error| no_address(file, &error))?,
+            ))
+        };
+        source
+            .read_line(&mut line)
+            .map_err(|error| no_address(file, &error))?;
+        return Ok(Zeroizing::new(line.trim().to_owned()));
+    }
+    let text = typed.unwrap_or_default();
+    refuse_credentials(
+        text,
+        "put it into a file: --url-file FILE (- for standard input)",
+    )?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Refuses an argument that is an address with credentials in it.
+pub(super) fn refuse_credentials(text: &str, next: &str) -> Result<(), Fault> {
+    let host = text.split_once("://").map_or("", |(_, rest)| rest);
+    if host.split('/').next().unwrap_or_default().contains('@') {
+        let what = "an address with credentials is read by others when it is typed as an argument";
+        return Err(Fault::new(FaultKind::Usage, what).next(next));
+    }
+    Ok(())
+}
+
+/// Goes on when a person says yes, or has said so before with a flag.
+pub(super) fn confirm(question: &str, said_before: bool, flag: &str) -> Result<(), Fault> {
+    if said_before {
+        return Ok(());
+    }
+    if !print::is_terminal() {
+        return Err(Fault::new(FaultKind::Usage, question).next(format!("to agree: {flag}")));
+    }
+    let answer = line(&format!("{question} [y/N] "))?;
+    if matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::Interrupted, "nothing was done"))
+}
+
+fn no_address(file: &Path, error: &io::Error) -> Fault {
+    let what = format!("cannot read the address of the node from {}", Quoted(file));
+    Fault::io(FaultKind::Usage, what, error)
+}
+
 /// Asks without echo.
 pub(super) fn typed(question: &str, flag: &str) -> Result<Passphrase, Fault> {
     if !print::is_terminal() {
@@ -90,6 +151,14 @@ pub(super) fn typed(question: &str, flag: &str) -> Result<Passphrase, Fault> {
     Ok(Passphrase::from_bytes(Zeroizing::new(
         line.as_bytes().to_vec(),
     )))
+}
+
+/// Asks for something secret that is not a passphrase, without echo.
+pub(super) fn secret_line(question: &str, flag: &str) -> Result<Zeroizing<String>, Fault> {
+    let typed = typed(question, flag)?;
+    let text = std::str::from_utf8(typed.expose());
+    let text = text.map_err(|error| Fault::new(FaultKind::Phrase, error.to_string()))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Asks until it was typed twice the same.

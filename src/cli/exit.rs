@@ -53,6 +53,20 @@ pub enum Exit {
     TooNew = 45,
     /// The state folder cannot be read or written.
     State = 46,
+    /// No node of Swarm answers.
+    Network = 47,
+    /// A node refuses, or is not what it was taken for.
+    NodeRefused = 48,
+    /// The postage batch is unknown, over, full, young or mutable.
+    Batch = 49,
+    /// The pod has no such node, or none at all.
+    NoNode = 50,
+    /// The wallet, or the limit that was set, does not allow the price.
+    Funds = 51,
+    /// Not reached within the time that was given.
+    Pending = 52,
+    /// What is looked for is not in the network, or not all of it.
+    Missing = 53,
 }
 
 impl Exit {
@@ -93,6 +107,25 @@ impl Exit {
         (Self::NotMounted, "nothing of podfs is mounted there"),
         (Self::TooNew, "the pod was written by a newer podfs"),
         (Self::State, "the state folder cannot be read or written"),
+        (Self::Network, "no node of Swarm answers"),
+        (
+            Self::NodeRefused,
+            "a node refuses, or is not what it was taken for",
+        ),
+        (
+            Self::Batch,
+            "the postage batch is unknown, over, full, young or mutable",
+        ),
+        (Self::NoNode, "the pod has no such node, or none at all"),
+        (
+            Self::Funds,
+            "the wallet, or the limit that was set, does not allow the price",
+        ),
+        (Self::Pending, "not reached within the time that was given"),
+        (
+            Self::Missing,
+            "what is looked for is not in the network, or not all of it",
+        ),
     ];
 
     /// The number.
@@ -124,6 +157,13 @@ impl Exit {
             FaultKind::NotMounted => Self::NotMounted,
             FaultKind::TooNew => Self::TooNew,
             FaultKind::State => Self::State,
+            FaultKind::Network => Self::Network,
+            FaultKind::NodeRefused => Self::NodeRefused,
+            FaultKind::Batch => Self::Batch,
+            FaultKind::NoNode => Self::NoNode,
+            FaultKind::Funds => Self::Funds,
+            FaultKind::Pending => Self::Pending,
+            FaultKind::Missing => Self::Missing,
             FaultKind::Other => Self::Other,
         }
     }
@@ -147,6 +187,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
+            47, 48, 49, 50, 51, 52, 53,
         ];
         assert_eq!(numbers, fixed);
     }

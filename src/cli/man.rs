@@ -37,13 +37,18 @@ pub(super) fn run(args: &ManArgs) -> Result<Exit, Fault> {
         print::raw(&page);
         return Ok(Exit::Done);
     };
-    let commands: Vec<clap::Command> = program.get_subcommands().cloned().collect();
-    write(dir, "podfs".to_owned(), program)?;
-    for command in commands {
-        let name = format!("podfs-{}", command.get_name());
-        write(dir, name.clone(), command.display_name(name))?;
-    }
+    write_all(dir, "podfs".to_owned(), program)?;
     Ok(Exit::Done)
+}
+
+/// A page for the command, and one for each of its own.
+fn write_all(dir: &Path, name: String, command: clap::Command) -> Result<(), Fault> {
+    let inner: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+    for command in inner {
+        let name = format!("{name}-{}", command.get_name());
+        write_all(dir, name, command)?;
+    }
+    write(dir, name.clone(), command.display_name(name))
 }
 
 fn write(dir: &Path, name: String, command: clap::Command) -> Result<(), Fault> {

@@ -5,21 +5,30 @@
 
 mod args;
 mod ask;
+mod bars;
 mod bench;
 mod check;
 mod completions;
 mod doctor;
+mod drill;
 mod exit;
 mod hidden;
 mod init;
 mod man;
 mod mount;
 mod mount_helper;
+mod node;
 mod passwd;
+mod pin;
 mod print;
+mod recover;
+mod rent;
+mod scrub;
+mod stamp;
 mod status;
 mod unmount;
 mod version;
+mod wait;
 
 pub use exit::Exit;
 
@@ -77,6 +86,14 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Mount(args) => mount::run(args),
         Command::Unmount(args) => unmount::run(args),
         Command::Status(args) => status::run(args),
+        Command::Node(args) => node::run(args),
+        Command::Stamp(args) => stamp::run(args),
+        Command::Recover(args) => recover::run(args),
+        Command::Drill(args) => drill::run(args),
+        Command::Wait(args) => wait::run(args),
+        Command::Scrub(args) => scrub::run(args),
+        Command::Pin(args) => pin::run(args),
+        Command::Rent(args) => rent::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -1,27 +1,36 @@
 //! `podfs status`
 
-use std::time::Duration;
-
 use clap::Args;
 
 use crate::cli::args::FormatArgs;
 use crate::cli::args::PodArgs;
+use crate::cli::bars::NetworkBars;
 use crate::cli::exit::Exit;
 use crate::cli::print;
+use crate::control::NetworkReport;
 use crate::control::StatusReport;
 use crate::daemon::Fault;
+use crate::daemon::PodPaths;
 use crate::daemon::Quoted;
+use crate::daemon::follow::Follower;
 use crate::daemon::report;
 use crate::daemon::units::show_size;
+use crate::daemon::units::show_time;
+use crate::types::limits::FOLLOW_MAX;
+use crate::types::limits::POSTAGE_WARNING;
 
 /// Show how a pod is.
 ///
-/// Exit code 0 whether it is mounted or not; --json says which.
+/// Exit code 0 whether it is mounted or not; --json says which. With --watch it goes on until Ctrl-C or the unmount;
+/// --json then prints a line whenever something moved.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = FIELDS_HELP)]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pod: PodArgs,
+    /// Show how the pod is carried to the network, for as long as it goes on
+    #[arg(short, long)]
+    watch: bool,
     #[command(flatten)]
     pub(super) format: FormatArgs,
 }
@@ -42,17 +51,51 @@ Fields of --json (more may come, none goes away; null means not known now):
   replayed         records of the log that the start replayed, none after a clean stop
   mounted_seconds  time since it was mounted
   idle_seconds     time without use after which it is unmounted
-  network          what of it is in the network
+  network          what of it is in the network, for people
+  network_report   the same for programs, see podfs wait --help
   version          version of the program that serves it";
 
 /// Asks and prints.
 pub(super) fn run(args: &StatusArgs) -> Result<Exit, Fault> {
-    let report = report::status(&args.pod.paths()?)?;
+    let paths = args.pod.paths()?;
+    if args.watch {
+        return watch(paths, args.format);
+    }
+    let report = report::status(&paths)?;
     if args.format.json {
         print::json(&report);
     } else {
         lines(&report).iter().for_each(print::line);
     }
+    Ok(Exit::Done)
+}
+
+/// Goes on until the pod is unmounted.
+fn watch(paths: PodPaths, format: FormatArgs) -> Result<Exit, Fault> {
+    let mut follower = Follower::of_pod(paths)?;
+    let mut bars = NetworkBars::new();
+    let mut before = None;
+    loop {
+        let report = match follower.progress() {
+            Err(fault) if before.is_none() => return Err(fault),
+            Err(_) => break,
+            Ok(report) => report,
+        };
+        if before.as_ref() != Some(&report) {
+            if format.json {
+                print::json_line(&report);
+            } else if print::is_terminal() {
+                bars.show(&report);
+            } else {
+                print::line(report::network_line(&report));
+            }
+            before = Some(report);
+        }
+        if follower.pause(FOLLOW_MAX).is_err() {
+            break;
+        }
+    }
+    bars.clear();
     Ok(Exit::Done)
 }
 
@@ -93,18 +136,22 @@ fn lines(report: &StatusReport) -> Vec<String> {
     add("disk free", Some(show_size(report.disk_free)));
     add("not synced", report.unsynced_bytes.map(show_size));
     add("network", Some(report.network.clone()));
+    add("postage", report.network_report.as_ref().and_then(postage));
     add("state in", Some(Quoted(&report.state_dir).to_string()));
     lines
 }
 
-fn show_time(seconds: u64) -> String {
-    let time = Duration::from_secs(seconds).as_secs();
-    match time {
-        0..60 => format!("{time} s"),
-        60..3600 => format!("{} min", time / 60),
-        3600..86_400 => format!("{} h {} min", time / 3600, time / 60 % 60),
-        _ => format!("{} d {} h", time / 86_400, time / 3600 % 24),
-    }
+/// How long and how far the batches in use reach.
+fn postage(network: &NetworkReport) -> Option<String> {
+    let days = network.batch_days_left?;
+    let fill = network.batch_fill_percent;
+    let fill = fill.map_or_else(String::new, |fill| format!(", fullest bucket {fill} %"));
+    let soon = if days <= POSTAGE_WARNING {
+        ": then it is gone; podfs rent tells more"
+    } else {
+        ""
+    };
+    Some(format!("for {days} days{fill}{soon}"))
 }
 
 #[cfg(test)]
@@ -112,22 +159,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_is_documented() {
-        let report = serde_json::to_value(StatusReport::default()).unwrap();
-        for field in report.as_object().unwrap().keys() {
-            assert!(FIELDS_HELP.contains(&format!("\n  {field} ")), "{field}");
-        }
+    fn postage_that_ends_soon_is_told_loudly() {
+        let mut network = NetworkReport::default();
+        assert_eq!(postage(&network), None);
+        network.batch_days_left = Some(31);
+        network.batch_fill_percent = Some(6);
+        assert_eq!(
+            postage(&network).unwrap(),
+            "for 31 days, fullest bucket 6 %"
+        );
+        network.batch_days_left = Some(30);
+        assert!(
+            postage(&network)
+                .unwrap()
+                .ends_with("podfs rent tells more")
+        );
     }
 
     #[test]
-    fn times() {
-        for (seconds, shown) in [
-            (59, "59 s"),
-            (3599, "59 min"),
-            (3660, "1 h 1 min"),
-            (90_000, "1 d 1 h"),
-        ] {
-            assert_eq!(show_time(seconds), shown);
-        }
+    fn every_field_is_documented() {
+        let report = StatusReport::default();
+        assert_eq!(
+            print::undocumented(&report, FIELDS_HELP),
+            Vec::<String>::new()
+        );
     }
 }

@@ -90,6 +90,16 @@ impl Client {
         serde_json::from_slice(&answer).map_err(ClientError::Garbled)
     }
 
+    /// Lets `time` pass between two questions; `false` when the daemon hung up meanwhile.
+    pub fn pause(&self, time: Duration) -> bool {
+        let Ok(limit) = Timespec::try_from(time) else {
+            return false;
+        };
+        // Nothing is said unasked: whatever happens on the connection is its end.
+        let mut waiting = [PollFd::new(self.stream.get_ref(), PollFlags::IN)];
+        rustix::event::poll(&mut waiting, Some(&limit)).is_ok_and(|ended| ended == 0)
+    }
+
     /// Waits until the daemon's process has ended, with all it had open; `false` when it still runs after `patience`.
     pub fn wait_for_end(mut self, patience: Duration) -> bool {
         let Some(process) = &self.process else {

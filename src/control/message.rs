@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::control::NetworkReport;
+use crate::control::raw_path;
+
 /// What a command asks of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "ask")]
@@ -13,6 +16,29 @@ pub enum Request {
     Status,
     /// Make every accepted change durable on this machine.
     Sync,
+    /// Read the list of nodes again and use it from now on.
+    Nodes,
+    /// Carry what changed until now to the network as soon as can be.
+    Publish,
+    /// How far that is.
+    Progress {
+        /// Of what is at this path or below, as seen from the top of the pod; empty for all of it.
+        #[serde(with = "raw_path")]
+        path: PathBuf,
+    },
+    /// Look for chunks in the network, and send again what is missing. Answered when it has begun.
+    Scrub {
+        /// Look for all of them, not for a sample.
+        all: bool,
+    },
+    /// Keep what is at a path or below on this machine, or no longer.
+    Pin {
+        /// As seen from the top of the pod.
+        #[serde(with = "raw_path")]
+        path: PathBuf,
+        /// Whether it is to be kept.
+        on: bool,
+    },
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -26,6 +52,13 @@ pub enum Request {
 pub enum Response {
     /// The state of the pod.
     Status(Box<StatusReport>),
+    /// What changed until now belongs to this publication or an earlier one.
+    Publication {
+        /// Its number.
+        number: u64,
+    },
+    /// How far the pod or a path of it is.
+    Progress(Box<NetworkReport>),
     /// It is done.
     Done,
     /// The folder is in use; these programs hold it, as far as could be seen.
@@ -81,14 +114,19 @@ pub struct StatusReport {
     pub mounted_seconds: Option<u64>,
     /// Seconds without a request after which it is unmounted; absent when never.
     pub idle_seconds: Option<u64>,
-    /// Where the data is in Swarm: `not yet in the network`.
+    /// Where the data is in Swarm, for people: `not yet in the network`, `3 of 900 chunks to send`.
     pub network: String,
+    /// The same for programs; absent when not mounted.
+    pub network_report: Option<NetworkReport>,
     /// Version of the program that serves it, or that was asked.
     pub version: String,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]
@@ -96,6 +134,15 @@ mod tests {
         let asked = [
             Request::Status,
             Request::Sync,
+            Request::Nodes,
+            Request::Publish,
+            Request::Progress {
+                path: PathBuf::from(OsStr::from_bytes(b"a\xff\n")),
+            },
+            Request::Pin {
+                path: "b".into(),
+                on: true,
+            },
             Request::Unmount { lazy: true },
         ];
         for request in asked {

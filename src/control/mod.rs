@@ -7,8 +7,11 @@
 mod address;
 mod client;
 mod message;
+mod network;
+mod raw_path;
 mod server;
 
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
+pub use network::{Level, NetworkReport, NodeLight, ScrubReport};
 pub use server::{Deliveries, Server, Task};

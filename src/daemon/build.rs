@@ -4,6 +4,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::io::Errno;
+use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 
 use crate::control::StatusReport;
 use crate::crypto::Secret;
@@ -14,13 +16,18 @@ use crate::daemon::fault::Quoted;
 use crate::daemon::keyfile;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths::PodPaths;
+use crate::daemon::published::Published;
+use crate::daemon::publishing::Publishing;
 use crate::format::keyfile::Bundle;
 use crate::format::keyfile::unlock;
+use crate::format::rows::Bucket;
 use crate::fuse;
 use crate::fuse::Allow;
 use crate::fuse::Running;
 use crate::fuse::ServeOptions;
 use crate::fuse::Serving;
+use crate::index::Rows;
+use crate::index::RowsParts;
 use crate::journal::JournalError;
 use crate::pod::Caller;
 use crate::pod::Pod;
@@ -28,8 +35,8 @@ use crate::pod::PodError;
 use crate::pod::PodParts;
 use crate::pod::Report;
 use crate::pod::SetAttr;
-use crate::pod::rows::Rows;
-use crate::pod::rows::RowsParts;
+use crate::sync::Files;
+use crate::types::Ino;
 use crate::types::ROOT;
 use crate::types::limits::REQUEST_OVERDUE;
 use crate::types::system_clock;
@@ -38,6 +45,22 @@ use crate::types::system_clock;
 #[derive(Clone)]
 pub(super) struct House {
     pod: Arc<Pod>,
+    publishing: Arc<Publishing>,
+    _copies: Arc<LocalCopies>,
+}
+
+/// The file system, as far as publishing asks it for something.
+struct LocalCopies(Arc<Pod>);
+
+impl Files for LocalCopies {
+    fn give_up(&self, ino: Ino, published: &[(u64, Bucket)]) -> Result<u64, String> {
+        let given = self.0.give_up(ino, published);
+        given.map_err(|error| error.to_string())
+    }
+
+    fn was_used(&self, ino: Ino) -> bool {
+        self.0.was_used(ino)
+    }
 }
 
 /// What goes through a mount.
@@ -60,7 +83,7 @@ pub(super) fn open(
     let bundle = open_keyfile(&config.paths, &passphrase)?;
     drop(passphrase);
     progress("opening the log");
-    let house = open_with(&config.paths, bundle, config.budget, config.read_only())?;
+    let house = open_with(&config.paths, &bundle, config.budget, config.read_only())?;
     if let Some(why) = house.broken()
         && !config.read_only()
     {
@@ -82,7 +105,7 @@ pub(super) fn open(
 /// Opens the pod to look at it; with `read_only` nothing at all is written.
 pub(super) fn open_for_check(
     paths: &PodPaths,
-    bundle: Bundle,
+    bundle: &Bundle,
     read_only: bool,
 ) -> Result<House, Fault> {
     open_with(paths, bundle, None, read_only)
@@ -90,32 +113,49 @@ pub(super) fn open_for_check(
 
 fn open_with(
     paths: &PodPaths,
-    bundle: Bundle,
+    bundle: &Bundle,
     budget: Option<u64>,
     read_only: bool,
 ) -> Result<House, Fault> {
     let rows = RowsParts {
         dir: paths.state.clone(),
-        secret: bundle.device_secret,
+        secret: Secret::from_bytes(bundle.device_secret.expose()),
         budget,
         read_only,
     };
     let rows = Rows::open(&rows).map_err(|error| journal_fault(paths, error))?;
+    let rows = Arc::new(rows);
+    let owner = Caller {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+    };
+    let stands_for = (owner.uid, owner.gid);
+    let publishing = Publishing::new(&rows, bundle, system_clock(), stands_for)
+        .map_err(|error| journal_fault(paths, error))?;
     let parts = PodParts {
         rows,
+        remote: Arc::new(Published {
+            reader: Arc::clone(publishing.reader()),
+            publisher: Arc::clone(publishing.publisher()),
+        }),
         clock: system_clock(),
         device: bundle.device,
-        owner: Caller {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        },
+        owner,
     };
     let pod = Pod::over(parts).map_err(|error| pod_fault(paths, &error))?;
-    Ok(House { pod: Arc::new(pod) })
+    let pod = Arc::new(pod);
+    let copies = Arc::new(LocalCopies(Arc::clone(&pod)));
+    let files: Arc<dyn Files> = Arc::clone(&copies) as Arc<dyn Files>;
+    publishing.publisher().set_files(Arc::downgrade(&files));
+    Ok(House {
+        pod,
+        publishing: Arc::new(publishing),
+        _copies: copies,
+    })
 }
 
 /// Makes the log of a new pod, with nothing in it but the top folder, which belongs to who makes it.
-pub(super) fn create(paths: &PodPaths, bundle: Bundle) -> Result<(), Fault> {
+pub(super) fn create(paths: &PodPaths, bundle: &Bundle) -> Result<(), Fault> {
     let parts = RowsParts {
         dir: paths.state.clone(),
         secret: Secret::from_bytes(bundle.device_secret.expose()),
@@ -135,7 +175,12 @@ pub(super) fn open_keyfile(paths: &PodPaths, passphrase: &Passphrase) -> Result<
 
 impl House {
     /// Serves the pod on a mounted descriptor of the kernel.
-    pub(super) fn serve(&self, device: OwnedFd, config: &ServeConfig) -> Result<Session, Fault> {
+    pub(super) fn serve(
+        &self,
+        device: OwnedFd,
+        config: &ServeConfig,
+        runtime: &Runtime,
+    ) -> Result<Session, Fault> {
         let allow = if config.allow_other {
             Allow::All
         } else {
@@ -143,13 +188,32 @@ impl House {
         };
         let options = ServeOptions {
             allow,
-            ..ServeOptions::default()
+            ..ServeOptions::new(runtime.handle().clone())
         };
         let serving = fuse::serve(device, Arc::clone(&self.pod), options).map_err(|error| {
             Fault::io(FaultKind::Fuse, "cannot talk to the kernel's FUSE", &error)
                 .next("podfs doctor")
         })?;
         Ok(Session { serving })
+    }
+
+    /// Publishes from now on, unless nothing can be changed. What is in the way is told, and no reason not to mount.
+    pub(super) fn publish(&self, runtime: &Handle, config: &ServeConfig) -> Option<String> {
+        if config.read_only() || self.broken().is_some() {
+            return None;
+        }
+        let started = self.publishing.start(runtime, &config.paths);
+        started.err().map(|fault| fault.what)
+    }
+
+    /// The file system.
+    pub(super) fn pod(&self) -> &Pod {
+        &self.pod
+    }
+
+    /// What publishes the pod.
+    pub(super) const fn publishing(&self) -> &Arc<Publishing> {
+        &self.publishing
     }
 
     /// Makes everything accepted so far durable.
@@ -306,9 +370,9 @@ mod tests {
             Ok(())
         };
         let bundle = || Bundle::enrol(&root, 0, 0, 0, &mut entropy.clone()).unwrap();
-        create(&paths, bundle()).unwrap();
+        create(&paths, &bundle()).unwrap();
         for read_only in [true, false, true] {
-            let house = open_for_check(&paths, bundle(), read_only).unwrap();
+            let house = open_for_check(&paths, &bundle(), read_only).unwrap();
             assert_eq!(house.damage(), None);
             let seen = house.check(true).unwrap();
             assert_eq!((seen.found, seen.inodes), (0, 1), "{:?}", seen.findings);

@@ -70,7 +70,7 @@ pub fn check(
         }
     }
     progress("opening the log");
-    let house = build::open_for_check(paths, bundle, !config.rebuild).map_err(|fault| {
+    let house = build::open_for_check(paths, &bundle, !config.rebuild).map_err(|fault| {
         if fault.kind == FaultKind::Damaged {
             fault.next(
                 "put the state folder back from a copy: nothing can be read without this file",

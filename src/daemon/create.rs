@@ -109,13 +109,13 @@ impl FreshPod {
         let file = paths.keyfile();
         let bytes = create(&bundle, &new, &root.recovery(&bundle.pod_id), entropy)
             .map_err(|error| keyfile::fault(&file, error))?;
-        build::create(paths, bundle)?;
+        build::create(paths, &bundle)?;
         keyfile::store_new(&file, &bytes)
     }
 }
 
 /// A log without its keyfile may still be somebody's data, should the keyfile be found again.
-fn refuse_remains(state: &Path) -> Result<(), Fault> {
+pub(super) fn refuse_remains(state: &Path) -> Result<(), Fault> {
     let own = [OsStr::new("lock"), OsStr::new("run")];
     let entries = std::fs::read_dir(state).map_err(|error| {
         Fault::io(
@@ -133,7 +133,7 @@ fn refuse_remains(state: &Path) -> Result<(), Fault> {
         .next("put its keyfile podfs.key back, or move the folder away"))
 }
 
-fn refuse_existing(paths: &PodPaths) -> Result<(), Fault> {
+pub(super) fn refuse_existing(paths: &PodPaths) -> Result<(), Fault> {
     if !paths.exists() {
         return Ok(());
     }
@@ -148,6 +148,6 @@ fn refuse_existing(paths: &PodPaths) -> Result<(), Fault> {
     )))
 }
 
-fn no_entropy(error: EntropyError) -> Fault {
+pub(super) fn no_entropy(error: EntropyError) -> Fault {
     Fault::new(FaultKind::Init, error.to_string())
 }

@@ -53,6 +53,20 @@ pub enum FaultKind {
     TooNew,
     /// The state folder cannot be read or written.
     State,
+    /// No node answers.
+    Network,
+    /// A node refuses, or is not what it was taken for.
+    NodeRefused,
+    /// The postage batch cannot be used.
+    Batch,
+    /// The pod has no such node, or none at all.
+    NoNode,
+    /// The money does not suffice: the wallet's, or what may be spent.
+    Funds,
+    /// It was not reached within the time that was given.
+    Pending,
+    /// What is looked for is not in the network, or not all of it.
+    Missing,
     /// Anything else.
     Other,
 }

@@ -67,8 +67,13 @@ pub fn load(path: &Path) -> Result<Vec<u8>, Fault> {
 
 /// Puts `bytes` in place of the keyfile at `path`. After a crash there is the old file or the new one, whole.
 pub fn store(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    replace(path, bytes).map_err(|error| not_written(path, &error))
+}
+
+/// Puts `bytes` in place of the private file at `path`, or makes it. After a crash there is the old one or the new
+/// one, whole.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     place(path, bytes, |from, to| std::fs::rename(from, to))
-        .map_err(|error| not_written(path, &error))
 }
 
 /// Writes the first keyfile of a pod; one that is there already is never overwritten.
@@ -131,7 +136,7 @@ fn place(
             Ok(()) => Err(error),
             Err(also) if also.kind() == io::ErrorKind::NotFound => Err(error),
             Err(also) => {
-                tracing::warn!(%also, "a temporary keyfile stays behind");
+                tracing::warn!(%also, "a temporary file stays behind");
                 Err(error)
             }
         };
@@ -139,7 +144,7 @@ fn place(
     File::open(folder)?.sync_all()
 }
 
-/// Beside the keyfile, with our process id: two writers never share one.
+/// Beside the file, with our process id: two writers never share one.
 fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.new", std::process::id()));

@@ -27,6 +27,7 @@ use crate::daemon::holders::holders;
 use crate::daemon::mount;
 use crate::daemon::mount::Detach;
 use crate::daemon::mounted::Mounted;
+use crate::daemon::network;
 use crate::daemon::report;
 use crate::daemon::serve::notify;
 use crate::types::limits::CONTROL_TASKS_MAX;
@@ -98,6 +99,8 @@ impl Live {
                 Some(task) = inbox.recv() => self.answer(task),
                 _ = tick.tick() => {
                     self.activity.log_slow_requests();
+                    let publisher = self.house.publishing().publisher();
+                    publisher.folder_requests(self.activity.requests());
                     if watchdog.is_due() {
                         self.feed_the_watchdog();
                     }
@@ -126,6 +129,11 @@ impl Live {
                         move || asked.house.sync().map_or_else(failed, |()| Response::Done);
                     tokio::task::spawn_blocking(synced).await
                 }
+                Request::Nodes => Ok(network::nodes(&live.house, &live.config.paths)),
+                Request::Publish => Ok(network::publish(&live.house)),
+                Request::Progress { path } => Ok(network::progress(&live.house, &path)),
+                Request::Scrub { all } => Ok(network::scrub(&live.house, all)),
+                Request::Pin { path, on } => Ok(network::pin(&live.house, &path, on)),
                 Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };
             let response = response.unwrap_or_else(|error| Response::Failed {
@@ -188,6 +196,9 @@ impl Live {
     fn report(&self) -> crate::control::StatusReport {
         let mut report = report::of_disk(&self.config.paths);
         self.house.fill(&mut report);
+        let network = network::report(&self.house);
+        report.network = report::network_line(&network);
+        report.network_report = Some(network);
         report.pid = Some(std::process::id());
         report.mountpoint = Some(self.point.clone());
         report.mounted_seconds = Some(self.since.elapsed().as_secs());

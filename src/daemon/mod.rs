@@ -4,17 +4,23 @@
 //! takes the pod's lock, opens it, mounts, serves, and tears down in the opposite order (`serve`). Whatever
 //! goes wrong is one [`Fault`]: what, why, and the next thing to type.
 
+pub mod admit;
+mod ask;
+pub mod batches;
 pub mod bench;
 mod build;
 pub mod check;
 pub mod config;
 pub mod create;
 pub mod doctor;
+pub mod drill;
 pub mod fault;
+pub mod follow;
 mod fusermount;
 pub mod handoff;
 pub mod harden;
 pub mod holders;
+pub mod inspect;
 pub mod keyfile;
 mod live;
 pub mod lock;
@@ -23,14 +29,23 @@ pub mod mount;
 mod mounted;
 pub mod mountinfo;
 pub mod mountpoint;
+mod network;
+pub mod nodes;
 pub mod options;
 pub mod passphrase;
 pub mod paths;
+mod published;
+mod publishing;
+pub mod purchase;
+pub mod recover;
 pub mod rekey;
+pub mod rent;
 pub mod report;
 pub mod serve;
 pub mod settings;
 pub mod stale;
+pub mod tenancy;
+pub mod trial;
 pub mod units;
 pub mod unmount;
 

@@ -33,9 +33,10 @@ impl Mounted {
         config: &ServeConfig,
         point: &Mountpoint,
         house: &House,
+        runtime: &Runtime,
     ) -> Result<Self, Fault> {
         let device = mount::attach(point, &config.request())?;
-        let started = Self::start(config, point, house, device);
+        let started = Self::start(config, point, (house, runtime), device);
         if started.is_err() {
             detach(&point.path);
         }
@@ -45,12 +46,12 @@ impl Mounted {
     fn start(
         config: &ServeConfig,
         point: &Mountpoint,
-        house: &House,
+        (house, runtime): (&House, &Runtime),
         device: std::os::fd::OwnedFd,
     ) -> Result<Self, Fault> {
         let minor = mounted_at(&point.path)?
             .and_then(|mount| Some(mount.device.split_once(':')?.1.to_owned()));
-        let session = house.serve(device, config)?;
+        let session = house.serve(device, config, runtime)?;
         let activity = session.activity();
         let (over, ended) = oneshot::channel();
         std::thread::Builder::new()

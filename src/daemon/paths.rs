@@ -78,6 +78,11 @@ impl PodPaths {
         self.state.join("podfs.key")
     }
 
+    /// The list of nodes.
+    pub fn nodes(&self) -> PathBuf {
+        self.state.join("nodes.toml")
+    }
+
     /// Whether a pod was made here.
     pub fn exists(&self) -> bool {
         self.keyfile().symlink_metadata().is_ok()

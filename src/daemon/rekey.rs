@@ -40,6 +40,20 @@ impl GivenPhrase {
         })?;
         Ok(Self { phrase })
     }
+
+    /// Reads one that was typed.
+    pub fn typed(text: &str) -> Result<Self, Fault> {
+        let phrase = Phrase::parse(text).map_err(|error| {
+            Fault::new(FaultKind::Phrase, error.to_string())
+                .next("compare it with your copy, word by word")
+        })?;
+        Ok(Self { phrase })
+    }
+
+    /// The root of everything that the phrase gives.
+    pub(super) fn root(&self) -> RootKey {
+        RootKey::derive(&self.phrase.seed(), None)
+    }
 }
 
 /// What allows the change.

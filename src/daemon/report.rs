@@ -6,12 +6,16 @@ use std::path::Path;
 
 use crate::control::Client;
 use crate::control::ClientError;
+use crate::control::Level;
+use crate::control::NetworkReport;
 use crate::control::Request;
 use crate::control::Response;
 use crate::control::StatusReport;
 use crate::daemon::fault::Fault;
 use crate::daemon::lock;
+use crate::daemon::nodes::Nodes;
 use crate::daemon::paths::PodPaths;
+use crate::daemon::units::show_date;
 use crate::types::limits::CONTROL_PATIENCE;
 
 /// The state of the pod: asked of its daemon, or seen on disk when it has none.
@@ -22,9 +26,12 @@ pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
     let reason = match answer {
         Ok(Response::Status(report)) => return Ok(*report),
         Ok(Response::Failed { what }) => Some(what),
-        Ok(Response::Done | Response::Busy { .. }) => {
-            Some("the daemon answered something else".to_owned())
-        }
+        Ok(
+            Response::Done
+            | Response::Busy { .. }
+            | Response::Publication { .. }
+            | Response::Progress(_),
+        ) => Some("the daemon answered something else".to_owned()),
         Err(ClientError::Absent) => None,
         Err(error) => Some(error.to_string()),
     };
@@ -40,15 +47,48 @@ pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
     Ok(report)
 }
 
+/// Where the pod is in Swarm, for people.
+pub fn network_line(report: &NetworkReport) -> String {
+    let (unsent, sent) = (report.chunks_unsent, report.chunks_sent);
+    let line = match report.level {
+        Level::Local if report.head_time.is_none() && unsent + sent == 0 => {
+            "not yet in the network".to_owned()
+        }
+        Level::Local => "changes wait to be published".to_owned(),
+        Level::Queued => format!("{unsent} of {} chunks to send", unsent + sent),
+        Level::OnNode => format!("sent; {sent} chunks not yet seen in the network"),
+        Level::Confirmed => match report.head_time {
+            Some(time) => format!("in the network since {}", show_date(time)),
+            None => "in the network".to_owned(),
+        },
+    };
+    let copy = if report.single_copy && report.level >= Level::OnNode {
+        ", a single copy"
+    } else {
+        ""
+    };
+    let trouble = report
+        .trouble
+        .as_ref()
+        .map(|trouble| format!(" ({trouble})"));
+    format!("{line}{copy}{}", trouble.unwrap_or_default())
+}
+
 /// What the disk shows.
 pub(super) fn of_disk(paths: &PodPaths) -> StatusReport {
+    let carried = Nodes::read(paths).is_ok_and(|nodes| nodes.writer().is_some());
+    let network = if carried {
+        "known when it is mounted"
+    } else {
+        "not yet in the network"
+    };
     StatusReport {
         pod: paths.name.clone(),
         state: "not mounted".to_owned(),
         state_dir: paths.state.clone(),
         bytes_on_disk: bytes_below(&paths.state),
         disk_free: free(&paths.state),
-        network: "not yet in the network".to_owned(),
+        network: network.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..StatusReport::default()
     }
@@ -70,4 +110,34 @@ fn bytes_below(folder: &Path) -> u64 {
 /// Bytes a user may still write to the disk of `folder`.
 pub(super) fn free(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(0, |disk| disk.f_bavail * disk.f_frsize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_for_each_level() {
+        let mut report = NetworkReport::default();
+        assert_eq!(network_line(&report), "not yet in the network");
+        report.chunks_unsent = 3;
+        report.chunks_sent = 897;
+        for (level, line) in [
+            (Level::Local, "changes wait to be published"),
+            (Level::Queued, "3 of 900 chunks to send"),
+            (
+                Level::OnNode,
+                "sent; 897 chunks not yet seen in the network",
+            ),
+            (Level::Confirmed, "in the network since 2026-01-01"),
+        ] {
+            report.level = level;
+            report.head_time = Some(1_767_225_600);
+            assert_eq!(network_line(&report), line);
+        }
+        report.single_copy = true;
+        report.trouble = Some("no route".to_owned());
+        let line = "in the network since 2026-01-01, a single copy (no route)";
+        assert_eq!(network_line(&report), line);
+    }
 }

@@ -27,6 +27,7 @@ use crate::daemon::mounted::Mounted;
 use crate::daemon::mountpoint::Mountpoint;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::stale;
+use crate::daemon::tenancy;
 use crate::types::limits::CONTROL_DELIVERY;
 use crate::types::limits::POD_CLOSE;
 use crate::types::limits::START_EXTEND_US;
@@ -86,13 +87,14 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn mount_and_live(&self, tell: &mut dyn FnMut(News) -> bool) -> Result<(), Fault> {
         let server = listen(self.config, self.runtime)?;
-        let mut mounted = Mounted::new(self.config, self.point, self.house)?;
+        let mut mounted = Mounted::new(self.config, self.point, self.house, self.runtime)?;
         let mut notes = protect(self.point);
         notes.extend(
             self.house
                 .broken()
                 .map(|why| format!("nothing can be changed: {why}")),
         );
+        notes.extend(self.house.publish(self.runtime.handle(), self.config));
         let outcome = self
             .runtime
             .block_on(self.live(&mut mounted, server, notes, tell));
@@ -101,6 +103,7 @@ impl Stage<'_> {
             NotifyState::Status("closing the pod"),
         ]);
         mounted.take_down(self.runtime);
+        self.house.publishing().stop(self.runtime);
         outcome
     }
 
@@ -115,6 +118,10 @@ impl Stage<'_> {
         let live = Live::new(self.config, &self.point.path, self.house, mounted);
         let deliveries = server.deliveries();
         let inbox = live::listen(server);
+        if !self.config.read_only() {
+            // It ends with the runtime: what is paid was taken down before.
+            tokio::spawn(tenancy::settle_daily(self.config.paths.clone()));
+        }
         let (program, path) = (self.program.clone(), self.point.path.clone());
         let probing = tokio::task::spawn_blocking(move || probe(&program, &path)).await;
         probing.map_err(|_| Fault::new(FaultKind::Other, "the probe failed"))??;

@@ -96,6 +96,34 @@ pub fn show_size(bytes: u64) -> String {
     format!("{value:.1} {shown}")
 }
 
+/// Seconds in the two largest units that a person reads.
+pub fn show_time(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// A day, `2026-03-14`, from seconds since 1970, in UTC.
+pub fn show_date(seconds: i64) -> String {
+    // Howard Hinnant's civil_from_days; years begin in March.
+    let days = seconds.div_euclid(86_400).saturating_add(719_468);
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    let year = year_of_era + era * 400 + next;
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 fn split_number(text: &str) -> Option<(&str, &str)> {
     let text = text.trim();
     let end = text
@@ -150,6 +178,31 @@ mod tests {
             "18446744073709551615d",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shown_times() {
+        for (seconds, shown) in [
+            (59, "59 s"),
+            (3599, "59 min"),
+            (3660, "1 h 1 min"),
+            (90_000, "1 d 1 h"),
+        ] {
+            assert_eq!(show_time(seconds), shown);
+        }
+    }
+
+    #[test]
+    fn dates() {
+        for (seconds, date) in [
+            (0, "1970-01-01"),
+            (-1, "1969-12-31"),
+            (951_782_400, "2000-02-29"),
+            (1_767_225_599, "2025-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(show_date(seconds), date);
         }
     }
 

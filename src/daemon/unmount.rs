@@ -77,7 +77,7 @@ pub fn folder(dir: &Path, lazy: bool) -> Result<(PathBuf, Outcome), Fault> {
 }
 
 /// The pod of this user that is served at the mount.
-fn owner_of(mount: &Mount) -> Option<PodPaths> {
+pub(super) fn owner_of(mount: &Mount) -> Option<PodPaths> {
     let source = mount.source.strip_prefix("podfs:").unwrap_or(&mount.source);
     let pods = paths::pods_folder()
         .ok()
@@ -133,7 +133,9 @@ fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome,
         }
         Ok((_, Response::Busy { holders })) => Err(busy(point, &holders)),
         Ok((_, Response::Failed { what })) => Err(failed(what)),
-        Ok((_, Response::Status(_))) => Err(failed("the daemon answered something else".into())),
+        Ok((_, Response::Status(_) | Response::Publication { .. } | Response::Progress(_))) => {
+            Err(failed("the daemon answered something else".into()))
+        }
         Err(ClientError::Absent | ClientError::Silent(_) | ClientError::Garbled(_)) => {
             match mountpoint::mounted_at(point)? {
                 Some(mount) if mount.is_ours() => past_daemon(&mount, lazy),

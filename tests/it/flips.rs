@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use podfs::format::rows::{Bucket, Key, Run, RunData, Slot};
+use podfs::format::rows::{Bucket, Key, Run, RunData, RunKind, Slot};
+use podfs::index::Rows;
 use podfs::journal::{Batch, Class};
-use podfs::pod::rows::Rows;
 use podfs::types::Ino;
 use podfs::types::limits::PAGE;
 
@@ -46,7 +46,7 @@ fn change(rows: &Rows, truth: &mut Truth, random: &mut Random) {
     let run = Run {
         start: 0,
         count: 1,
-        data: Some(data),
+        kind: RunKind::Data(data),
     };
     // Each page stays: it has a row of its own.
     let key = Key::extent(Ino(9), truth.pages.len() as u64);
@@ -151,7 +151,10 @@ fn look(dir: &Path, truth: &Truth, said: &str, answers: &mut Answers) {
             }
             Err(_) => continue,
         };
-        let data = Bucket::decode(&row).unwrap().runs[0].data.clone().unwrap();
+        let data = Bucket::decode(&row).unwrap().runs[0]
+            .data()
+            .unwrap()
+            .clone();
         let mut out = vec![0; PAGE];
         match rows.read(&data, 0, &mut out) {
             Ok(()) => assert!(out == *bytes, "{said}: a page of {key:?} is another"),

@@ -16,6 +16,7 @@
 mod apps;
 mod bee;
 mod canaries;
+mod carried;
 mod chunks;
 mod cli;
 mod crash;
@@ -31,6 +32,7 @@ mod layouts;
 mod limits;
 mod model;
 mod mounting;
+mod network;
 #[allow(
     dead_code,
     reason = "its program turns other switches than the tests here"
@@ -40,6 +42,8 @@ mod node;
 mod pins;
 mod primitives;
 mod published;
+mod publishing;
+mod recovered;
 mod restore;
 mod rows;
 mod sealing;

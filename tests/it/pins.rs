@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use podfs::format::rows::{Bucket, Key, Run, RunData, Slot, SlotRange};
+use podfs::format::rows::{Bucket, Key, Run, RunData, RunKind, Slot, SlotRange};
+use podfs::index::Rows;
 use podfs::journal::{Batch, Class, Snapshot};
-use podfs::pod::rows::Rows;
 use podfs::types::Ino;
 use podfs::types::limits::PAGE;
 use rand::rngs::StdRng;
@@ -28,7 +28,10 @@ fn change(rng: &mut StdRng, rows: &Rows, model: &mut Model) {
     let pages = rows.seal(vec![byte; PAGE]);
     let key = Key::extent(Ino(9), bucket);
     if let Some(old) = rows.get(&key).unwrap() {
-        let old = Bucket::decode(&old).unwrap().runs[0].data.clone().unwrap();
+        let old = Bucket::decode(&old).unwrap().runs[0]
+            .data()
+            .unwrap()
+            .clone();
         batch.frees.push(SlotRange {
             slot: old.slot,
             count: 1,
@@ -43,7 +46,7 @@ fn change(rng: &mut StdRng, rows: &Rows, model: &mut Model) {
     let run = Run {
         start: 0,
         count: 1,
-        data: Some(data),
+        kind: RunKind::Data(data),
     };
     batch.extent(key, Bucket { runs: vec![run] });
     let _old = model.pages.insert(bucket, byte);
@@ -86,7 +89,7 @@ fn holds(rows: &Rows, at: &Snapshot, model: &Model) {
         let row = rows.journal().row_at(at, &Key::extent(Ino(9), *bucket));
         let bucket = Bucket::decode(&row.unwrap().unwrap()).unwrap();
         let mut page = vec![0; PAGE];
-        let data = bucket.runs[0].data.clone().unwrap();
+        let data = bucket.runs[0].data().unwrap().clone();
         rows.read(&data, 0, &mut page).unwrap();
         assert!(page.iter().all(|found| found == byte));
     }

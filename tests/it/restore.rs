@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use crate::bee::http::call;
 use crate::node::{Network, Node, Options, hexadecimal};
+use crate::published::Chunks;
 use crate::support::random::Random;
 use crate::support::{applicable, rounds, sample, tool};
 
@@ -36,28 +37,37 @@ fn golden_listing() -> String {
 
 /// A node that has never seen the golden pod, of a network that keeps it, but for what it lost.
 fn node_without(lost: &[&str]) -> Node {
+    let golden = golden_chunks().into_iter().map(|name| {
+        let bytes = fs::read(format!("{GOLDEN}/{name}")).unwrap();
+        (name.parse().unwrap(), bytes)
+    });
+    let mut chunks: Chunks = golden.collect();
+    for name in lost {
+        assert!(chunks.remove(&name.parse().unwrap()).is_some(), "{name}");
+    }
+    node_with(&chunks)
+}
+
+/// A node that has seen nothing, of a network that keeps these chunks.
+pub fn node_with(chunks: &Chunks) -> Node {
     let network = Network::new();
     let first = Node::start(Options::light(&network, 1));
     let batch = hexadecimal(&first.buy_batch(20));
     let headers = [("Swarm-Postage-Batch-Id", batch.as_str())];
-    for name in golden_chunks() {
-        let bytes = fs::read(format!("{GOLDEN}/{name}")).unwrap();
-        let reply = call(first.address(), "POST", "/chunks", &headers, &bytes);
-        assert_eq!(reply.reference(), name);
-    }
-    for name in lost {
-        assert!(network.forget(&name.parse().unwrap()), "{name}");
+    for (address, bytes) in chunks {
+        let reply = call(first.address(), "POST", "/chunks", &headers, bytes);
+        assert_eq!(reply.reference(), address.to_string());
     }
     Node::start(Options::light(&network, 2))
 }
 
-fn can_run(test: &str) -> bool {
+pub fn can_run(test: &str) -> bool {
     let installed = tool("").with_file_name("foreign").join("installed");
     applicable(test, &["/usr/bin/python3", installed.to_str().unwrap()])
 }
 
 /// What the other program does with this node; the last argument is a folder, or `--list`.
-fn restore(node: &Node, what: &Path) -> Output {
+pub fn restore(node: &Node, what: &Path) -> Output {
     let dir = tempfile::tempdir().unwrap();
     let phrase = dir.path().join("phrase");
     fs::write(&phrase, sample::phrase().text().as_str()).unwrap();

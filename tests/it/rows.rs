@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use podfs::crypto::Secret;
-use podfs::format::rows::{Bucket, Key, Run, RunData, Slot};
+use podfs::format::rows::{Bucket, Key, Run, RunData, RunKind, Slot};
+use podfs::index::{Rows, RowsParts};
 use podfs::journal::{Batch, Class};
-use podfs::pod::rows::{Rows, RowsParts};
 use podfs::types::Ino;
 use podfs::types::limits::PAGE;
 use rand::rngs::StdRng;
@@ -73,7 +73,10 @@ fn change(rng: &mut StdRng, rows: &Rows, model: &mut Model, count: &mut u64) {
         };
         let key = Key::extent(Ino(9), bucket);
         if let Some(old) = rows.get(&key).unwrap() {
-            let old = Bucket::decode(&old).unwrap().runs[0].data.clone().unwrap();
+            let old = Bucket::decode(&old).unwrap().runs[0]
+                .data()
+                .unwrap()
+                .clone();
             batch.frees.push(podfs::format::rows::SlotRange {
                 slot: old.slot,
                 count: 1,
@@ -85,7 +88,7 @@ fn change(rng: &mut StdRng, rows: &Rows, model: &mut Model, count: &mut u64) {
                 runs: vec![Run {
                     start: 0,
                     count: 1,
-                    data: Some(data),
+                    kind: RunKind::Data(data),
                 }],
             },
         );
@@ -128,7 +131,10 @@ fn compare(rng: &mut StdRng, rows: &Rows, model: &Model) {
     }
     for (bucket, number) in &model.pages {
         let row = rows.get(&Key::extent(Ino(9), *bucket)).unwrap().unwrap();
-        let data = Bucket::decode(&row).unwrap().runs[0].data.clone().unwrap();
+        let data = Bucket::decode(&row).unwrap().runs[0]
+            .data()
+            .unwrap()
+            .clone();
         let mut out = vec![0; PAGE];
         rows.read(&data, 0, &mut out).unwrap();
         assert_eq!(out, page(*number));

@@ -28,6 +28,7 @@ pub struct Mount<'pod> {
     logged: u64,
     descriptors: BTreeMap<String, usize>,
     warnings_expected: Cell<bool>,
+    connections_expected: Cell<bool>,
     ended: bool,
 }
 
@@ -54,6 +55,7 @@ impl<'pod> Mount<'pod> {
             logged,
             descriptors,
             warnings_expected: Cell::new(false),
+            connections_expected: Cell::new(false),
             ended: false,
         }
     }
@@ -83,6 +85,11 @@ impl<'pod> Mount<'pod> {
         self.warnings_expected.set(true);
     }
 
+    /// The pod has nodes, and connections to them are kept for a while.
+    pub fn expect_connections(&self) {
+        self.connections_expected.set(true);
+    }
+
     /// SIGKILL, and waits until nothing of the process runs any more. The dead mount stays, as after a real crash.
     pub fn kill(mut self) {
         self.ended = true;
@@ -108,7 +115,9 @@ impl<'pod> Mount<'pod> {
         self.ended = true;
         let no_more = |now: &BTreeMap<String, usize>| {
             now.iter().all(|(kind, count)| {
-                self.descriptors
+                let kept = kind == "socket" && self.connections_expected.get();
+                kept || self
+                    .descriptors
                     .get(kind)
                     .is_some_and(|before| count <= before)
             })

@@ -83,6 +83,18 @@ impl Pod {
             .arg(self.path("passphrase"))
             .arg("--phrase-file")
             .arg(self.path("phrase")));
+        self.cheapen();
+    }
+
+    /// A machine of the same person that never saw the pod: there are a phrase and a passphrase, and nothing else.
+    pub fn elsewhere(&self) -> Self {
+        let pod = Self::bare(None);
+        fs::copy(self.path("phrase"), pod.path("phrase")).unwrap();
+        pod
+    }
+
+    /// From now on a guess costs the least that it may.
+    pub fn cheapen(&self) {
         let place = self.state().join("podfs.key");
         let new = NewPassphrase {
             passphrase: PASSPHRASE.as_bytes(),

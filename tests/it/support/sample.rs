@@ -15,15 +15,17 @@ use podfs::format::keyfile::Bundle;
 use podfs::format::keyfile::NewPassphrase;
 use podfs::format::keyfile::create;
 use podfs::format::keyfile::unlock_with_phrase;
+use podfs::index::Rows;
+use podfs::index::RowsParts;
 use podfs::pod::Caller;
+use podfs::pod::Nowhere;
 use podfs::pod::Pod;
 use podfs::pod::PodParts;
+use podfs::pod::Remote;
 use podfs::pod::SetAttr;
 use podfs::pod::SetTime;
 use podfs::pod::Taken;
 use podfs::pod::XattrMode;
-use podfs::pod::rows::Rows;
-use podfs::pod::rows::RowsParts;
 use podfs::types::Clock;
 use podfs::types::Ino;
 use podfs::types::ROOT;
@@ -73,13 +75,19 @@ fn parts(state: &Path) -> RowsParts {
 
 /// Opens the pod; its clock moves a second at each look, from 2026-11-20 on.
 pub fn open(state: &Path) -> Pod {
+    open_with(state, Arc::new(Nowhere))
+}
+
+/// The same, with pages that are elsewhere.
+pub fn open_with(state: &Path, remote: Arc<dyn Remote>) -> Pod {
     let ticks = AtomicI64::new(1_795_000_000);
     let clock: Clock = Arc::new(move || Timespec {
         secs: ticks.fetch_add(1, Ordering::Relaxed),
         nanos: 123_456_789,
     });
     Pod::over(PodParts {
-        rows: Rows::open(&parts(state)).unwrap(),
+        rows: Arc::new(Rows::open(&parts(state)).unwrap()),
+        remote,
         clock,
         device: 1,
         owner: OWNER,

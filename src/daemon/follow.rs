@@ -1,0 +1,176 @@
+//! Asking the daemon of a pod again and again: how far it is on its way to the network.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::control::Client;
+use crate::control::ClientError;
+use crate::control::NetworkReport;
+use crate::control::Request;
+use crate::control::Response;
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::fault::Quoted;
+use crate::daemon::mountinfo;
+use crate::daemon::nodes::Nodes;
+use crate::daemon::paths::PodPaths;
+use crate::daemon::unmount;
+use crate::types::limits::CONTROL_PATIENCE;
+
+/// A pod that is mounted, or one path of it.
+#[derive(Debug)]
+pub struct Follower {
+    client: Client,
+    paths: PodPaths,
+    /// As seen from the top of the pod; empty for all of it.
+    path: PathBuf,
+}
+
+impl Follower {
+    /// Of a whole pod.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoPod`], [`FaultKind::NotMounted`].
+    pub fn of_pod(paths: PodPaths) -> Result<Self, Fault> {
+        paths.require()?;
+        Self::of(paths, PathBuf::new())
+    }
+
+    /// Of what is at `path` or below, in whatever pod of this user is mounted there.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotMounted`]: no pod is.
+    pub fn of_path(path: &Path) -> Result<Self, Fault> {
+        let nothing = |why: &str| {
+            let what = format!(
+                "{} is in no pod of yours that is mounted{why}",
+                Quoted(path)
+            );
+            Fault::new(FaultKind::NotMounted, what)
+                .next("podfs status tells where a pod is mounted")
+        };
+        let place = path
+            .canonicalize()
+            .map_err(|error| nothing(&format!(": {error}")))?;
+        let mounts = mountinfo::mounts().map_err(|error| nothing(&format!(": {error}")))?;
+        let around = mounts
+            .iter()
+            .filter(|mount| mountinfo::is_below(&place, &mount.point));
+        // Of two at the same place the later one is seen.
+        let mount = around.max_by_key(|mount| mount.point.as_os_str().len());
+        let mount = mount
+            .filter(|mount| mount.is_ours())
+            .ok_or_else(|| nothing(""))?;
+        let paths = unmount::owner_of(mount).ok_or_else(|| nothing(""))?;
+        let inside = place.strip_prefix(&mount.point).unwrap_or(Path::new(""));
+        Self::of(paths, inside.to_owned())
+    }
+
+    fn of(paths: PodPaths, path: PathBuf) -> Result<Self, Fault> {
+        let client = Client::connect(&paths.socket, CONTROL_PATIENCE).map_err(|error| {
+            if matches!(error, ClientError::Absent) {
+                let what = format!("the pod {:?} is not mounted", paths.name);
+                let flag = paths.pod_flag();
+                return Fault::new(FaultKind::NotMounted, what)
+                    .next(format!("podfs mount DIR{flag}"));
+            }
+            daemon_fault(&error)
+        })?;
+        Ok(Self {
+            client,
+            paths,
+            path,
+        })
+    }
+
+    /// Has what changed until now carried to the network soon. Gives the number of the publication that holds it, when
+    /// the daemon tells.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoNode`]: there is nowhere to carry it.
+    pub fn publish(&mut self) -> Result<Option<u64>, Fault> {
+        if Nodes::read(&self.paths)?.writer().is_none() {
+            let what = "the pod has no node with a batch: it is on this machine only";
+            return Err(Fault::new(FaultKind::NoNode, what).next("podfs node add URL --batch ID"));
+        }
+        let answer = self.ask(&Request::Publish)?;
+        if let Response::Publication { number } = answer {
+            return Ok(Some(number));
+        }
+        done(answer).map(|()| None)
+    }
+
+    /// How far it is.
+    ///
+    /// # Errors
+    /// [`FaultKind::Daemon`]: the daemon ended, or cannot tell.
+    pub fn progress(&mut self) -> Result<NetworkReport, Fault> {
+        let path = self.path.clone();
+        let answer = self.ask(&Request::Progress { path })?;
+        if let Response::Progress(report) = answer {
+            return Ok(*report);
+        }
+        Err(unexpected(answer))
+    }
+
+    /// Has chunks looked for in the network: all of them, or a sample. [`Follower::progress`] tells how far that is.
+    ///
+    /// # Errors
+    /// [`FaultKind::Daemon`]: it cannot begin.
+    pub fn scrub(&mut self, all: bool) -> Result<(), Fault> {
+        let answer = self.ask(&Request::Scrub { all })?;
+        done(answer)
+    }
+
+    /// Keeps what is at the path or below on this machine, or no longer.
+    ///
+    /// # Errors
+    /// [`FaultKind::Daemon`]: it cannot.
+    pub fn pin(&mut self, on: bool) -> Result<(), Fault> {
+        let path = self.path.clone();
+        let answer = self.ask(&Request::Pin { path, on })?;
+        done(answer)
+    }
+
+    /// Lets time pass between two questions.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotMounted`]: the pod was unmounted meanwhile.
+    pub fn pause(&self, time: Duration) -> Result<(), Fault> {
+        if self.client.pause(time) {
+            return Ok(());
+        }
+        let what = "the pod was unmounted; what is not sent yet goes on at the next mount";
+        Err(Fault::new(FaultKind::NotMounted, what))
+    }
+
+    fn ask(&mut self, request: &Request) -> Result<Response, Fault> {
+        self.client
+            .ask(request)
+            .map_err(|error| daemon_fault(&error))
+    }
+}
+
+fn done(answer: Response) -> Result<(), Fault> {
+    if answer == Response::Done {
+        return Ok(());
+    }
+    Err(unexpected(answer))
+}
+
+fn daemon_fault(error: &ClientError) -> Fault {
+    Fault::new(FaultKind::Daemon, error.to_string()).next("podfs status")
+}
+
+fn unexpected(answer: Response) -> Fault {
+    let what = match answer {
+        Response::Failed { what } => what,
+        Response::Status(_)
+        | Response::Publication { .. }
+        | Response::Progress(_)
+        | Response::Done
+        | Response::Busy { .. } => "the daemon answered something else".to_owned(),
+    };
+    Fault::new(FaultKind::Daemon, what)
+}

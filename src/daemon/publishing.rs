@@ -1,0 +1,319 @@
+//! Publishing, as the daemon runs it: begun with the mount, given its nodes, ended with the mount.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use crate::control::NodeLight;
+use crate::control::ScrubReport;
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::network::light;
+use crate::daemon::nodes;
+use crate::daemon::nodes::Nodes;
+use crate::daemon::paths::PodPaths;
+use crate::format::keyfile::Bundle;
+use crate::format::published::Batch;
+use crate::format::published::BatchUse;
+use crate::index::Rows;
+use crate::journal::JournalError;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::bee::BatchId;
+use crate::store::bee::Bee;
+use crate::store::bee::Mode;
+use crate::sync::Kept;
+use crate::sync::Network;
+use crate::sync::OwnFeed;
+use crate::sync::Publisher;
+use crate::sync::PublisherParts;
+use crate::sync::Sources;
+use crate::sync::fetch::Fetcher;
+use crate::sync::reader::Reader;
+use crate::types::Clock;
+use crate::types::limits::BATCHES_AGAIN;
+use crate::types::limits::BATCHES_SOON;
+use crate::types::limits::PUBLISH_STOP;
+
+/// How long the rate of sending is measured.
+const METER: Duration = Duration::from_millis(900);
+/// A batch that ends in fewer days is warned of.
+const WARN_DAYS: u64 = 30;
+
+/// Number of the pod's own box, and the only epoch that it has.
+const OWN_BOX: (u32, u32) = (0, 0);
+
+/// The publisher of one mount, and what runs for it.
+pub(super) struct Publishing {
+    publisher: Arc<Publisher>,
+    reader: Arc<Reader>,
+    sources: Arc<Sources>,
+    /// What runs as long as the mount does.
+    running: Mutex<Vec<JoinHandle<()>>>,
+    /// Looks at the batches of the nodes in use.
+    watching: Mutex<Option<JoinHandle<()>>>,
+    seen: Arc<Seen>,
+    meter: Mutex<Meter>,
+    scrub: Mutex<Option<ScrubReport>>,
+}
+
+/// What was last seen of the node that is written to.
+#[derive(Default)]
+struct Seen {
+    batches: Mutex<Option<BatchLight>>,
+    single_copy: AtomicBool,
+}
+
+/// How the postage batches in use are.
+#[derive(Clone, Copy)]
+pub(super) struct BatchLight {
+    /// Days until the first ends; nothing when the node does not know.
+    pub(super) days_left: Option<u64>,
+    /// How full the fullest bucket is.
+    pub(super) fill_percent: u64,
+}
+
+/// Chunks a second, between two looks.
+struct Meter {
+    at: Instant,
+    sent: u64,
+    rate: u64,
+}
+
+/// What a batch pays for.
+type Paid = (BatchId, BatchUse);
+
+impl Publishing {
+    /// Nothing runs yet.
+    pub(super) fn new(
+        rows: &Arc<Rows>,
+        bundle: &Bundle,
+        clock: Clock,
+        owner: (u32, u32),
+    ) -> Result<Self, JournalError> {
+        let (number, epoch) = OWN_BOX;
+        let secret = bundle.pod_secret.box_secret(number, epoch);
+        let kept = Arc::new(Kept::new(Arc::clone(rows))?);
+        let sources = Arc::new(Sources::default());
+        let store = Arc::clone(&sources) as Arc<dyn Store>;
+        let reader = Reader::new(Arc::clone(&kept), Fetcher::new(store));
+        let publisher = Publisher::new(PublisherParts {
+            kept,
+            reader: Arc::clone(&reader),
+            feed: OwnFeed::new(secret, bundle.epoch, bundle.device),
+            clock,
+            owner,
+        });
+        Ok(Self {
+            publisher,
+            reader,
+            sources,
+            running: Mutex::default(),
+            watching: Mutex::default(),
+            seen: Arc::default(),
+            meter: Mutex::new(Meter {
+                at: Instant::now(),
+                sent: 0,
+                rate: 0,
+            }),
+            scrub: Mutex::default(),
+        })
+    }
+
+    /// The publisher.
+    pub(super) const fn publisher(&self) -> &Arc<Publisher> {
+        &self.publisher
+    }
+
+    /// What is read of what is published.
+    pub(super) const fn reader(&self) -> &Arc<Reader> {
+        &self.reader
+    }
+
+    /// Publishes from now on, on this runtime, to the nodes of the pod. A list that cannot be read is told, and
+    /// nothing is published: the folder works all the same.
+    pub(super) fn start(&self, runtime: &Handle, paths: &PodPaths) -> Result<(), Fault> {
+        let publisher = Arc::clone(&self.publisher);
+        self.running.lock().push(runtime.spawn(publisher.run()));
+        self.use_nodes(runtime, paths)
+    }
+
+    /// Reads the list of nodes and goes on with those.
+    pub(super) fn use_nodes(&self, runtime: &Handle, paths: &PodPaths) -> Result<(), Fault> {
+        let nodes = Nodes::read(paths)?;
+        let endpoints = nodes::endpoints(&nodes)?;
+        if let Some(watching) = self.watching.lock().take() {
+            watching.abort();
+        }
+        self.sources.set(endpoints.clone());
+        let writer = endpoints.writer().cloned();
+        let batch = nodes
+            .writer()
+            .and_then(|node| Some((node.batch?, node.node_batch)));
+        let (Some(writer), Some((pages, for_nodes))) = (writer, batch) else {
+            self.publisher.set_network(None);
+            return Ok(());
+        };
+        let batches = (pages, for_nodes.unwrap_or(pages));
+        let network = Network::of_node(endpoints, &writer, batches).map_err(|error| {
+            let what = format!("cannot publish through {}: {error}", writer.name());
+            Fault::new(FaultKind::NodeRefused, what).next("podfs node test")
+        })?;
+        self.publisher.set_network(Some(network));
+        if let Some(bee) = writer.node() {
+            let (bee, publisher) = (Arc::clone(bee), Arc::clone(&self.publisher));
+            let seen = Arc::clone(&self.seen);
+            let watching = runtime.spawn(watch(bee, paid(pages, for_nodes), publisher, seen));
+            *self.watching.lock() = Some(watching);
+        }
+        Ok(())
+    }
+
+    /// Chunks that are sent in a second, as far as `sent` of them now tell.
+    pub(super) fn rate(&self, sent: u64) -> u64 {
+        let mut meter = self.meter.lock();
+        let passed = meter.at.elapsed();
+        if passed >= METER {
+            let more = sent.saturating_sub(meter.sent) * 1000;
+            let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+            *meter = Meter {
+                at: Instant::now(),
+                sent,
+                rate: more / millis.max(1),
+            };
+        }
+        meter.rate
+    }
+
+    /// What is kept of what is published.
+    pub(super) fn kept(&self) -> &Kept {
+        self.publisher.kept()
+    }
+
+    /// How the nodes are.
+    pub(super) fn lights(&self) -> Vec<NodeLight> {
+        let endpoints = self.sources.now();
+        endpoints.list().iter().map(|it| light(it)).collect()
+    }
+
+    /// How the postage batches were when they were last looked at.
+    pub(super) fn batches(&self) -> Option<BatchLight> {
+        *self.seen.batches.lock()
+    }
+
+    /// Whether there is no network behind the node.
+    pub(super) fn is_single_copy(&self) -> bool {
+        self.seen.single_copy.load(Ordering::Relaxed)
+    }
+
+    /// How far the newest scrub is.
+    pub(super) fn scrubbed(&self) -> Option<ScrubReport> {
+        self.scrub.lock().clone()
+    }
+
+    /// Begins a scrub; false when one is under way.
+    pub(super) fn begin_scrub(&self, all: bool) -> bool {
+        let mut scrub = self.scrub.lock();
+        if scrub.as_ref().is_some_and(|scrub| !scrub.done) {
+            return false;
+        }
+        *scrub = Some(ScrubReport {
+            all,
+            ..ScrubReport::default()
+        });
+        true
+    }
+
+    /// How far the scrub is.
+    pub(super) fn note_scrub(&self, report: ScrubReport) {
+        *self.scrub.lock() = Some(report);
+    }
+
+    /// The scrub did not come to its end.
+    pub(super) fn end_scrub(&self) {
+        if let Some(scrub) = &mut *self.scrub.lock() {
+            scrub.done = true;
+        }
+    }
+
+    /// Ends what runs. What is under way is gone on with at the next mount.
+    pub(super) fn stop(&self, runtime: &Runtime) {
+        self.publisher.stop();
+        if let Some(watching) = self.watching.lock().take() {
+            watching.abort();
+        }
+        for task in std::mem::take(&mut *self.running.lock()) {
+            let ended = runtime.block_on(async { tokio::time::timeout(PUBLISH_STOP, task).await });
+            if ended.is_err() {
+                tracing::warn!("publishing did not end in time");
+            }
+        }
+        let settled = self.reader.settled();
+        if runtime
+            .block_on(async { tokio::time::timeout(PUBLISH_STOP, settled).await })
+            .is_err()
+        {
+            tracing::warn!("what was fetched was not written in time");
+        }
+    }
+}
+
+fn paid(pages: BatchId, for_nodes: Option<BatchId>) -> Vec<Paid> {
+    match for_nodes.filter(|nodes| *nodes != pages) {
+        Some(nodes) => vec![(pages, BatchUse::Pages), (nodes, BatchUse::Nodes)],
+        None => vec![(pages, BatchUse::All)],
+    }
+}
+
+/// Tells the publisher how deep its batches are and when they end, so that heads can say it.
+async fn watch(bee: Arc<Bee>, paid: Vec<Paid>, publisher: Arc<Publisher>, seen: Arc<Seen>) {
+    loop {
+        let looked = look(&bee, &paid, publisher.now(), &seen).await;
+        let again = match looked {
+            Ok(batches) => {
+                publisher.set_batches(batches);
+                BATCHES_AGAIN
+            }
+            Err(error) => {
+                tracing::info!(%error, "the postage batches cannot be looked at");
+                BATCHES_SOON
+            }
+        };
+        tokio::time::sleep(again).await;
+    }
+}
+
+async fn look(bee: &Bee, paid: &[Paid], now: i64, seen: &Seen) -> Result<Vec<Batch>, StoreError> {
+    let is_dev = bee.mode().await? == Mode::Dev;
+    seen.single_copy.store(is_dev, Ordering::Relaxed);
+    let (mut batches, mut fill, mut days) = (Vec::new(), 0, None);
+    for (id, pays) in paid {
+        let batch = bee.batch(*id).await?;
+        let left = batch.time_left.map_or(0, |left| left.as_secs());
+        fill = fill.max(batch.utilization * 100 / batch.bucket_slots().max(1));
+        let days_left = batch.time_left.map(|left| left.as_secs() / 86_400);
+        days = days_left.into_iter().chain(days).min();
+        batches.push(Batch {
+            id: id.0,
+            pays: *pays,
+            depth: batch.depth,
+            expires: now.saturating_add_unsigned(left),
+        });
+    }
+    if let Some(days) = days.filter(|days| *days < WARN_DAYS) {
+        tracing::warn!(days, "a postage batch ends soon: podfs stamp topup");
+    }
+    *seen.batches.lock() = Some(BatchLight {
+        days_left: days,
+        fill_percent: fill,
+    });
+    batches.sort_unstable_by_key(|batch| batch.id);
+    Ok(batches)
+}

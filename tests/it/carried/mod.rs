@@ -1,0 +1,91 @@
+//! Mounted pods and the network: what is saved is carried there, and comes back from the phrase and a node.
+
+mod budget;
+mod cold;
+mod faults;
+mod killed;
+mod offline;
+mod recovery;
+mod rolled_back;
+mod trees;
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::network::{json, pod_and_node, says};
+use crate::node::Node;
+use crate::support::mount::Mount;
+use crate::support::pod::Pod;
+use crate::support::run;
+use crate::support::wait_until;
+
+/// What these tests need.
+const REQUIREMENTS: &[&str] = &["/dev/fuse", "root"];
+
+/// A pod that is published through a light node of its own network.
+fn carried() -> (Pod, Node) {
+    let (pod, node, batch) = pod_and_node();
+    says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
+    (pod, node)
+}
+
+/// Mounts a pod that has nodes.
+#[track_caller]
+fn mounted<'pod>(pod: &'pod Pod, flags: &[&str]) -> Mount<'pod> {
+    let mount = pod.mount_with(flags);
+    mount.expect_connections();
+    mount
+}
+
+/// Waits until the network was seen to hold everything.
+#[track_caller]
+fn confirmed(pod: &Pod) -> Value {
+    let report = json(pod, &["wait", "--timeout", "240s", "--json"]);
+    assert_eq!(report["level"], "confirmed", "{report}");
+    report
+}
+
+/// All of a machine is lost; on another one the pod comes back from phrase and node alone.
+#[track_caller]
+fn recovered(lost: Pod, node: &Node) -> Pod {
+    let pod = lost.elsewhere();
+    drop(lost);
+    recover(&pod, node);
+    pod
+}
+
+/// `podfs recover` on a machine that has the phrase.
+#[track_caller]
+fn recover(pod: &Pod, node: &Node) {
+    let mut command = pod.command(&["recover", "--node", &node.url(), "--passphrase-file"]);
+    run(command
+        .arg(pod.path("passphrase"))
+        .arg("--phrase-file")
+        .arg(pod.path("phrase")));
+    pod.cheapen();
+}
+
+/// What the daemon says of the network.
+fn report(pod: &Pod) -> Value {
+    pod.status()["network_report"].clone()
+}
+
+/// Waits until the daemon says this of the network.
+#[track_caller]
+fn until_said(pod: &Pod, limit: Duration, what: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    let came = wait_until(limit, || {
+        last = report(pod);
+        what(&last)
+    });
+    assert!(came, "after {limit:?}: {last}");
+    last
+}
+
+/// The kernel forgets the pages that it has of a file.
+fn forget_pages(path: &Path) {
+    let file = std::fs::File::open(path).unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+}

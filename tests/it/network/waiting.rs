@@ -1,0 +1,180 @@
+//! `podfs wait` and `podfs status --watch`, told by a daemon that says what the test wants.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread::JoinHandle;
+
+use podfs::control::{Level, NetworkReport, Request, Response, ScrubReport};
+
+use crate::network::{fails, json, pod_and_node, podfs, says};
+use crate::support::both;
+use crate::support::pod::Pod;
+
+/// Answers questions about progress with one report after the other, the last one again and again; a publication is
+/// number 7. It hangs up when `patience` reports were given.
+fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle<Vec<Request>> {
+    fs::create_dir_all(pod.sockets()).unwrap();
+    let listener = UnixListener::bind(pod.sockets().join("main.sock")).unwrap();
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut asked = Vec::new();
+        let mut given = 0;
+        for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+            let Ok(line) = line else { break };
+            let request: Request = serde_json::from_str(&line).unwrap();
+            let answer = match &request {
+                Request::Publish => Response::Publication { number: 7 },
+                Request::Progress { .. } if given >= patience => break,
+                Request::Progress { .. } => {
+                    let report = &reports[given.min(reports.len() - 1)];
+                    given += 1;
+                    Response::Progress(Box::new(report.clone()))
+                }
+                Request::Scrub { .. } => Response::Done,
+                Request::Status
+                | Request::Sync
+                | Request::Nodes
+                | Request::Pin { .. }
+                | Request::Unmount { .. } => Response::Failed {
+                    what: "not in this test".to_owned(),
+                },
+            };
+            asked.push(request);
+            tell(&stream, &answer);
+        }
+        asked
+    })
+}
+
+fn tell(mut stream: &UnixStream, answer: &Response) {
+    let mut line = serde_json::to_vec(answer).unwrap();
+    line.push(b'\n');
+    // Whoever has what it wants goes away.
+    stream.write_all(&line).ok();
+}
+
+fn at(level: Level, unsent: u64, sent: u64) -> NetworkReport {
+    NetworkReport {
+        level,
+        chunks_unsent: unsent,
+        chunks_sent: sent,
+        ..NetworkReport::default()
+    }
+}
+
+fn pod_with_a_node() -> (Pod, crate::node::Node) {
+    let (pod, node, batch) = pod_and_node();
+    says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
+    (pod, node)
+}
+
+#[test]
+fn a_wait_ends_when_it_is_there() {
+    let (pod, _node) = pod_with_a_node();
+    let way = vec![
+        at(Level::Queued, 900, 0),
+        at(Level::OnNode, 0, 900),
+        at(Level::Confirmed, 0, 0),
+    ];
+    let served = daemon(&pod, way, usize::MAX);
+    let report = json(&pod, &["wait", "--json"]);
+    assert_eq!(report["level"], "confirmed");
+    let asked = served.join().unwrap();
+    assert_eq!((&asked[0], asked.len()), (&Request::Publish, 4));
+}
+
+#[test]
+fn a_lower_level_or_its_own_publication_is_enough() {
+    let (pod, _node) = pod_with_a_node();
+    let served = daemon(&pod, vec![at(Level::OnNode, 0, 900)], usize::MAX);
+    says(&pod, &["wait", "--level", "on-node"]);
+    served.join().unwrap();
+    fs::remove_file(pod.sockets().join("main.sock")).unwrap();
+    let churn = NetworkReport {
+        confirmed: Some(7),
+        ..at(Level::Queued, 5, 5)
+    };
+    let served = daemon(&pod, vec![churn], usize::MAX);
+    says(&pod, &["wait"]);
+    served.join().unwrap();
+}
+
+#[test]
+fn a_wait_that_is_over_says_how_far_it_is() {
+    let pod = Pod::new();
+    fails(&pod, 44, &["wait"]);
+    let way = vec![at(Level::Queued, 3, 897)];
+    let served = daemon(&pod, way.clone(), usize::MAX);
+    let said = fails(&pod, 50, &["wait"]);
+    assert!(said.contains("podfs node add URL --batch ID"), "{said}");
+    served.join().unwrap();
+    let (pod, _node) = pod_with_a_node();
+    let served = daemon(&pod, way.clone(), usize::MAX);
+    let said = fails(&pod, 52, &["wait", "--timeout", "1s"]);
+    assert!(said.contains("3 of 900 chunks to send"), "{said}");
+    served.join().unwrap();
+    fs::remove_file(pod.sockets().join("main.sock")).unwrap();
+    let served = daemon(&pod, way, 2);
+    let said = both(&podfs(&pod, &["wait"]));
+    assert!(said.contains("daemon"), "{said}");
+    served.join().unwrap();
+    let said = fails(&pod, 44, &["wait", "/proc"]);
+    assert!(said.contains("in no pod of yours"), "{said}");
+}
+
+#[test]
+fn watching_tells_what_moves_until_the_daemon_goes() {
+    let pod = Pod::new();
+    let way = vec![
+        at(Level::Queued, 2, 1),
+        at(Level::Queued, 2, 1),
+        at(Level::Confirmed, 0, 0),
+    ];
+    let served = daemon(&pod, way, 3);
+    let said = says(&pod, &["status", "--watch"]);
+    assert_eq!(said, "2 of 3 chunks to send\nin the network\n");
+    served.join().unwrap();
+}
+
+#[test]
+fn a_scrub_is_followed_to_its_end() {
+    let pod = Pod::new();
+    let way = [(10, false), (300, true)].map(|(checked, done)| NetworkReport {
+        scrub: Some(ScrubReport {
+            all: true,
+            total: 300,
+            checked,
+            missing: 2,
+            sent_again: 1,
+            done,
+        }),
+        ..NetworkReport::default()
+    });
+    let served = daemon(&pod, way.to_vec(), usize::MAX);
+    let said = fails(&pod, 53, &["scrub", "--all"]);
+    assert_eq!(
+        said,
+        "300 chunks looked for (all), 2 missing, 1 of them sent again\n"
+    );
+    assert_eq!(served.join().unwrap()[0], Request::Scrub { all: true });
+}
+
+/// From end to end, with the real daemon.
+#[test]
+fn what_is_saved_is_waited_for() {
+    let (pod, _node) = pod_with_a_node();
+    let mount = pod.mount();
+    mount.expect_connections();
+    fs::write(mount.path("letter"), "Dear network").unwrap();
+    let report = json(&pod, &["wait", "--timeout", "60s", "--json"]);
+    assert_eq!(report["level"], "confirmed", "{report}");
+    let status = pod.status();
+    assert_eq!(status["network_report"]["level"], "confirmed", "{status}");
+    assert!(
+        status["network"]
+            .as_str()
+            .unwrap()
+            .starts_with("in the network")
+    );
+}
