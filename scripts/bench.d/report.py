@@ -51,6 +51,17 @@ def geometric_mean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else None
 
 
+def broken_by_publishing(middle):
+    """Where publishing slows the folder by more than it may, in words."""
+    found = ratios(middle, of="podfs-publishing", to="podfs")
+    broken = [f"{row}: {ratio:.2f} of the time without publishing, at most {workloads.PUBLISHING_LIMIT} is allowed"
+              for row, ratio in found.items() if ratio > workloads.PUBLISHING_LIMIT]
+    mean = geometric_mean(list(found.values()))
+    if mean is not None and mean > workloads.PUBLISHING_MEAN_LIMIT:
+        broken.append(f"geometric mean with publishing: {mean:.2f}, at most {workloads.PUBLISHING_MEAN_LIMIT} is allowed")
+    return broken
+
+
 def broken_limits(found):
     """Which limits the ratios break, in words."""
     broken = [f"{row.name}: {found[row.name]:.2f} of gocryptfs, at most {row.limit} is allowed"

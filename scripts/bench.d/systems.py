@@ -242,7 +242,43 @@ class Podfs(Daemon):
         super().destroy()
 
 
-ALL = {system.name: system for system in (Plain, Gocryptfs, Securefs, Podfs)}
+class PodfsPublishing(Podfs):
+    """podfs that publishes to a node of its own on this machine, which is no part of what is measured but shares it."""
+
+    name = "podfs-publishing"
+    node_program = TARGET / "release" / "examples" / "bee-node"
+
+    def __init__(self, folder, options=()):
+        super().__init__(folder, options)
+        self.node = None
+
+    def create(self):
+        super().create()
+        said = self.folder / "node"
+        with open(said, "wb") as words:
+            self.node = subprocess.Popen([self.node_program, "--listen", "127.0.0.1:0", "--batch", "24"],
+                                         stdin=subprocess.DEVNULL, stdout=words, stderr=words)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            told = dict(line.rsplit(" ", 1) for line in said.read_text().splitlines() if " " in line)
+            if "batch" in told and "listening on" in told:
+                break
+            if self.node.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the node did not start: {said.read_text()}")
+            time.sleep(0.01)
+        self.command("node", "add", told["listening on"], "--batch", told["batch"])
+
+    def destroy(self):
+        super().destroy()
+        if self.node is not None:
+            self.node.kill()
+            self.node.wait()
+            self.node = None
+
+
+ALL = {system.name: system for system in (Plain, Gocryptfs, Securefs, Podfs, PodfsPublishing)}
+# What is compared when nobody says what.
+USUAL = [system.name for system in (Plain, Gocryptfs, Securefs, Podfs)]
 
 
 def need_podfs(path):
@@ -251,7 +287,8 @@ def need_podfs(path):
         Podfs.binary = pathlib.Path(path).resolve()
     elif not Podfs.binary.exists():
         cargo = shutil.which("cargo") or cargo_of_the_user()
-        subprocess.run([cargo, "build", "--release", "--locked"], cwd=REPOSITORY, check=True)
+        subprocess.run([cargo, "build", "--release", "--locked", "--bins", "--example", "bee-node"], cwd=REPOSITORY,
+                       check=True)
     elif max(path.stat().st_mtime for path in (REPOSITORY / "src").rglob("*.rs")) > Podfs.binary.stat().st_mtime:
         print(f"note: {Podfs.binary} is older than the source; cargo build --release makes it anew", file=sys.stderr)
     if not os.access(Podfs.binary, os.X_OK):
