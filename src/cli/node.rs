@@ -338,18 +338,7 @@ mod tests {
             trouble: None,
         };
         assert_eq!(undocumented(&node, LIST_HELP), Vec::<String>::new());
-        let trial = TrialReport {
-            name: String::new(),
-            url: String::new(),
-            good: true,
-            mode: None,
-            answer_ms: None,
-            stored: None,
-            write_ms: None,
-            read_ms: None,
-            trouble: None,
-            kind: None,
-        };
+        let trial = TrialReport::default();
         assert_eq!(undocumented(&trial, TEST_HELP), Vec::<String>::new());
     }
 }

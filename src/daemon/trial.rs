@@ -22,7 +22,7 @@ use crate::store::bee::Postage;
 use crate::types::limits::PAGE;
 
 /// One node as `podfs node test --json` prints it. Fields are added, never renamed or removed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TrialReport {
     /// What people call it.
     pub name: String,
@@ -76,14 +76,7 @@ async fn try_one(node: &NodeEntry, write: bool) -> Result<TrialReport, Fault> {
     let mut report = TrialReport {
         name: node.name.clone(),
         url: node.address.to_string(),
-        good: false,
-        mode: None,
-        answer_ms: None,
-        stored: None,
-        write_ms: None,
-        read_ms: None,
-        trouble: None,
-        kind: None,
+        ..TrialReport::default()
     };
     let bee = node.client()?;
     let tried = async {

@@ -8,10 +8,11 @@ use crate::crypto::Secret;
 use crate::crypto::keys::{BoxSecret, PodSecret};
 use crate::crypto::publish::{HeadPlace, seal_head};
 use crate::crypto::swarm::{SealedChunk, SocId, soc_address};
-use crate::format::published::{Adopted, Attributes, Head, Journal, Root};
+use crate::format::published::{Adopted, Head};
 use crate::format::rows::SeenHeads;
 use crate::store::{Answer, Receipt, Rejection, Store};
-use crate::types::{Address, Ino, Timespec};
+use crate::sync::sample;
+use crate::types::{Address, Timespec};
 
 fn pod(epoch: u32) -> PodSecret {
     PodSecret::restore(Secret::from_bytes(&[epoch.to_le_bytes()[0] + 1; 32]))
@@ -37,41 +38,12 @@ fn head(feed: Feed, index: u64) -> Head {
         nanos: 0,
     };
     Head {
-        one_scope: false,
         device: feed.device,
         epoch: feed.epoch,
-        box_number: 0,
         box_epoch: feed.box_epoch,
         index,
-        previous: None,
-        nonce: [1; 16],
         time,
-        next_ino: 2,
-        root: Root {
-            attributes: Attributes {
-                mode: 0o040_755,
-                ino: Ino(1),
-                uid: None,
-                gid: None,
-                nlink: 2,
-                rdev: 0,
-                size: 0,
-                mtime: time,
-                ctime: time,
-                btime: time,
-                atime: time,
-                xattrs: false,
-                target: Box::default(),
-                contents: None,
-                directory: None,
-                attached: None,
-            },
-            parity: None,
-        },
-        adopted: None,
-        journal: Journal::default(),
-        batches: Vec::new(),
-        skippable: Vec::new(),
+        ..sample::head(sample::attributes(0o040_755, 1), Vec::new())
     }
 }
 

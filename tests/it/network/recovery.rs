@@ -50,20 +50,25 @@ fn a_pod_is_rehearsed_and_then_brought_back() {
     fs::remove_dir_all(other.state()).unwrap();
     let secret = other.path("passphrase");
     let secret = secret.to_str().unwrap();
-    let recover = [
-        "recover",
-        "--node",
-        &url,
-        "--phrase-file",
-        phrase,
-        "--passphrase-file",
-        secret,
-    ];
+    let recover = recover(&url, phrase, secret);
     says(&other, &recover);
     fails(&other, 7, &recover);
     let mount = other.mount();
     mount.expect_connections();
     assert_eq!(inside(mount.dir()), before);
+}
+
+/// How a pod is brought back.
+fn recover<'a>(url: &'a str, phrase: &'a str, passphrase: &'a str) -> [&'a str; 7] {
+    [
+        "recover",
+        "--node",
+        url,
+        "--phrase-file",
+        phrase,
+        "--passphrase-file",
+        passphrase,
+    ]
 }
 
 /// The tree, wherever it is mounted.
@@ -81,15 +86,7 @@ fn where_nothing_is_nothing_is_left_behind() {
     let secret = secret.to_str().unwrap();
     fs::remove_dir_all(pod.state()).unwrap();
     let url = node.url();
-    let recover = [
-        "recover",
-        "--node",
-        &url,
-        "--phrase-file",
-        phrase,
-        "--passphrase-file",
-        secret,
-    ];
+    let recover = recover(&url, phrase, secret);
     let said = fails(&pod, 6, &recover);
     assert!(said.contains("no head"), "{said}");
     assert!(!pod.state().exists());
