@@ -3,6 +3,7 @@
 mod budget;
 mod cold;
 mod faults;
+mod hour;
 mod killed;
 mod offline;
 mod recovery;
