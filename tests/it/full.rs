@@ -12,6 +12,7 @@ use rustix::fs::FallocateFlags;
 
 use crate::support::applicable;
 use crate::support::both;
+use crate::support::bytes_below;
 use crate::support::disk;
 use crate::support::disk::Disk;
 use crate::support::pod::Pod;
@@ -101,23 +102,6 @@ fn a_full_budget_heals_by_itself() {
         used <= 400 * MIB as u64,
         "the state takes {used} bytes of a budget of 400 MiB"
     );
-}
-
-/// Bytes on the disk, holes not counted.
-fn bytes_below(dir: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let stat = fs::symlink_metadata(&path).unwrap();
-            if stat.is_dir() {
-                bytes_below(&path)
-            } else {
-                stat.blocks() * 512
-            }
-        })
-        .sum()
 }
 
 #[test]

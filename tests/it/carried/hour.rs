@@ -15,7 +15,7 @@ const SECONDS: u32 = 3600;
 /// What an hour of one transaction a second may cost, in chunks.
 const BUSY_MAX: u64 = 600;
 
-/// The shell of SQLite, held open as an application holds its database.
+/// The shell of a database, held open as an application holds it.
 fn sqlite(database: &Path) -> Child {
     Command::new("sqlite3")
         .arg("-bail")
@@ -29,7 +29,7 @@ fn puts(node: &Node) -> u64 {
     node.counts().requests(Route::PostChunk)
 }
 
-/// Issue 3, line 5: SQLite with one transaction a second beside a pod in which nothing happens.
+/// Issue 3, line 5: a database with one transaction a second beside a pod in which nothing happens.
 #[test]
 #[ignore = "deep: an hour; scripts/check-deep runs it"]
 fn an_hour_of_sqlite_and_an_hour_of_nothing() {

@@ -5,6 +5,7 @@ mod cold;
 mod faults;
 mod hour;
 mod killed;
+mod live;
 mod offline;
 mod recovery;
 mod rolled_back;
@@ -51,16 +52,22 @@ fn confirmed(pod: &Pod) -> Value {
 /// All of a machine is lost; on another one the pod comes back from phrase and node alone.
 #[track_caller]
 fn recovered(lost: Pod, node: &Node) -> Pod {
+    recovered_from(lost, &node.url())
+}
+
+/// The same from any node.
+#[track_caller]
+fn recovered_from(lost: Pod, url: &str) -> Pod {
     let pod = lost.elsewhere();
     drop(lost);
-    recover(&pod, node);
+    recover(&pod, url);
     pod
 }
 
 /// `podfs recover` on a machine that has the phrase.
 #[track_caller]
-fn recover(pod: &Pod, node: &Node) {
-    let mut command = pod.command(&["recover", "--node", &node.url(), "--passphrase-file"]);
+fn recover(pod: &Pod, url: &str) {
+    let mut command = pod.command(&["recover", "--node", url, "--passphrase-file"]);
     run(command
         .arg(pod.path("passphrase"))
         .arg("--phrase-file")

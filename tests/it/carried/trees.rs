@@ -13,6 +13,9 @@ use rustix::fs::XattrFlags;
 use crate::support::listing::quote;
 use crate::support::random::Random;
 
+/// Places of the sparse file at which there is something, each less than a node.
+pub const SPARSE_SPOTS: u64 = 20;
+
 /// Files that are on every machine: of all sizes, `count` of them or `bytes` in all.
 pub fn real_files(count: usize, bytes: u64) -> Vec<PathBuf> {
     let mut all = Vec::new();
@@ -67,7 +70,7 @@ pub fn make_zoo(dir: &Path, random: &mut Random) {
     fs::write(dir.join("large"), random.bytes(3_000_001)).unwrap();
     let sparse = File::create(dir.join("sparse")).unwrap();
     sparse.set_len(512 << 20).unwrap();
-    for _ in 0..20 {
+    for _ in 0..SPARSE_SPOTS {
         let at = random.below(511 << 20);
         sparse.write_all_at(&random.bytes(10_000), at).unwrap();
     }

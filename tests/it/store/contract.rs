@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use podfs::store::bee::{Batch, BatchId, Bee, Deadlines, Postage, Through};
+use podfs::store::bee::{Postage, Through};
 use podfs::store::{Disk, Fault, Faults, Memory, Store, StoreError};
 use tokio::task::JoinSet;
 
-use crate::store::{node_and_writer, nowhere, owned_chunk, random_chunk, random_chunks};
+use crate::store::{live, node_and_writer, nowhere, owned_chunk, random_chunk, random_chunks};
+use crate::support::applicable;
 use crate::support::random::Random;
-use crate::support::{applicable, wait_until};
-
-/// The node of the live test, and a batch of its own; without one, the test buys one.
-const URL: &str = "PODFS_TEST_BEE_URL";
-const BATCH: &str = "PODFS_TEST_BATCH";
 
 /// Runs the whole contract.
 async fn kept(store: Arc<dyn Store>, random: &mut Random) {
@@ -124,40 +120,18 @@ async fn a_node_keeps_the_contract() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_node_keeps_the_contract() {
-    if !applicable("a_live_node_keeps_the_contract", &["$PODFS_TEST_BEE_URL"]) {
+    if !applicable("a_live_node_keeps_the_contract", &[live::URL]) {
         return;
     }
     let mut random = Random::new("a_live_node_keeps_the_contract");
-    let address = std::env::var(URL).unwrap().parse().unwrap();
-    let bee = Arc::new(Bee::new(address, Deadlines::default()).unwrap());
+    let bee = live::node();
     println!(
         "{} is a {:?} node",
         bee.address(),
         bee.mode().await.unwrap()
     );
-    let batch = match std::env::var(BATCH) {
-        Ok(batch) => batch.parse().unwrap(),
-        Err(_) => bought(&bee).await,
-    };
+    let batch = live::batch(&bee).await;
     let tag = Some(bee.new_tag().await.unwrap());
     let writer = Through::writer(bee, Postage { batch, tag });
     kept(Arc::new(writer), &mut random).await;
-}
-
-/// A small batch for two days that can be used.
-async fn bought(bee: &Bee) -> BatchId {
-    let two_days = std::time::Duration::from_secs(2 * 86_400);
-    let chain = bee.chain().await.unwrap_or_default();
-    let amount = chain
-        .amount_for(two_days)
-        .unwrap_or(podfs::store::bee::Plur(10_000_000));
-    let id = bee.buy(amount, 18, "podfs-tests").await.unwrap();
-    let usable = |batch: Batch| batch.usable;
-    let limit = std::time::Duration::from_secs(180);
-    let handle = tokio::runtime::Handle::current();
-    let there = wait_until(limit, || {
-        tokio::task::block_in_place(|| handle.block_on(bee.batch(id)).is_ok_and(usable))
-    });
-    assert!(there, "the batch does not become usable");
-    id
 }

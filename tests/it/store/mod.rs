@@ -5,6 +5,7 @@ mod bee_faults;
 mod bee_stamps;
 mod contract;
 mod disk;
+pub mod live;
 mod wrong_bytes;
 
 use std::sync::Arc;

@@ -10,8 +10,10 @@ pub mod random;
 pub mod sample;
 pub mod tree;
 
+use std::fs;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -100,6 +102,21 @@ pub fn run(command: &mut Command) -> String {
 pub fn both(output: &Output) -> String {
     let out = String::from_utf8_lossy(&output.stdout);
     format!("{out}{}", String::from_utf8_lossy(&output.stderr))
+}
+
+/// What the files below a folder take on the disk, in bytes.
+pub fn bytes_below(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    // A file that is gone meanwhile takes nothing.
+    let stats = entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)));
+    let sizes = stats.map(|(path, stat)| {
+        if stat.is_dir() {
+            bytes_below(&path)
+        } else {
+            stat.blocks() * 512
+        }
+    });
+    sizes.sum()
 }
 
 /// Looks every few milliseconds until `done`, at most `limit`; tells whether it came true.
