@@ -13,8 +13,9 @@ use crate::format::wire::Malformed;
 use crate::sync::fetch::{Family, FetchError, Fetcher, Sort};
 use crate::types::limits::PAGE;
 
-/// Nodes above which an outline is not made finer.
-const OUTLINE_NODES: usize = 4096;
+/// Nodes above which an outline is not made finer. A sparse file rarely has as many; for a dense one they cost a request
+/// for each 10 MiB below 640 MiB, and hardly any above.
+const OUTLINE_NODES: usize = 64;
 
 /// Why contents cannot be had.
 #[derive(Clone, Debug, thiserror::Error)]

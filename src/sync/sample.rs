@@ -21,7 +21,7 @@ const RATE: Rate = Rate::DEFAULT;
 pub(super) struct Sample {
     pub(super) secret: BoxSecret,
     pub(super) store: Arc<Fault<Memory>>,
-    plain: HashMap<Address, Secret<PAGE>>,
+    pub(super) plain: HashMap<Address, Secret<PAGE>>,
 }
 
 pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {

@@ -224,8 +224,9 @@ pub const FIND_FEEDS_MAX: usize = NODE_READS_MAX / FIND_READS_MAX;
 pub const FIND_ATTEMPTS: u32 = 3;
 /// Requests under way while the names of a pod are recovered.
 pub const RESTORE_READS_MAX: usize = NODE_READS_MAX;
-/// Size of a file from which its recovery looks for holes, so that a sparse one does not fill the log with rows.
-pub const SPARSE_MIN: u64 = 16 << 30;
+/// Size of a file from which its recovery looks for holes: a sparse one must not fill the log with rows, nor look full to
+/// who copies it. Below it would cost more than the names do.
+pub const SPARSE_MIN: u64 = 64 << 20;
 /// Longest encoding of the extended attributes of one inode that is read: all of it is in memory at once.
 pub const XATTRS_MAX: u64 = 64 << 20;
 /// Pages and nodes in memory that were fetched lately: 64 MiB.

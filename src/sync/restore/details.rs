@@ -75,8 +75,12 @@ impl Details {
             return Err(RestoreError::Contradiction(ino, why));
         }
         let pages = if is_large(of) {
-            let outline = outline(fetcher, &inode).await;
-            outline.map_err(|error| RestoreError::of_contents(ino, error))?
+            match outline(fetcher, &inode).await {
+                Ok(pages) => pages,
+                // Reading tells; a part of one file that is lost must not take all names with it.
+                Err(ContentsError::Fetch(FetchError::Missing(_))) => all_pages(of),
+                Err(error) => return Err(RestoreError::of_contents(ino, error)),
+            }
         } else {
             all_pages(of)
         };

@@ -1,9 +1,10 @@
 use super::*;
 use crate::crypto::publish::Reference;
-use crate::format::published::{Attributes, Change};
+use crate::format::published::{Attributes, Change, Contents, Inode as PublishedInode, InodeKind};
 use crate::format::rows::{Bucket, Dentries, FileKind, Inode, Published, RunKind, Xattr};
 use crate::sync::sample::{Sample, attributes, entry, file, head, kept, row, wait};
 use crate::types::Name;
+use crate::types::limits::{BUCKET_PAGES, PAGE_BYTES};
 
 const DIRECTORY: u32 = 0o040_755;
 
@@ -274,6 +275,32 @@ fn of_a_huge_sparse_file_only_what_there_is_gets_rows() {
         (link.kind(), link.target.len(), link.xattrs),
         (FileKind::Symlink, 300, 1)
     );
+}
+
+#[test]
+fn a_lost_part_of_a_large_file_does_not_take_the_names() {
+    let mut sample = Sample::new();
+    let size = 1 << 30;
+    let inode = sample.contents(size, &|page| (page == 70_000).then_some([9; PAGE]));
+    let plain = sample.plain.get(&inode.address()).unwrap().expose();
+    let Contents::Tree {
+        children, parity, ..
+    } = PublishedInode::decode(plain, InodeKind::File)
+        .unwrap()
+        .contents
+    else {
+        panic!("so large a file has a tree");
+    };
+    for lost in children.iter().chain(&parity).flatten() {
+        sample.store.lose(lost.address());
+    }
+    let names = [entry("sparse", file(20, size, &inode))];
+    let root = sample.directory(attributes(DIRECTORY, 1), &names);
+    let (kept, restored) = recovered(&sample, &head(root, Vec::new())).unwrap();
+    assert_eq!(restored.bytes, size);
+    // As far as anyone knows there may be data anywhere.
+    let last = size / PAGE_BYTES / BUCKET_PAGES as u64 - 1;
+    assert!(row(&kept, Key::extent(Ino(20), last)).is_some());
 }
 
 #[test]
