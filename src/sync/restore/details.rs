@@ -34,9 +34,14 @@ pub(super) struct Found {
 }
 
 impl Details {
-    pub(super) async fn fetch(&self, fetcher: &Fetcher) -> Result<Found, RestoreError> {
+    /// Fetches it; nothing when it is lost and held nothing but extended attributes. That of the top directory has no
+    /// parity: one lost chunk must not take all names with it.
+    pub(super) async fn fetch(&self, fetcher: &Fetcher) -> Result<Option<Found>, RestoreError> {
         let (of, ino) = (&self.attributes, self.attributes.ino);
-        let page = node(ino, fetcher, &self.inode, &self.family).await?;
+        let page = match node(ino, fetcher, &self.inode, &self.family).await {
+            Err(RestoreError::Fetch(_, FetchError::Missing(_))) if of.is_dir() => return Ok(None),
+            page => page?,
+        };
         let malformed = |error: Malformed| RestoreError::Malformed(ino, error);
         let inode = Inode::decode(page.expose(), InodeKind::File).map_err(malformed)?;
         let long = of.kind() == FileKind::Symlink && of.target.is_empty();
@@ -84,14 +89,14 @@ impl Details {
         } else {
             all_pages(of)
         };
-        Ok(Found {
+        Ok(Some(Found {
             page,
             scope: inode.scope,
             target: target.as_slice().into(),
             xattrs,
             lost,
             pages,
-        })
+        }))
     }
 }
 

@@ -125,13 +125,17 @@ impl Restore<'_> {
     }
 
     /// Writes the rows of an inode of which more was fetched.
-    pub(super) fn details(&mut self, of: &Details, found: Found) {
+    pub(super) fn details(&mut self, of: &Details, found: Option<Found>) {
         let (ino, attributes) = (of.attributes.ino, &of.attributes);
         self.waiting.remove(&ino);
-        if found.lost {
+        if found.as_ref().is_none_or(|found| found.lost) {
             tracing::warn!(%ino, "its extended attributes are lost");
             self.done.lost += 1;
         }
+        let Some(found) = found else {
+            self.rows_of(attributes, &attributes.target, &Rest::of(attributes));
+            return;
+        };
         let mut rows: Vec<(u64, Xattrs)> = Vec::new();
         let count = u32::try_from(found.xattrs.len()).unwrap_or(u32::MAX);
         for xattr in found.xattrs {

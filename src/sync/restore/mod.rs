@@ -94,7 +94,7 @@ enum Job {
 /// What was fetched.
 enum Done {
     Node(Node, Secret<PAGE>),
-    Details(Box<Details>, Box<Found>),
+    Details(Box<Details>, Option<Box<Found>>),
 }
 
 struct Restore<'a> {
@@ -184,7 +184,9 @@ impl Restore<'_> {
             };
             match done.unwrap_or_else(|_| Err(ended()))? {
                 Done::Node(node, page) => self.node(node, page)?,
-                Done::Details(details, found) => self.details(&details, *found),
+                Done::Details(details, found) => {
+                    self.details(&details, found.map(|found| *found));
+                }
             }
             if self.writer.is_full() {
                 self.writer.flush().await?;
@@ -218,7 +220,7 @@ impl Job {
             }
             Self::Details(details) => {
                 let found = details.fetch(&fetcher).await?;
-                Ok(Done::Details(details, Box::new(found)))
+                Ok(Done::Details(details, found.map(Box::new)))
             }
         }
     }

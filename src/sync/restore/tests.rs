@@ -304,6 +304,33 @@ fn a_lost_part_of_a_large_file_does_not_take_the_names() {
 }
 
 #[test]
+fn lost_attributes_of_the_top_directory_do_not_take_the_names() {
+    let mut sample = Sample::new();
+    let note = Xattr {
+        name: b"user.note".as_slice().into(),
+        value: Box::default(),
+    };
+    let inode = sample.inline(b"", vec![note]);
+    let root = Attributes {
+        xattrs: true,
+        contents: Some(inode.clone()),
+        ..sample.directory(
+            attributes(DIRECTORY, 1),
+            &[entry("x", attributes(0o100_644, 20))],
+        )
+    };
+    for (lost, attributes) in [(0, 1), (1, 0)] {
+        if lost == 1 {
+            sample.store.lose(inode.address());
+        }
+        let (kept, restored) = recovered(&sample, &head(root.clone(), Vec::new())).unwrap();
+        assert_eq!((restored.names, restored.lost), (1, lost));
+        let top = Inode::decode(&row(&kept, Key::inode(ROOT)).unwrap()).unwrap();
+        assert_eq!(top.xattrs, attributes);
+    }
+}
+
+#[test]
 fn a_lost_node_is_named_and_silence_is_another_thing() {
     let mut sample = Sample::new();
     let inode = sample.inline(b"x", Vec::new());
