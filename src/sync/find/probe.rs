@@ -9,10 +9,15 @@ use crate::sync::find::head::Door;
 use crate::sync::find::{Feed, FindError, FoundHead};
 use crate::types::limits::FIND_READS_MAX;
 
-/// Largest step upwards, as a power of two: further than any feed reaches.
-const REACH: u32 = 31;
+/// Largest step upwards, as a power of two: five years of a head every ten seconds.
+const REACH: u32 = 24;
 /// Indices right above a head that are all asked for: more than a writer gives up in a row.
 const NEAR: u64 = 16;
+/// First indices of a feed that are asked for under both topics to learn whether there is any head.
+const FIRST: u64 = 4;
+
+/// An index, and whether it is asked for under the replica's topic.
+type Question = (u64, bool);
 
 /// The newest head of a feed, if it has any.
 ///
@@ -23,7 +28,21 @@ pub async fn newest(
     secret: &BoxSecret,
     feed: Feed,
 ) -> Result<Option<FoundHead>, FindError> {
-    climb(store, &Arc::new(Door::new(secret, feed))).await
+    climb(store, &Arc::new(Door::new(secret, feed)), None).await
+}
+
+/// The same for a feed that most likely is empty: a third of the questions. One that has heads is found by the first
+/// of them; when these expired, by one of those that are asked for far behind.
+pub(super) async fn newest_if_any(
+    store: &Arc<dyn Store>,
+    door: &Arc<Door>,
+) -> Result<Option<FoundHead>, FindError> {
+    let far = (FIRST.ilog2() + 1..=REACH).map(|power| ((1 << power) - 1, false));
+    let questions = both_topics(0..FIRST).into_iter().chain(far);
+    match highest(store, door, questions.collect()).await? {
+        Some(found) => climb(store, door, Some(found)).await,
+        None => Ok(None),
+    }
 }
 
 /// A head of a feed at `from` or right behind, the highest of those there; for who knows the feed up to there.
@@ -37,7 +56,7 @@ pub async fn newer(
     from: u64,
 ) -> Result<Option<FoundHead>, FindError> {
     let door = Arc::new(Door::new(secret, feed));
-    highest(store, &door, steps(from, NEAR.ilog2())).await
+    highest(store, &door, both_topics(steps(from, NEAR.ilog2()))).await
 }
 
 /// The head of a feed at `index`, if one is there.
@@ -50,29 +69,41 @@ pub async fn at(
     feed: Feed,
     index: u64,
 ) -> Result<Option<FoundHead>, FindError> {
-    highest(store, &Arc::new(Door::new(secret, feed)), vec![index]).await
+    let door = Arc::new(Door::new(secret, feed));
+    highest(store, &door, both_topics([index])).await
 }
 
-/// Goes up from head to head. Behind a step of `2^k` that led to one, steps of up to `2^(k + 2)` are tried first, since
-/// what is not there answers slowly; that there is nothing above, only all steps together tell. So the nearest indices
-/// are asked for twice before anything depends on them.
+/// Goes up from head to head, the first being `found`. Behind a step of `2^k` that led to one, steps of up to
+/// `2^(k + 2)` are tried first, since what is not there answers slowly; that there is nothing above, only all steps
+/// together tell. So the nearest indices are asked for twice before anything depends on them.
 pub(super) async fn climb(
     store: &Arc<dyn Store>,
     door: &Arc<Door>,
+    mut found: Option<FoundHead>,
 ) -> Result<Option<FoundHead>, FindError> {
-    let (mut found, mut reach): (Option<FoundHead>, u32) = (None, REACH);
+    let reach_of = |step: u64| (step.ilog2() + 2).min(REACH - 1);
+    let mut reach = found
+        .as_ref()
+        .map_or(REACH, |found| reach_of(found.head.index + 1));
     loop {
         let base = found.as_ref().map_or(0, |found| found.head.index + 1);
-        match highest(store, door, steps(base, reach)).await? {
+        let questions = both_topics(steps(base, reach));
+        match highest(store, door, questions).await? {
             Some(higher) => {
-                let step = higher.head.index - base + 1;
-                reach = (step.ilog2() + 2).min(REACH - 1);
+                reach = reach_of(higher.head.index - base + 1);
                 found = Some(higher);
             }
             None if reach < REACH => reach = REACH,
             None => return Ok(found),
         }
     }
+}
+
+fn both_topics(indices: impl IntoIterator<Item = u64>) -> Vec<Question> {
+    let questions = indices.into_iter();
+    questions
+        .flat_map(|index| [(index, true), (index, false)])
+        .collect()
 }
 
 /// The indices to ask for when everything below `base` is settled, in ascending order.
@@ -87,16 +118,13 @@ fn steps(base: u64, reach: u32) -> Vec<u64> {
     indices
 }
 
-/// The highest of `indices` at which a head is, under either topic. From the top down: below a head nothing matters.
+/// The highest head that one of the questions, in ascending order, leads to. From the top down: below a head nothing
+/// matters.
 async fn highest(
     store: &Arc<dyn Store>,
     door: &Arc<Door>,
-    indices: Vec<u64>,
+    mut queue: Vec<Question>,
 ) -> Result<Option<FoundHead>, FindError> {
-    let queue = indices
-        .into_iter()
-        .flat_map(|index| [(index, true), (index, false)]);
-    let mut queue: Vec<_> = queue.collect();
     let (mut asked, mut pending) = (JoinSet::new(), BTreeMap::new());
     let mut best: Option<FoundHead> = None;
     loop {
@@ -145,8 +173,8 @@ mod tests {
             first[..18],
             [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 31, 63]
         );
-        assert_eq!(first.last(), Some(&((1 << 31) - 1)));
-        assert_eq!(first.len(), 43);
+        assert_eq!(first.last(), Some(&((1 << 24) - 1)));
+        assert_eq!(first.len(), 36);
         assert_eq!(steps(100, 5).last(), Some(&131));
         assert_eq!(steps(u64::MAX - 2, REACH), [u64::MAX - 2, u64::MAX - 1]);
     }

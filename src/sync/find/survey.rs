@@ -8,7 +8,7 @@ use crate::crypto::keys::PodSecret;
 use crate::format::rows::{SeenHead, SeenHeads};
 use crate::store::{Outage, Store, StoreError};
 use crate::sync::find::head::{Door, own_box};
-use crate::sync::find::probe::climb;
+use crate::sync::find::probe::{climb, newest_if_any};
 use crate::sync::find::{Feed, FindError, FoundHead};
 use crate::types::limits::FIND_FEEDS_MAX;
 
@@ -81,7 +81,7 @@ pub async fn survey(
                 found,
             });
         };
-        survey.search(store, pods, wanted, &tell).await?;
+        survey.search(store, pods, (wanted, again), &tell).await?;
     }
     for seen in &known.seen.0 {
         let place = feed((seen.epoch, seen.box_epoch), seen.device);
@@ -164,12 +164,12 @@ impl Survey {
         wanted
     }
 
-    /// Searches these feeds; `tell` hears how many are left and how many have heads.
+    /// Searches these feeds, `brief`ly those that have no heads; `tell` hears how many are left and how many have heads.
     async fn search(
         &mut self,
         store: &Arc<dyn Store>,
         pods: PodKeys<'_>,
-        wanted: BTreeSet<Feed>,
+        (wanted, brief): (BTreeSet<Feed>, bool),
         tell: &(dyn Fn(usize, usize) + Send + Sync),
     ) -> Result<(), FindError> {
         let mut left = wanted.len();
@@ -179,7 +179,14 @@ impl Survey {
                 && let Some(feed) = queue.next()
             {
                 let (store, door) = (Arc::clone(store), Door::new(&own_box(pods, feed), feed));
-                climbing.spawn(async move { climb(&store, &Arc::new(door)).await });
+                let door = Arc::new(door);
+                climbing.spawn(async move {
+                    if brief {
+                        newest_if_any(&store, &door).await
+                    } else {
+                        climb(&store, &door, None).await
+                    }
+                });
             }
             let Some(found) = climbing.join_next().await else {
                 return Ok(());

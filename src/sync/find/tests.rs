@@ -353,3 +353,26 @@ fn what_was_seen_is_never_older_or_another() {
     feeds.add(FEED, 5);
     assert_eq!(feeds.survey(&known).unwrap().seen(&seen).0[0].index, 5);
 }
+
+#[test]
+fn empty_feeds_take_few_looks_and_expired_beginnings_hide_nothing() {
+    let feeds = Feeds::of(&[(FEED, 300)]);
+    let begin = |from: u64| {
+        feeds.lost.lock().clear();
+        (0..from).for_each(|index| feeds.lose(FEED, index));
+        *feeds.asked.lock() = 0;
+        let survey = feeds.survey(&Known::default()).unwrap();
+        let found = survey.heads().map(|found| found.head.index).next();
+        (found, *feeds.asked.lock())
+    };
+    for from in [0, 1, 3, 4, 100, 200, 255] {
+        let (found, asked) = begin(from);
+        assert_eq!(found, Some(299), "without the first {from}");
+        assert!(asked < 2000, "{asked}");
+    }
+    // What only the whole search finds is found when there is nothing else.
+    let feeds = Feeds::of(&[(FEED, 7)]);
+    (0..6).for_each(|index| feeds.lose(FEED, index));
+    let survey = feeds.survey(&Known::default()).unwrap();
+    assert_eq!(survey.heads().map(|found| found.head.index).next(), Some(6));
+}

@@ -85,7 +85,11 @@ fn more_than_the_budget_goes_through() {
     for nth in 0..files {
         waits += write_patiently(&mount.path(&nth.to_string()), &contents(seed, nth));
         let log = bytes_below(&pod.state().join("log"));
-        assert!(log <= budget << 20, "the log takes {log} bytes");
+        // The disk counts what it needs to keep account of many holes, too.
+        assert!(
+            log <= (budget << 20) / 100 * 101,
+            "the log takes {log} bytes"
+        );
         index = index.max(bytes_below(&pod.state().join("index")));
     }
     println!("waited {waits} times for room; the index took {index} bytes");
