@@ -13,6 +13,7 @@ use crate::control::NodeLight;
 use crate::control::Response;
 use crate::control::ScrubReport;
 use crate::daemon::build::House;
+use crate::daemon::inspect::mode_name;
 use crate::daemon::paths::PodPaths;
 use crate::pod::FileKind;
 use crate::pod::Pod;
@@ -237,7 +238,7 @@ pub(super) fn light(endpoint: &crate::store::endpoints::Endpoint) -> NodeLight {
     NodeLight {
         name: endpoint.name().to_owned(),
         up: endpoint.is_up(),
-        mode: None,
+        mode: endpoint.known_mode().map(|mode| mode_name(mode).to_owned()),
         trouble: (!endpoint.is_up()).then(|| "it does not answer".to_owned()),
     }
 }

@@ -114,6 +114,11 @@ impl Endpoint {
         asked.await.copied()
     }
 
+    /// The same as far as it was asked before.
+    pub fn known_mode(&self) -> Option<Mode> {
+        self.mode.get().copied()
+    }
+
     /// Whether both are ways to the same node, which then has only one word.
     pub(super) async fn is_node_of(
         self: &Arc<Self>,

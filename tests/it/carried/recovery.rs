@@ -52,6 +52,7 @@ fn everything_comes_back_from_the_phrase() {
     let before = look(mount.dir());
     let report = confirmed(&pod);
     println!("{} chunks sent", report["chunks_paid"]);
+    assert_eq!(report["nodes"][0]["mode"], "light", "{report}");
     mount.unmount();
     is_back(&recovered(pod, &node), &before);
 }

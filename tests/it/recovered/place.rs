@@ -176,6 +176,8 @@ impl Place {
             let mut out = [7; 4096];
             if !self.reader.page(ino, page, &mut out)? {
                 self.wait(self.reader.fetch(ino, page..page + 1))?;
+                // What comes faster than it is written is not kept.
+                self.settle();
                 assert!(self.reader.page(ino, page, &mut out)?);
             }
             bytes.extend_from_slice(&out);
