@@ -109,3 +109,34 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The commands that the table in `readme` names in its first column, in order.
+    fn in_the_table(readme: &str) -> Vec<&str> {
+        let table = readme.split("\n## Commands\n").nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let columns = table.lines().filter_map(|line| line.split('|').nth(1));
+        let quoted = columns.flat_map(|column| column.split('`').skip(1).step_by(2));
+        quoted
+            .filter_map(|typed| typed.strip_prefix("podfs "))
+            .filter_map(|typed| typed.split_whitespace().next())
+            .collect()
+    }
+
+    #[test]
+    fn the_readme_names_every_command_once() {
+        let mut told = in_the_table(include_str!("../../README.md"));
+        told.sort_unstable();
+        let program = Cli::command();
+        let mut commands: Vec<_> = program
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        commands.sort_unstable();
+        assert_eq!(told, commands);
+    }
+}
