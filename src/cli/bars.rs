@@ -8,6 +8,7 @@ use indicatif::ProgressDrawTarget;
 use indicatif::ProgressStyle;
 
 use crate::control::NetworkReport;
+use crate::daemon::report;
 use crate::daemon::units::show_size;
 use crate::daemon::units::show_time;
 use crate::types::limits::PAGE_BYTES;
@@ -74,7 +75,7 @@ impl NetworkBars {
         }
         self.sent.set_message(pace(report));
         self.seen
-            .set_message(report.trouble.clone().unwrap_or_default());
+            .set_message(report::trouble_line(report).unwrap_or_default());
     }
 
     /// Takes the bars away.

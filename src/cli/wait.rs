@@ -59,6 +59,8 @@ Fields of --json (more may come, none goes away; null means not known now):
   trouble             what is in the way
   nodes               for each node its name, up, mode and trouble
   batch_days_left     days until the first batch in use ends
+  next                what to do about it, null when it goes by itself
+  blocked             waits for you: overtaken, no-node, batch, funds, node, damaged, read-only
   batch_fill_percent  how full the fullest bucket of a batch in use is
   scrub               newest scrub: all, total, checked, missing, sent_again, done";
 

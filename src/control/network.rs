@@ -16,6 +16,26 @@ pub enum Level {
     Confirmed,
 }
 
+/// What keeps a pod from getting any further, until somebody sees to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blocked {
+    /// The state folder is older than what was published from it, or there are two of it.
+    Overtaken,
+    /// No node is written to.
+    NoNode,
+    /// The batch has ended, is full, or is none of the node's.
+    Batch,
+    /// The node's wallet is empty.
+    Funds,
+    /// The node refuses, whatever is sent.
+    Node,
+    /// What is kept on this machine is damaged.
+    Damaged,
+    /// The pod is mounted read-only.
+    ReadOnly,
+}
+
 /// How a pod, or what is below one path of it, is carried to the network. A daemon that does not know a value leaves
 /// out what is optional, and counts none. Fields are added, never renamed or removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +67,10 @@ pub struct NetworkReport {
     pub single_copy: bool,
     /// What is in the way, for people.
     pub trouble: Option<String>,
+    /// What to type or do about it; nothing when it goes by itself.
+    pub next: Option<String>,
+    /// Why waiting does not help before somebody does something; nothing when it may.
+    pub blocked: Option<Blocked>,
     /// The nodes of the pod, in order.
     pub nodes: Vec<NodeLight>,
     /// Days until the first batch in use ends, at today's price.

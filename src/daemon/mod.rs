@@ -9,6 +9,7 @@ mod ask;
 pub mod batches;
 pub mod bench;
 mod build;
+mod carrier;
 pub mod check;
 pub mod config;
 pub mod create;
@@ -47,6 +48,7 @@ pub mod stale;
 pub mod tenancy;
 pub mod trial;
 pub mod units;
+mod trouble;
 pub mod unmount;
 
 pub use config::ServeConfig;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use crate::control::Blocked;
 use crate::control::Level;
 use crate::control::NetworkReport;
 use crate::control::NodeLight;
@@ -19,6 +20,8 @@ use crate::pod::FileKind;
 use crate::pod::Pod;
 use crate::pod::PodError;
 use crate::sync;
+use crate::sync::Part;
+use crate::sync::SyncError;
 use crate::types::Ino;
 use crate::types::ROOT;
 use crate::types::limits::PAGE;
@@ -62,11 +65,11 @@ pub(super) fn report(house: &House) -> NetworkReport {
     let publishing = house.publishing();
     let publisher = publishing.publisher();
     let progress = publisher.progress();
+    let mut trouble = progress.trouble();
     let mut report = NetworkReport {
         chunks_confirmed: progress.confirmed(),
         chunks_paid: progress.sent(),
         bytes_per_second: publishing.rate(progress.sent()) * PAGE as u64,
-        trouble: progress.trouble(),
         scrub: publishing.scrubbed(),
         nodes: publishing.lights(),
         ..NetworkReport::default()
@@ -82,14 +85,33 @@ pub(super) fn report(house: &House) -> NetworkReport {
             report.head_index = figures.head.map(|(index, _)| index);
             report.head_time = figures.head.map(|(_, time)| time.secs);
         }
-        Err(error) => report.trouble = Some(error.to_string()),
+        Err(error) => trouble = Some((Part::Sending, error)),
     }
-    if let Some(batches) = publishing.batches() {
-        report.batch_days_left = batches.days_left;
-        report.batch_fill_percent = Some(batches.fill_percent);
-    }
-    report.single_copy = publishing.is_single_copy();
+    tell_of_carrier(house, trouble.as_ref(), &mut report);
     report
+}
+
+/// Who carries the pod, and what is in the way.
+fn tell_of_carrier(house: &House, trouble: Option<&(Part, SyncError)>, report: &mut NetworkReport) {
+    let publishing = house.publishing();
+    if !publishing.is_running() {
+        report.blocked = Some(Blocked::ReadOnly);
+        return;
+    }
+    let Some(carrier) = publishing.carrier() else {
+        report.blocked = Some(Blocked::NoNode);
+        return;
+    };
+    let batches = carrier.batches();
+    let seen = || batches.iter().filter(|batch| batch.depth > 0);
+    report.batch_days_left = seen().filter_map(|batch| batch.days_left).min();
+    report.batch_fill_percent = seen().map(|batch| batch.fill_percent).max();
+    report.single_copy = carrier.is_single_copy();
+    if let Some(trouble) = trouble.map(|(part, error)| carrier.trouble(*part, error)) {
+        report.trouble = Some(trouble.what);
+        report.next = trouble.next;
+        report.blocked = trouble.blocked;
+    }
 }
 
 /// Chunks are to be looked for in the network: all of them, or a sample.

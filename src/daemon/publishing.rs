@@ -1,8 +1,6 @@
 //! Publishing, as the daemon runs it: begun with the mount, given its nodes, ended with the mount.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -13,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::control::NodeLight;
 use crate::control::ScrubReport;
+use crate::daemon::carrier::Carrier;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::network::light;
@@ -20,15 +19,9 @@ use crate::daemon::nodes;
 use crate::daemon::nodes::Nodes;
 use crate::daemon::paths::PodPaths;
 use crate::format::keyfile::Bundle;
-use crate::format::published::Batch;
-use crate::format::published::BatchUse;
 use crate::index::Rows;
 use crate::journal::JournalError;
 use crate::store::Store;
-use crate::store::StoreError;
-use crate::store::bee::BatchId;
-use crate::store::bee::Bee;
-use crate::store::bee::Mode;
 use crate::sync::Kept;
 use crate::sync::Network;
 use crate::sync::OwnFeed;
@@ -38,14 +31,10 @@ use crate::sync::Sources;
 use crate::sync::fetch::Fetcher;
 use crate::sync::reader::Reader;
 use crate::types::Clock;
-use crate::types::limits::BATCHES_AGAIN;
-use crate::types::limits::BATCHES_SOON;
 use crate::types::limits::PUBLISH_STOP;
 
 /// How long the rate of sending is measured.
 const METER: Duration = Duration::from_millis(900);
-/// A batch that ends in fewer days is warned of.
-const WARN_DAYS: u64 = 30;
 
 /// Number of the pod's own box, and the only epoch that it has.
 const OWN_BOX: (u32, u32) = (0, 0);
@@ -57,27 +46,10 @@ pub(super) struct Publishing {
     sources: Arc<Sources>,
     /// What runs as long as the mount does.
     running: Mutex<Vec<JoinHandle<()>>>,
-    /// Looks at the batches of the nodes in use.
-    watching: Mutex<Option<JoinHandle<()>>>,
-    seen: Arc<Seen>,
+    /// The node that is written to, and what runs as long as it is the one.
+    carrier: Mutex<Option<(Arc<Carrier>, JoinHandle<()>)>>,
     meter: Mutex<Meter>,
     scrub: Mutex<Option<ScrubReport>>,
-}
-
-/// What was last seen of the node that is written to.
-#[derive(Default)]
-struct Seen {
-    batches: Mutex<Option<BatchLight>>,
-    single_copy: AtomicBool,
-}
-
-/// How the postage batches in use are.
-#[derive(Clone, Copy)]
-pub(super) struct BatchLight {
-    /// Days until the first ends; nothing when the node does not know.
-    pub(super) days_left: Option<u64>,
-    /// How full the fullest bucket is.
-    pub(super) fill_percent: u64,
 }
 
 /// Chunks a second, between two looks.
@@ -86,9 +58,6 @@ struct Meter {
     sent: u64,
     rate: u64,
 }
-
-/// What a batch pays for.
-type Paid = (BatchId, BatchUse);
 
 impl Publishing {
     /// Nothing runs yet.
@@ -116,8 +85,7 @@ impl Publishing {
             reader,
             sources,
             running: Mutex::default(),
-            watching: Mutex::default(),
-            seen: Arc::default(),
+            carrier: Mutex::default(),
             meter: Mutex::new(Meter {
                 at: Instant::now(),
                 sent: 0,
@@ -149,9 +117,7 @@ impl Publishing {
     pub(super) fn use_nodes(&self, runtime: &Handle, paths: &PodPaths) -> Result<(), Fault> {
         let nodes = Nodes::read(paths)?;
         let endpoints = nodes::endpoints(&nodes)?;
-        if let Some(watching) = self.watching.lock().take() {
-            watching.abort();
-        }
+        self.leave_carrier();
         self.sources.set(endpoints.clone());
         let writer = endpoints.writer().cloned();
         let batch = nodes
@@ -167,13 +133,30 @@ impl Publishing {
             Fault::new(FaultKind::NodeRefused, what).next("podfs node test")
         })?;
         self.publisher.set_network(Some(network));
-        if let Some(bee) = writer.node() {
-            let (bee, publisher) = (Arc::clone(bee), Arc::clone(&self.publisher));
-            let seen = Arc::clone(&self.seen);
-            let watching = runtime.spawn(watch(bee, paid(pages, for_nodes), publisher, seen));
-            *self.watching.lock() = Some(watching);
-        }
+        let flag = paths.pod_flag();
+        let carrier = Carrier::new(self.sources.now(), (pages, for_nodes), flag).map(Arc::new);
+        *self.carrier.lock() = carrier.map(|carrier| {
+            let attending = Arc::clone(&carrier).attend(Arc::clone(&self.publisher));
+            (carrier, runtime.spawn(attending))
+        });
         Ok(())
+    }
+
+    fn leave_carrier(&self) {
+        if let Some((_, attending)) = self.carrier.lock().take() {
+            attending.abort();
+        }
+    }
+
+    /// The node that is written to; nothing when there is none.
+    pub(super) fn carrier(&self) -> Option<Arc<Carrier>> {
+        let carrier = self.carrier.lock();
+        carrier.as_ref().map(|(carrier, _)| Arc::clone(carrier))
+    }
+
+    /// Whether it runs: nothing is published of a pod that cannot be changed.
+    pub(super) fn is_running(&self) -> bool {
+        !self.running.lock().is_empty()
     }
 
     /// Chunks that are sent in a second, as far as `sent` of them now tell.
@@ -201,16 +184,6 @@ impl Publishing {
     pub(super) fn lights(&self) -> Vec<NodeLight> {
         let endpoints = self.sources.now();
         endpoints.list().iter().map(|it| light(it)).collect()
-    }
-
-    /// How the postage batches were when they were last looked at.
-    pub(super) fn batches(&self) -> Option<BatchLight> {
-        *self.seen.batches.lock()
-    }
-
-    /// Whether there is no network behind the node.
-    pub(super) fn is_single_copy(&self) -> bool {
-        self.seen.single_copy.load(Ordering::Relaxed)
     }
 
     /// How far the newest scrub is.
@@ -246,9 +219,7 @@ impl Publishing {
     /// Ends what runs. What is under way is gone on with at the next mount.
     pub(super) fn stop(&self, runtime: &Runtime) {
         self.publisher.stop();
-        if let Some(watching) = self.watching.lock().take() {
-            watching.abort();
-        }
+        self.leave_carrier();
         for task in std::mem::take(&mut *self.running.lock()) {
             let ended = runtime.block_on(async { tokio::time::timeout(PUBLISH_STOP, task).await });
             if ended.is_err() {
@@ -263,57 +234,4 @@ impl Publishing {
             tracing::warn!("what was fetched was not written in time");
         }
     }
-}
-
-fn paid(pages: BatchId, for_nodes: Option<BatchId>) -> Vec<Paid> {
-    match for_nodes.filter(|nodes| *nodes != pages) {
-        Some(nodes) => vec![(pages, BatchUse::Pages), (nodes, BatchUse::Nodes)],
-        None => vec![(pages, BatchUse::All)],
-    }
-}
-
-/// Tells the publisher how deep its batches are and when they end, so that heads can say it.
-async fn watch(bee: Arc<Bee>, paid: Vec<Paid>, publisher: Arc<Publisher>, seen: Arc<Seen>) {
-    loop {
-        let looked = look(&bee, &paid, publisher.now(), &seen).await;
-        let again = match looked {
-            Ok(batches) => {
-                publisher.set_batches(batches);
-                BATCHES_AGAIN
-            }
-            Err(error) => {
-                tracing::info!(%error, "the postage batches cannot be looked at");
-                BATCHES_SOON
-            }
-        };
-        tokio::time::sleep(again).await;
-    }
-}
-
-async fn look(bee: &Bee, paid: &[Paid], now: i64, seen: &Seen) -> Result<Vec<Batch>, StoreError> {
-    let is_dev = bee.mode().await? == Mode::Dev;
-    seen.single_copy.store(is_dev, Ordering::Relaxed);
-    let (mut batches, mut fill, mut days) = (Vec::new(), 0, None);
-    for (id, pays) in paid {
-        let batch = bee.batch(*id).await?;
-        let left = batch.time_left.map_or(0, |left| left.as_secs());
-        fill = fill.max(batch.utilization * 100 / batch.bucket_slots().max(1));
-        let days_left = batch.time_left.map(|left| left.as_secs() / 86_400);
-        days = days_left.into_iter().chain(days).min();
-        batches.push(Batch {
-            id: id.0,
-            pays: *pays,
-            depth: batch.depth,
-            expires: now.saturating_add_unsigned(left),
-        });
-    }
-    if let Some(days) = days.filter(|days| *days < WARN_DAYS) {
-        tracing::warn!(days, "a postage batch ends soon: podfs stamp topup");
-    }
-    *seen.batches.lock() = Some(BatchLight {
-        days_left: days,
-        fill_percent: fill,
-    });
-    batches.sort_unstable_by_key(|batch| batch.id);
-    Ok(batches)
 }

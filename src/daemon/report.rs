@@ -67,11 +67,17 @@ pub fn network_line(report: &NetworkReport) -> String {
     } else {
         ""
     };
-    let trouble = report
-        .trouble
-        .as_ref()
-        .map(|trouble| format!(" ({trouble})"));
+    let trouble = trouble_line(report).map(|trouble| format!(" ({trouble})"));
     format!("{line}{copy}{}", trouble.unwrap_or_default())
+}
+
+/// What is in the way, and what to do about it; nothing when all is well.
+pub fn trouble_line(report: &NetworkReport) -> Option<String> {
+    let trouble = report.trouble.as_ref()?;
+    Some(match &report.next {
+        Some(next) => format!("{trouble}; next: {next}"),
+        None => trouble.clone(),
+    })
 }
 
 /// What the disk shows.
@@ -139,5 +145,7 @@ mod tests {
         report.trouble = Some("no route".to_owned());
         let line = "in the network since 2026-01-01, a single copy (no route)";
         assert_eq!(network_line(&report), line);
+        report.next = Some("podfs node test".to_owned());
+        assert!(network_line(&report).ends_with("(no route; next: podfs node test)"));
     }
 }

@@ -292,7 +292,7 @@ fn told(step: &Step) -> String {
     match step {
         Step::Warn { batch, days: 0, .. } => {
             format!(
-                "the batch {batch} ends within a day or has ended, and with it what it pays for"
+                "the batch {batch} ends within a day or has ended, and with it what it pays for: podfs stamp topup {batch} --days 60, or when it is too late podfs stamp buy"
             )
         }
         Step::Warn { batch, days, .. } => format!(
@@ -304,7 +304,7 @@ fn told(step: &Step) -> String {
             price,
             allowed,
         } => format!(
-            "the batch {batch} would be topped up for {price}, and the cap leaves {allowed} in these 31 days"
+            "the batch {batch} would be topped up for {price}, and the cap leaves {allowed} in these 31 days: podfs rent --cap N, or podfs stamp topup {batch} --days 60"
         ),
     }
 }

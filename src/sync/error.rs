@@ -23,7 +23,7 @@ pub enum SyncError {
     Find(#[from] FindError),
     /// This machine published more than its folder knows: the folder was put back as it was. Recover the pod.
     #[error(
-        "this folder is older than what this machine published: the network has head {newest}, {}; recover a fresh copy: podfs recover",
+        "this folder is older than what this machine published: the network has head {newest}, {}",
         known.map_or("here there is none".to_owned(), |known| format!("here the newest is {known}"))
     )]
     Behind {
@@ -33,18 +33,16 @@ pub enum SyncError {
         newest: u64,
     },
     /// Another head stands where this machine's should: the folder was copied, or put back. Recover the pod.
-    #[error(
-        "another copy of this folder publishes as this machine; recover a fresh copy: podfs recover"
-    )]
+    #[error("another copy of this folder publishes as this machine")]
     Forked,
     /// A row or a published node makes no sense.
     #[error("{0}")]
     Malformed(#[from] Malformed),
     /// A node that is kept here cannot be read: what hangs below it waits.
-    #[error("what is kept of inode {0} cannot be read: podfs check tells more")]
+    #[error("what is kept of inode {0} cannot be read")]
     Damaged(Ino),
     /// The postage batch has no room for many addresses: make it deeper, or use another one.
-    #[error("the postage batch is full: podfs stamp dilute makes it larger")]
+    #[error("the postage batch is full")]
     BatchFull,
     /// The end of the program: what was begun is gone on with at the next start.
     #[error("interrupted")]
@@ -55,6 +53,16 @@ pub enum SyncError {
 }
 
 impl SyncError {
+    /// Whether nobody answered, so that it goes by itself.
+    pub(super) const fn is_outage(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Unavailable { .. })
+                | Self::Find(FindError::Unavailable(_))
+                | Self::Read(ReadError::Fetch(..))
+        )
+    }
+
     /// Whether something published is to be had nowhere, though the network answers.
     pub(super) const fn is_loss(&self) -> bool {
         matches!(

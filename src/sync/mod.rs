@@ -42,7 +42,7 @@ pub use evict::Files;
 pub use heads::OwnFeed;
 pub use kept::Kept;
 pub use network::{Freight, Network, Sources};
-pub use progress::Progress;
+pub use progress::{Part, Progress, Troubles};
 pub use publisher::{Publisher, PublisherParts};
 pub use queue::Mark;
 pub use scrub::Scrubbed;

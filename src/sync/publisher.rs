@@ -135,8 +135,10 @@ impl Publisher {
         &self.progress
     }
 
-    /// What changed until now is published as soon as can be.
+    /// What changed until now is published as soon as can be. Whoever asks for it perhaps saw to what was refused: that
+    /// shows itself again, or is over.
     pub fn publish_now(&self) {
+        self.progress.may_be_well(Part::Sending);
         self.schedule.lock().hurry();
         self.changed.notify_waiters();
     }
@@ -196,7 +198,7 @@ impl Publisher {
             match outcome {
                 Ok(()) => self.progress.is_well(Part::Sending),
                 Err(error) => {
-                    self.progress.is_troubled(Part::Sending, &error);
+                    self.progress.is_troubled(Part::Sending, error);
                     self.pause(CONFIRM_PAUSE).await;
                 }
             }
@@ -312,7 +314,7 @@ impl Publisher {
                 match self.confirm(network, &mut later).await {
                     Ok(()) => self.progress.is_well(Part::Looking),
                     Err(error) => {
-                        self.progress.is_troubled(Part::Looking, &error);
+                        self.progress.is_troubled(Part::Looking, error);
                         self.pause(CONFIRM_PAUSE).await;
                     }
                 }

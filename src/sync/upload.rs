@@ -112,7 +112,7 @@ impl Upload {
                 Next::NewTag if attempt < NEW_TAGS => Duration::ZERO,
                 Next::NewTag | Next::OtherAddress | Next::Stop => return Err(error),
             };
-            self.progress.is_troubled(Part::Sending, &error);
+            self.progress.is_troubled(Part::Sending, error);
             attempt += 1;
             tokio::time::sleep(pause).await;
             *took += pause;

@@ -25,8 +25,8 @@ fn puts(node: &Node) -> u64 {
 }
 
 fn trouble_says(report: &serde_json::Value, what: &str) -> bool {
-    let trouble = report["trouble"].as_str().unwrap_or_default();
-    trouble.contains(what) && trouble.contains("podfs recover")
+    let said = |field: &str| report[field].as_str().unwrap_or_default();
+    said("trouble").contains(what) && said("next").contains("podfs recover")
 }
 
 #[test]
