@@ -67,6 +67,8 @@ pub enum Exit {
     Pending = 52,
     /// What is looked for is not in the network, or not all of it.
     Missing = 53,
+    /// The state folder is older than what was published from it, or there are two of it.
+    Overtaken = 54,
 }
 
 impl Exit {
@@ -126,6 +128,10 @@ impl Exit {
             Self::Missing,
             "what is looked for is not in the network, or not all of it",
         ),
+        (
+            Self::Overtaken,
+            "the state folder is older than what was published from it, or there are two of it",
+        ),
     ];
 
     /// The number.
@@ -164,6 +170,7 @@ impl Exit {
             FaultKind::Funds => Self::Funds,
             FaultKind::Pending => Self::Pending,
             FaultKind::Missing => Self::Missing,
+            FaultKind::Overtaken => Self::Overtaken,
             FaultKind::Other => Self::Other,
         }
     }
@@ -187,7 +194,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
-            47, 48, 49, 50, 51, 52, 53,
+            47, 48, 49, 50, 51, 52, 53, 54,
         ];
         assert_eq!(numbers, fixed);
     }

@@ -23,7 +23,9 @@ use crate::types::limits::FOLLOW_MAX;
 
 /// Wait until what is in a pod now is safe in the network.
 ///
-/// Exit code 52 when that takes longer than --timeout. The pod goes on by itself whether or not somebody waits.
+/// Exit code 52 when that takes longer than --timeout. The pod goes on by itself whether or not somebody waits. A node
+/// that is down is waited for; what needs you ends the wait at once, with what to do: 43, 46, 48, 49, 50, 51, or 54 when
+/// this folder was overtaken.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = FIELDS_HELP)]
 pub(super) struct WaitArgs {
@@ -57,10 +59,10 @@ Fields of --json (more may come, none goes away; null means not known now):
   head_time           when it was made, in seconds since 1970
   single_copy         the network is one development node
   trouble             what is in the way
-  nodes               for each node its name, up, mode and trouble
-  batch_days_left     days until the first batch in use ends
   next                what to do about it, null when it goes by itself
   blocked             waits for you: overtaken, no-node, batch, funds, node, damaged, read-only
+  nodes               for each node its name, up, mode and trouble
+  batch_days_left     days until the first batch in use ends
   batch_fill_percent  how full the fullest bucket of a batch in use is
   scrub               newest scrub: all, total, checked, missing, sent_again, done";
 
@@ -100,7 +102,7 @@ pub(super) fn run(args: &WaitArgs) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
-/// Asks until `done`.
+/// Asks until `done`, or until it never will be without a person.
 fn wait(
     follower: &mut Follower,
     until: Option<Instant>,
@@ -111,6 +113,9 @@ fn wait(
         let report = follower.progress()?;
         if done(&report) {
             return Ok(report);
+        }
+        if let Some(fault) = follower.hopeless(&report) {
+            return Err(fault);
         }
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {

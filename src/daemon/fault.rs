@@ -67,6 +67,8 @@ pub enum FaultKind {
     Pending,
     /// What is looked for is not in the network, or not all of it.
     Missing,
+    /// The state folder is older than what was published from it, or there are two of it.
+    Overtaken,
     /// Anything else.
     Other,
 }

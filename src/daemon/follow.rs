@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::control::Blocked;
 use crate::control::Client;
 use crate::control::ClientError;
 use crate::control::NetworkReport;
@@ -90,15 +91,51 @@ impl Follower {
     /// # Errors
     /// [`FaultKind::NoNode`]: there is nowhere to carry it.
     pub fn publish(&mut self) -> Result<Option<u64>, Fault> {
-        if Nodes::read(&self.paths)?.writer().is_none() {
-            let what = "the pod has no node with a batch: it is on this machine only";
-            return Err(Fault::new(FaultKind::NoNode, what).next("podfs node add URL --batch ID"));
+        let nodes = Nodes::read(&self.paths)?;
+        if nodes.writer().is_none() {
+            return Err(self.no_writer(&nodes));
         }
         let answer = self.ask(&Request::Publish)?;
         if let Response::Publication { number } = answer {
             return Ok(Some(number));
         }
         done(answer).map(|()| None)
+    }
+
+    /// Why it is of no use to wait for more than the report says; nothing when it may be.
+    pub fn hopeless(&self, report: &NetworkReport) -> Option<Fault> {
+        let kind = match report.blocked? {
+            Blocked::Overtaken => FaultKind::Overtaken,
+            Blocked::NoNode => {
+                return Some(self.no_writer(&Nodes::read(&self.paths).unwrap_or_default()));
+            }
+            Blocked::Batch => FaultKind::Batch,
+            Blocked::Funds => FaultKind::Funds,
+            Blocked::Node => FaultKind::NodeRefused,
+            Blocked::Damaged => FaultKind::Damaged,
+            Blocked::ReadOnly => {
+                let what = "the pod is mounted read-only: nothing of it is published";
+                let flag = self.paths.pod_flag();
+                return Some(
+                    Fault::new(FaultKind::State, what)
+                        .next(format!("podfs unmount DIR; podfs mount DIR{flag}")),
+                );
+            }
+        };
+        let what = report.trouble.clone().unwrap_or_default();
+        let next = report.next.clone();
+        Some(Fault { kind, what, next })
+    }
+
+    fn no_writer(&self, nodes: &Nodes) -> Fault {
+        let names: Vec<&str> = nodes.list.iter().map(|node| node.name.as_str()).collect();
+        let besides = match names.as_slice() {
+            [] => String::new(),
+            names => format!(" ({} is read from alone)", names.join(", ")),
+        };
+        let what = format!("the pod has no node with a batch{besides}: it is on this machine only");
+        let flag = self.paths.pod_flag();
+        Fault::new(FaultKind::NoNode, what).next(format!("podfs node add URL --batch ID{flag}"))
     }
 
     /// How far it is.

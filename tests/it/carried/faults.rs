@@ -7,7 +7,7 @@ use podfs::store::bee::BatchId;
 
 use crate::carried::trees::{assert_equal, look};
 use crate::carried::{REQUIREMENTS, carried, confirmed, mounted, recovered, until_said};
-use crate::network::{json, pod_and_node, podfs, says};
+use crate::network::{fails, json, pod_and_node, podfs, says};
 use crate::node::{Fault, Loss, Node, Route, Rule, hexadecimal};
 use crate::support::mount::Mount;
 use crate::support::pod::Pod;
@@ -263,11 +263,19 @@ fn a_batch_that_ended_is_told_and_another_one_helps() {
     let report = until_said(&pod, Duration::from_secs(30), |report| {
         report["trouble"].is_string()
     });
-    println!("{}", report["trouble"]);
     assert!(
-        report["trouble"].as_str().unwrap().contains("batch"),
+        report["trouble"].as_str().unwrap().contains(&batch),
         "{report}"
     );
+    let said = fails(&pod, 49, &["wait", "--timeout", "60s"]);
+    for what in [&batch, "podfs stamp buy", "podfs node add URL --batch ID"] {
+        assert!(said.contains(what), "{said}");
+    }
+    let told = wait_until(Duration::from_secs(10), || {
+        let log = fs::read_to_string(pod.log()).unwrap();
+        log.contains("until somebody sees to it") && log.contains(&batch)
+    });
+    assert!(told, "the log does not say it");
     mount.kill();
     let mount = mounted(&pod, &[]);
     mount.expect_warnings();

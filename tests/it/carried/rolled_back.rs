@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::carried::{REQUIREMENTS, carried, confirmed, mounted, recovered, until_said};
+use crate::network::fails;
 use crate::node::{Node, Route};
 use crate::support::{applicable, run};
 
@@ -58,6 +59,12 @@ fn an_older_state_folder_undercuts_nothing() {
     assert_eq!(fs::read(mount.path("early")).unwrap(), b"was there");
     let report = until_said(&pod, TOLD, |report| report["level"] == "local");
     assert!(trouble_says(&report, "older"), "{report}");
+    // Nobody waits for what never comes.
+    let said = fails(&pod, 54, &["wait", "--timeout", "60s"]);
+    assert!(
+        said.contains("older than") && said.contains("next: podfs recover"),
+        "{said}"
+    );
     mount.unmount();
     // It is not forgotten with the mount.
     let mount = mounted(&pod, &[]);
@@ -96,6 +103,7 @@ fn of_two_copies_of_a_folder_one_goes_on() {
     until_said(&twin, TOLD, |report| {
         trouble_says(report, "another copy of this folder")
     });
+    fails(&twin, 54, &["wait", "--timeout", "60s"]);
     fs::write(mount.path("more"), "and on").unwrap();
     confirmed(&pod);
     other.unmount();

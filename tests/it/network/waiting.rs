@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::JoinHandle;
 
-use podfs::control::{Level, NetworkReport, Request, Response, ScrubReport};
+use podfs::control::{Blocked, Level, NetworkReport, Request, Response, ScrubReport};
 
 use crate::network::{fails, json, pod_and_node, podfs, says};
+use crate::node::{Fault, Loss, Node, Options, Route};
 use crate::support::both;
 use crate::support::pod::Pod;
 
@@ -63,7 +64,7 @@ fn at(level: Level, unsent: u64, sent: u64) -> NetworkReport {
     }
 }
 
-fn pod_with_a_node() -> (Pod, crate::node::Node) {
+fn pod_with_a_node() -> (Pod, Node) {
     let (pod, node, batch) = pod_and_node();
     says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
     (pod, node)
@@ -121,6 +122,109 @@ fn a_wait_that_is_over_says_how_far_it_is() {
     served.join().unwrap();
     let said = fails(&pod, 44, &["wait", "/proc"]);
     assert!(said.contains("in no pod of yours"), "{said}");
+}
+
+#[test]
+fn what_needs_a_person_ends_a_wait_and_says_what() {
+    let (pod, _node) = pod_with_a_node();
+    let blocked = NetworkReport {
+        trouble: Some("the batch 77 of the node home has ended".to_owned()),
+        next: Some("podfs stamp buy".to_owned()),
+        blocked: Some(Blocked::Batch),
+        ..at(Level::OnNode, 0, 7)
+    };
+    for (why, code) in [
+        (Blocked::Overtaken, 54),
+        (Blocked::Batch, 49),
+        (Blocked::Funds, 51),
+        (Blocked::Node, 48),
+        (Blocked::Damaged, 43),
+    ] {
+        let report = NetworkReport {
+            blocked: Some(why),
+            ..blocked.clone()
+        };
+        let served = daemon(&pod, vec![report], usize::MAX);
+        let said = fails(&pod, code, &["wait"]);
+        assert_eq!(
+            said,
+            "podfs: the batch 77 of the node home has ended\n  next: podfs stamp buy\n"
+        );
+        served.join().unwrap();
+        fs::remove_file(pod.sockets().join("main.sock")).unwrap();
+    }
+    // What is reached is reached.
+    let served = daemon(&pod, vec![blocked], usize::MAX);
+    says(&pod, &["wait", "--level", "on-node"]);
+    served.join().unwrap();
+}
+
+#[test]
+fn where_nothing_is_published_nobody_waits() {
+    let (pod, node) = pod_with_a_node();
+    let mount = pod.mount_with(&["-o", "ro"]);
+    let said = fails(&pod, 46, &["wait"]);
+    assert!(said.contains("read-only"), "{said}");
+    mount.unmount();
+    let mount = pod.mount();
+    mount.expect_connections();
+    says(&pod, &["node", "remove", "home"]);
+    let gateway = Node::start(Options::gateway(node.network(), 5));
+    says(&pod, &["node", "add", &gateway.url(), "--name", "door"]);
+    let said = fails(&pod, 50, &["wait"]);
+    assert!(
+        said.contains("door is read from alone") && said.contains("podfs node add URL --batch ID"),
+        "{said}"
+    );
+}
+
+/// From end to end: what goes by itself is waited for and named, what does not ends the wait.
+#[test]
+fn a_wait_goes_on_while_it_may_help() {
+    let (pod, mut node, batch) = pod_and_node();
+    says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
+    let mount = pod.mount();
+    mount.expect_connections();
+    mount.expect_warnings();
+    fs::write(mount.path("letter"), vec![1; 9000]).unwrap();
+    let post = |fault: Fault| fault.on(Route::PostChunk);
+    let patient = ["wait", "--timeout", "4s"];
+    for fault in [Fault::Page(429, None), Fault::Page(503, None)] {
+        let number = node.faults().add(post(fault));
+        let said = fails(&pod, 52, &patient);
+        assert!(
+            said.contains("the node home: ") && said.contains("busy"),
+            "{said}"
+        );
+        node.faults().remove(number);
+    }
+    node.kill();
+    let said = fails(&pod, 52, &patient);
+    assert!(
+        said.contains("the node home: ") && said.contains("next: podfs node test"),
+        "{said}"
+    );
+    node.restart(Loss::Nothing);
+    says(&pod, &["wait", "--timeout", "120s"]);
+    for (fault, code, what) in [
+        (
+            Fault::Say(401, "who are you"),
+            48,
+            "podfs node test home --write".to_owned(),
+        ),
+        (
+            Fault::Say(402, "batch is overissued"),
+            49,
+            format!("podfs stamp dilute {batch} --depth 21"),
+        ),
+    ] {
+        let number = node.faults().add(post(fault));
+        fs::write(mount.path(&what), vec![2; 9000]).unwrap();
+        let said = fails(&pod, code, &["wait", "--timeout", "60s"]);
+        assert!(said.contains(&what), "{said}");
+        node.faults().remove(number);
+        says(&pod, &["wait", "--timeout", "60s"]);
+    }
 }
 
 #[test]
