@@ -1,6 +1,7 @@
 //! The daemon's log: standard error in front, else a file that cannot grow without end.
 //!
-//! No name, content or key is ever logged, inode numbers are; so the log may be shown to others.
+//! What is said again and again is written now and then. No name, content or key is ever logged, inode numbers are; so
+//! the log may be shown to others.
 
 use std::fs::File;
 use std::io;
@@ -9,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::daemon::repeats::Seldom;
 use crate::types::limits::LOG_FILE_MAX;
 use std::sync::Mutex;
 use tracing::Level;
@@ -37,18 +39,22 @@ pub fn start(target: LogTarget<'_>, debug: bool) -> io::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     // Libraries name files in what they log for their own developers; of them only warnings are heard, always.
     let ours = filter_fn(|meta| *meta.level() <= Level::WARN || meta.target().starts_with("podfs"));
-    let lines = tracing_subscriber::fmt::layer()
+    let lines = tracing_subscriber::fmt::format()
         .with_target(false)
         .with_ansi(false);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false);
     let base = tracing_subscriber::registry().with(filter);
     match target {
         LogTarget::Stderr => {
-            let lines = lines.without_time().with_writer(io::stderr);
-            base.with(lines.with_filter(ours)).try_init()
+            let lines = layer.event_format(Seldom::new(lines.without_time()));
+            base.with(lines.with_writer(io::stderr).with_filter(ours))
+                .try_init()
         }
         LogTarget::File(path) => {
-            let lines = lines.with_writer(Mutex::new(CappedFile::open(path)?));
-            base.with(lines.with_filter(ours)).try_init()
+            let lines = layer.event_format(Seldom::new(lines));
+            let file = Mutex::new(CappedFile::open(path)?);
+            base.with(lines.with_writer(file).with_filter(ours))
+                .try_init()
         }
     }
     .map_err(io::Error::other)

@@ -41,14 +41,15 @@ pub mod purchase;
 pub mod recover;
 pub mod rekey;
 pub mod rent;
+mod repeats;
 pub mod report;
 pub mod serve;
 pub mod settings;
 pub mod stale;
 pub mod tenancy;
 pub mod trial;
-pub mod units;
 mod trouble;
+pub mod units;
 pub mod unmount;
 
 pub use config::ServeConfig;

@@ -90,10 +90,10 @@ impl Breaker {
         true
     }
 
-    /// Takes note of the pulse.
-    pub fn felt(&mut self, alive: bool, now: Instant) {
+    /// Takes note of the pulse. Returns whether the endpoint is up again.
+    pub fn felt(&mut self, alive: bool, now: Instant) -> bool {
         if !matches!(self.state, State::Probing(_)) {
-            return;
+            return false;
         }
         if alive {
             self.state = State::Trial;
@@ -102,6 +102,7 @@ impl Breaker {
         } else {
             self.open(now);
         }
+        alive
     }
 
     /// Whether requests pass.

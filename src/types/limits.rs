@@ -171,6 +171,10 @@ pub const PASSPHRASE_MAX: usize = 4096;
 pub const POD_NAME_MAX: usize = 64;
 /// Longest content of the lock file that is believed.
 pub const LOCK_CONTENT_MAX: u64 = 16 << 10;
+/// After a line of the log the next of its kind is written at the earliest after this.
+pub const LOG_AGAIN: Duration = Duration::from_secs(600);
+/// Kinds of lines of which that is remembered.
+pub const LOG_KINDS_MAX: usize = 256;
 /// Bytes after which the file becomes `….1` and a new one begins; two are kept.
 pub const LOG_FILE_MAX: u64 = 2 << 20;
 /// Files the daemon may have open: connections, segments, the index.

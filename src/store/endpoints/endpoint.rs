@@ -240,7 +240,9 @@ impl Endpoint {
                     Ok(Err(error)) => !is_silence(&error),
                     Err(_) => false,
                 };
-                endpoint.breaker.lock().felt(alive, Instant::now());
+                if endpoint.breaker.lock().felt(alive, Instant::now()) {
+                    tracing::info!("the node {} answers again", endpoint.name);
+                }
                 endpoint.felt.notify_waiters();
             });
         }
@@ -267,10 +269,11 @@ impl Endpoint {
 
     fn note(&self, failure: Option<&StoreError>, began: Instant) {
         if failure == Some(&StoreError::Corrupt) {
-            tracing::warn!(endpoint = self.name, "sent bytes of another chunk");
+            tracing::warn!("the node {} sent bytes of another chunk", self.name);
         }
         if self.breaker.lock().note(failure, began, Instant::now()) {
-            tracing::info!(endpoint = self.name, "does not answer");
+            let why = failure.map(ToString::to_string);
+            tracing::info!(why, "the node {} does not answer", self.name);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::carried::{REQUIREMENTS, carried, confirmed, forget_pages, mounted, recovered};
+use crate::network::{fails as refuses, pod_and_node, says};
 use crate::node::{Fault, Loss};
 use crate::support::mount::Mount;
 use crate::support::random::Random;
@@ -126,4 +127,56 @@ fn with_the_network_down_the_folder_stays_prompt() {
     }
     node.kill();
     unmounts_in_time(mount);
+}
+
+#[test]
+fn an_outage_is_told_once_and_its_end_too() {
+    if !applicable("an_outage_is_told_once_and_its_end_too", REQUIREMENTS) {
+        return;
+    }
+    let mut random = Random::new("outage told");
+    let (pod, mut node, batch) = pod_and_node();
+    let add = ["node", "add", &node.url(), "--batch", &batch];
+    says(&pod, &add);
+    let mount = mounted(&pod, &[]);
+    for nth in 0..COLD {
+        fs::write(mount.path(&format!("cold {nth}")), random.bytes(60_000)).unwrap();
+    }
+    confirmed(&pod);
+    mount.unmount();
+    let pod = recovered(pod, &node);
+    says(&pod, &add);
+    let mount = mounted(&pod, &[]);
+    mount.expect_warnings();
+    confirmed(&pod);
+    let before = fs::read_to_string(pod.log()).unwrap().len();
+    node.kill();
+    fs::write(mount.path("unsent"), random.bytes(300_000)).unwrap();
+    refuses(&pod, 52, &["wait", "--timeout", "3s"]);
+    let reads = rounds(10, 100) * COLD as u64;
+    for nth in 0..reads {
+        fails(&mount.path(&format!("cold {}", nth as usize % COLD)));
+    }
+    node.restart(Loss::Nothing);
+    confirmed(&pod);
+    let log = || fs::read_to_string(pod.log()).unwrap()[before..].to_owned();
+    let healed = wait_until(BACK_MAX, || log().contains("publishing goes on"));
+    let log = log();
+    println!("{reads} reads failed:\n{log}");
+    assert!(healed, "its end is not told");
+    for sentence in [
+        "does not answer",
+        "publishing waits",
+        "request failed",
+        "answers again",
+        "publishing goes on",
+    ] {
+        let count = log.lines().filter(|line| line.contains(sentence)).count();
+        assert_eq!(count, 1, "{sentence}");
+    }
+    assert!(log.lines().count() <= 8, "{} lines", log.lines().count());
+    for name in ["cold", "unsent"] {
+        assert!(!log.contains(name), "a name in the log");
+    }
+    assert!(log.contains("the node recovery: "), "who is waited for?");
 }
