@@ -15,7 +15,8 @@ use crate::daemon::doctor::Level;
 
 /// Find out why something does not work, and what to do.
 ///
-/// Exit code 26 when something does not work.
+/// Looks at this machine, and at the nodes and batches of the pod when it has some. Exit code 26 when something does not
+/// work.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DoctorArgs {
     /// Also look at this mountpoint

@@ -174,3 +174,49 @@ fn credentials_are_never_shown_nor_typed() {
         assert!(!said.contains("hunter2"), "{said}");
     }
 }
+
+#[test]
+fn the_doctor_looks_at_nodes_and_batches() {
+    let (pod, mut node, batch) = pod_and_node();
+    let found = |pod: &Pod, check: &str| -> Vec<(String, String, String)> {
+        let output = podfs(pod, &["doctor", "--json"]);
+        let findings: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let bad = findings
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|it| it["level"] == "bad");
+        assert_eq!(output.status.code(), Some(if bad { 26 } else { 0 }));
+        let text = |it: &serde_json::Value| it.as_str().unwrap_or_default().to_owned();
+        let ours = findings
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|it| it["check"] == check);
+        ours.map(|it| (text(&it["level"]), text(&it["what"]), text(&it["fix"])))
+            .collect()
+    };
+    assert!(
+        found(&pod, "node").is_empty(),
+        "nothing is asked without nodes"
+    );
+    says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
+    let (level, what, _) = &found(&pod, "node")[0];
+    assert_eq!(level, "good", "{what}");
+    assert!(
+        what.contains("home: light") && what.contains("block"),
+        "{what}"
+    );
+    let (level, what, _) = &found(&pod, "batch")[0];
+    assert_eq!(level, "good", "{what}");
+    assert!(what.contains(&batch) && what.contains("60 days"), "{what}");
+    let id: podfs::store::bee::BatchId = batch.parse().unwrap();
+    node.network().expire(&id.0);
+    let (level, what, fix) = &found(&pod, "batch")[0];
+    assert_eq!(level, "bad", "{what}");
+    assert!(fix.contains("podfs stamp buy"), "{fix}");
+    node.kill();
+    let (level, what, fix) = &found(&pod, "node")[0];
+    assert_eq!(level, "bad", "{what}");
+    assert!(fix.contains("podfs node test home"), "{fix}");
+}

@@ -1,4 +1,6 @@
-//! What a pod needs of its machine, looked at one by one; whatever is missing comes with its cure.
+//! What a pod needs of its machine and of its nodes, looked at one by one; whatever is missing comes with its cure.
+
+mod network;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -99,6 +101,7 @@ pub fn examine(paths: &PodPaths, mountpoint: Option<&Path>) -> Vec<Finding> {
     findings.push(memory());
     findings.push(core());
     findings.extend(mountpoint.map(|dir| folder(dir, paths)));
+    findings.extend(network::examine(paths));
     findings
 }
 
