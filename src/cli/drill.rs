@@ -14,11 +14,13 @@ use crate::daemon::drill::DrillParts;
 use crate::daemon::drill::DrillReport;
 use crate::daemon::units::show_date;
 use crate::daemon::units::show_size;
+use crate::daemon::units::show_time;
+use crate::types::system_clock;
 
 /// Rehearse the loss of this machine: bring the pod back from phrase and network alone, read some of it, and forget it.
 ///
-/// Nothing on this machine is used or changed but a folder below TMPDIR, which is gone afterwards. Exit code 53 when
-/// something does not come back.
+/// Nothing on this machine is used or changed but a private folder below TMPDIR, else below /var/tmp or /tmp, which is
+/// gone afterwards, also after Ctrl-C. Its contents are sealed. Exit code 53 when something does not come back.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = FIELDS_HELP)]
 pub(super) struct DrillArgs {
@@ -59,24 +61,32 @@ pub(super) fn run(args: &DrillArgs) -> Result<Exit, Fault> {
     if args.format.json {
         print::json(&report);
     } else {
-        told(&report).iter().for_each(print::line);
+        let now = (system_clock())().secs;
+        told(&report, now).iter().for_each(print::line);
     }
     let good = report.is_good();
     Ok(if good { Exit::Done } else { Exit::Missing })
 }
 
-fn told(report: &DrillReport) -> Vec<String> {
+fn told(report: &DrillReport, now: i64) -> Vec<String> {
+    let age = u64::try_from(now.saturating_sub(report.time)).unwrap_or(0);
     let mut lines = vec![
         format!(
-            "{} names came back, {} files with {}, as they were on {}",
-            report.names,
-            report.files,
-            show_size(report.bytes),
-            show_date(report.time)
+            "the newest state found is of {}, {} old",
+            show_date(report.time),
+            show_time(age)
         ),
         format!(
-            "{} pages of contents read, {} missing, in {} s",
-            report.pages_read, report.pages_missing, report.seconds
+            "{} names came back, {} files with {}",
+            report.names,
+            report.files,
+            show_size(report.bytes)
+        ),
+        format!(
+            "{} pages of contents were read, {} are missing; it took {}",
+            report.pages_read,
+            report.pages_missing,
+            show_time(report.seconds)
         ),
     ];
     if report.attributes_missing > 0 {
@@ -86,12 +96,40 @@ fn told(report: &DrillReport) -> Vec<String> {
         ));
     }
     lines.extend(report.trouble.clone());
+    let verdict = if report.is_good() {
+        "nothing is missing of what was looked at"
+    } else {
+        "not all of it comes back; next, where the pod is mounted: podfs scrub --all"
+    };
+    lines.push(verdict.to_owned());
     lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rehearsal_ends_with_a_verdict() {
+        let mut report = DrillReport {
+            time: 1_767_225_600,
+            names: 3,
+            files: 2,
+            bytes: 2048,
+            pages_read: 2,
+            ..DrillReport::default()
+        };
+        let lines = told(&report, 1_767_225_600 + 7200);
+        assert_eq!(
+            lines[0],
+            "the newest state found is of 2026-01-01, 2 h 0 min old"
+        );
+        assert_eq!(lines[1], "3 names came back, 2 files with 2.0 KiB");
+        assert!(lines.last().unwrap().starts_with("nothing is missing"));
+        report.pages_missing = 1;
+        let lines = told(&report, 0);
+        assert!(lines.last().unwrap().contains("podfs scrub --all"));
+    }
 
     #[test]
     fn every_field_is_documented() {

@@ -3,6 +3,8 @@
 use std::future::Future;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
@@ -18,14 +20,32 @@ pub(super) fn wait_for<T>(future: impl Future<Output = Result<T, Fault>>) -> Res
     runtime()?.block_on(future)
 }
 
-/// The same, for what leaves something behind that has to be cleared away: Ctrl-C ends it as a failure does.
+/// The same, for what leaves something behind that has to be cleared away: Ctrl-C or SIGTERM ends it as a failure does.
 pub(super) fn interruptible<T>(future: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     wait_for(async {
         tokio::select! {
             outcome = future => outcome,
-            _ = tokio::signal::ctrl_c() => Err(Fault::new(FaultKind::Interrupted, "interrupted")),
+            () = heard(SignalKind::interrupt()) => Err(interrupted()),
+            () = heard(SignalKind::terminate()) => Err(interrupted()),
         }
     })
+}
+
+fn interrupted() -> Fault {
+    Fault::new(FaultKind::Interrupted, "interrupted")
+}
+
+/// Returns when the signal comes. Where it cannot be heard it ends the process, as ever.
+async fn heard(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signals) => {
+            let _came: Option<()> = signals.recv().await;
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a signal is not heard");
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// Where a command waits. Connections to a node end with the runtime that made them: whoever asks a node twice keeps it.

@@ -1,6 +1,7 @@
 //! Rehearsing the loss of this machine: the pod is brought back in a folder that is gone afterwards.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -25,6 +26,7 @@ use crate::daemon::recover;
 use crate::daemon::recover::News;
 use crate::daemon::recover::RecoverParts;
 use crate::daemon::rekey::GivenPhrase;
+use crate::daemon::report::free;
 use crate::pod::FileKind;
 use crate::pod::Pod;
 use crate::pod::PodError;
@@ -77,7 +79,25 @@ impl DrillReport {
     }
 }
 
-/// A folder that goes with the value, whatever happens.
+/// Where a rehearsal takes place when nothing else is wished, the first that has room. `/tmp` is memory on many machines.
+const PLACES: [&str; 2] = ["/var/tmp", "/tmp"];
+/// Room that is enough for the names of some million files, in bytes.
+const ROOM: u64 = 2 << 30;
+
+/// The first place with enough room, else the one with most.
+fn roomiest(places: &[(&Path, u64)]) -> PathBuf {
+    let enough = places.iter().find(|(_, room)| *room >= ROOM);
+    let chosen = enough.or_else(|| places.iter().max_by_key(|(_, room)| *room));
+    chosen.map_or_else(std::env::temp_dir, |(place, _)| (*place).to_owned())
+}
+
+/// Bytes that this user may write there.
+fn room(place: &Path) -> u64 {
+    let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    rustix::fs::access(place, may).map_or(0, |()| free(place))
+}
+
+/// A folder that nobody else can read and that goes with the value, whatever happens.
 struct Rehearsal(PathBuf);
 
 impl Rehearsal {
@@ -85,7 +105,12 @@ impl Rehearsal {
         let mut number = [0; 8];
         keyfile::system_entropy(&mut number).map_err(no_entropy)?;
         let name = format!("podfs-drill-{:016x}", u64::from_le_bytes(number));
-        Ok(Self(std::env::temp_dir().join(name)))
+        let wished = std::env::var_os("TMPDIR").filter(|place| !place.is_empty());
+        let place = match wished {
+            Some(wished) => PathBuf::from(wished),
+            None => roomiest(&PLACES.map(|place| (Path::new(place), room(Path::new(place))))),
+        };
+        Ok(Self(place.join(name)))
     }
 
     fn paths(&self) -> Result<PodPaths, Fault> {
@@ -116,8 +141,22 @@ pub fn drill(
     parts: &DrillParts<'_>,
     tell: &(dyn Fn(News) + Send + Sync),
 ) -> Result<DrillReport, Fault> {
-    let began = Instant::now();
     let rehearsal = Rehearsal::new()?;
+    rehearse(&rehearsal, parts, tell).map_err(|fault| {
+        if fault.kind != FaultKind::NoSpace {
+            return fault;
+        }
+        let what = format!("{}, in {}", fault.what, Quoted(&rehearsal.0));
+        Fault::new(FaultKind::NoSpace, what).next("set TMPDIR to a folder on a larger disk")
+    })
+}
+
+fn rehearse(
+    rehearsal: &Rehearsal,
+    parts: &DrillParts<'_>,
+    tell: &(dyn Fn(News) + Send + Sync),
+) -> Result<DrillReport, Fault> {
+    let began = Instant::now();
     let paths = rehearsal.paths()?;
     let mut secret = Zeroizing::new(vec![0; 32]);
     keyfile::system_entropy(&mut secret).map_err(no_entropy)?;
@@ -240,4 +279,22 @@ async fn read(pod: &Pod, ino: Ino, page: u64) -> Result<(), PodError> {
     Err(PodError::Io(
         "a page that was fetched is not there".to_owned(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_comes_before_memory_when_it_has_room() {
+        let (disk, memory) = (Path::new("/var/tmp"), Path::new("/tmp"));
+        for (free, chosen) in [
+            ([ROOM, 9 * ROOM], disk),
+            ([ROOM - 1, ROOM], memory),
+            ([7, 5], disk),
+            ([0, 5], memory),
+        ] {
+            assert_eq!(roomiest(&[(disk, free[0]), (memory, free[1])]), chosen);
+        }
+    }
 }

@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::network::{fails, pod_and_node, says};
-use crate::node::{Network, Node, Options};
+use crate::node::{Fault, Network, Node, Options, Route};
 use crate::support::both;
 use crate::support::mount::listing;
 use crate::support::pod::Pod;
+use crate::support::wait_until;
 
 #[test]
 fn a_pod_is_rehearsed_and_then_brought_back() {
@@ -104,4 +109,44 @@ fn where_nothing_is_nothing_is_left_behind() {
         &["drill", "--node", &secret_url, "--phrase-file", phrase],
     );
     assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_rehearsal_that_is_interrupted_leaves_nothing_behind() {
+    let (pod, node, batch) = pod_and_node();
+    says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
+    let mount = pod.mount();
+    mount.expect_connections();
+    for nth in 0..20 {
+        fs::write(mount.path(&format!("letter {nth}")), vec![nth; 50_000]).unwrap();
+    }
+    says(&pod, &["wait", "--timeout", "60s"]);
+    mount.unmount();
+    let other = Pod::new();
+    let place = other.path("tmp");
+    fs::create_dir(&place).unwrap();
+    let phrase = pod.path("phrase");
+    let url = node.url();
+    let slow = Fault::Delay(Duration::from_millis(400)).on(Route::GetChunk);
+    node.faults().add(slow);
+    let before = || node.counts().requests(Route::GetChunk);
+    for (signal, requests) in [(Signal::INT, 5), (Signal::TERM, 5), (Signal::INT, 30)] {
+        let begun = before();
+        let mut command = other.command(&["drill", "--node", &url, "--phrase-file"]);
+        command.arg(&phrase).env("TMPDIR", &place);
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let came = wait_until(Duration::from_secs(60), || {
+            before() >= begun + requests && fs::read_dir(&place).unwrap().count() > 0
+        });
+        assert!(came, "it asks nobody");
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(15), "{}", both(&output));
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 0, "left behind");
+    }
 }
