@@ -12,6 +12,7 @@ use crate::cli::drill::DrillArgs;
 use crate::cli::exit;
 use crate::cli::init::InitArgs;
 use crate::cli::man::ManArgs;
+use crate::cli::migrate::MigrateArgs;
 use crate::cli::mount::MountArgs;
 use crate::cli::node::NodeArgs;
 use crate::cli::passwd::PasswdArgs;
@@ -48,6 +49,7 @@ pub(super) enum Command {
     Wait(WaitArgs),
     Pin(PinArgs),
     Scrub(ScrubArgs),
+    Migrate(MigrateArgs),
     Node(NodeArgs),
     Stamp(StampArgs),
     Rent(RentArgs),
@@ -101,6 +103,7 @@ impl Command {
             Self::Wait(args) => args.format.json,
             Self::Pin(args) => args.format.json,
             Self::Scrub(args) => args.format.json,
+            Self::Migrate(args) => args.format.json,
             Self::Rent(args) => args.format.json,
             Self::Drill(args) => args.format.json,
             Self::Node(args) => args.wants_json(),

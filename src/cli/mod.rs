@@ -15,6 +15,7 @@ mod exit;
 mod hidden;
 mod init;
 mod man;
+mod migrate;
 mod mount;
 mod mount_helper;
 mod node;
@@ -92,6 +93,7 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Drill(args) => drill::run(args),
         Command::Wait(args) => wait::run(args),
         Command::Scrub(args) => scrub::run(args),
+        Command::Migrate(args) => migrate::run(args),
         Command::Pin(args) => pin::run(args),
         Command::Rent(args) => rent::run(args),
         Command::Passwd(args) => passwd::run(args),

@@ -117,7 +117,8 @@ const LIST_HELP: &str = "\
 Fields of --json, for each node (more may come, none goes away; null means not known):
   name             what people call it
   url              where it is, without credentials
-  role             own (written to), other or gateway (read and verified with)
+  role             own (written to), other or gateway (read and verified with), source (the pod
+                   moves or moved away from there: read from)
   up               whether it answers
   mode             full, light, ultra-light, dev (keeps a single copy) or gateway
   peers            other nodes it talks to

@@ -74,6 +74,7 @@ impl SourceArgs {
             role: NodeRole::Other,
             batch: None,
             node_batch: None,
+            migration: None,
         };
         Ok(Nodes {
             list: vec![entry],

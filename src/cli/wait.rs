@@ -64,18 +64,13 @@ Fields of --json (more may come, none goes away; null means not known now):
   nodes               for each node its name, up, mode and trouble
   batch_days_left     days until the first batch in use ends
   batch_fill_percent  how full the fullest bucket of a batch in use is
-  scrub               newest scrub: all, total, checked, missing, sent_again, done";
+  scrub               newest scrub: all, total, checked, missing, sent_again, done
+  migration           on the way to another node, or arrived: listed (all is queued), looked
+                      (chunks queued since), missing (nowhere), missing_of (files these are of)";
 
 /// Waits.
 pub(super) fn run(args: &WaitArgs) -> Result<Exit, Fault> {
-    let usage = |why: String| Fault::new(FaultKind::Usage, why);
-    let timeout = args
-        .timeout
-        .as_deref()
-        .map(parse_duration)
-        .transpose()
-        .map_err(usage)?;
-    let until = timeout.and_then(|time| Instant::now().checked_add(time));
+    let until = until(args.timeout.as_deref())?;
     let level = match args.level.as_str() {
         "queued" => Level::Queued,
         "on-node" => Level::OnNode,
@@ -102,8 +97,15 @@ pub(super) fn run(args: &WaitArgs) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
+/// When a wait that may take so long is over.
+pub(super) fn until(timeout: Option<&str>) -> Result<Option<Instant>, Fault> {
+    let usage = |why: String| Fault::new(FaultKind::Usage, why);
+    let timeout = timeout.map(parse_duration).transpose().map_err(usage)?;
+    Ok(timeout.and_then(|time| Instant::now().checked_add(time)))
+}
+
 /// Asks until `done`, or until it never will be without a person.
-fn wait(
+pub(super) fn wait(
     follower: &mut Follower,
     until: Option<Instant>,
     mut done: impl FnMut(&NetworkReport) -> bool,

@@ -18,6 +18,8 @@ pub enum Request {
     Sync,
     /// Read the list of nodes again and use it from now on.
     Nodes,
+    /// How many chunks the pod is, about.
+    Weigh,
     /// Carry what changed until now to the network as soon as can be.
     Publish,
     /// How far that is.
@@ -56,6 +58,11 @@ pub enum Response {
     Publication {
         /// Its number.
         number: u64,
+    },
+    /// How many chunks the pod is, about.
+    Weight {
+        /// So many.
+        chunks: u64,
     },
     /// How far the pod or a path of it is.
     Progress(Box<NetworkReport>),
@@ -134,6 +141,7 @@ mod tests {
         let asked = [
             Request::Status,
             Request::Sync,
+            Request::Weigh,
             Request::Nodes,
             Request::Publish,
             Request::Progress {

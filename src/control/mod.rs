@@ -13,5 +13,5 @@ mod server;
 
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
-pub use network::{Blocked, Level, NetworkReport, NodeLight, ScrubReport};
+pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};
 pub use server::{Deliveries, Server, Task};

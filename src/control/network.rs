@@ -79,6 +79,22 @@ pub struct NetworkReport {
     pub batch_fill_percent: Option<u64>,
     /// The newest scrub, under way or ended.
     pub scrub: Option<ScrubReport>,
+    /// All of the pod is carried to the node that is written to, or was.
+    pub migration: Option<MigrationReport>,
+}
+
+/// How far a pod is that is carried to another node, in chunks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MigrationReport {
+    /// Whether all that was published before is queued. It counts among the chunks to be sent then.
+    pub listed: bool,
+    /// Queued since the start.
+    pub looked: u64,
+    /// Neither on this machine nor in the network.
+    pub missing: u64,
+    /// Files and folders that these belong to, quoted; not all when there are many.
+    pub missing_of: Vec<String>,
 }
 
 /// Whether a node is there.
@@ -114,6 +130,19 @@ pub struct ScrubReport {
 }
 
 impl NetworkReport {
+    /// Whether all that can be carried to another node is there. The newest head waits for what cannot.
+    pub fn has_moved_what_it_can(&self) -> bool {
+        self.migration.as_ref().is_some_and(|migration| {
+            let is_all = self.chunks_sent == 0 && self.chunks_unsent <= migration.missing;
+            migration.listed && migration.missing > 0 && is_all
+        })
+    }
+
+    /// Whether everything is queued for the node that it is carried to.
+    pub fn is_listed(&self) -> bool {
+        self.migration.as_ref().is_some_and(|it| it.listed)
+    }
+
     /// Whether everything that was there when `publication` was asked for is as safe as `level`.
     pub fn has_reached(&self, level: Level, publication: Option<u64>) -> bool {
         let newest = match level {

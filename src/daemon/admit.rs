@@ -1,5 +1,7 @@
 //! A node is asked before it enters the list: a mistake costs nothing now, and data later.
 
+use std::path::PathBuf;
+
 use crate::control::Client;
 use crate::control::ClientError;
 use crate::control::Request;
@@ -13,6 +15,7 @@ use crate::daemon::inspect::NodeReport;
 use crate::daemon::nodes;
 use crate::daemon::nodes::NodeEntry;
 use crate::daemon::nodes::NodeRole;
+use crate::daemon::nodes::Nodes;
 use crate::daemon::paths::PodPaths;
 use crate::store::bee::Batch;
 use crate::store::bee::BatchId;
@@ -97,6 +100,7 @@ pub fn add(paths: &PodPaths, new: &NewNode) -> Result<Added, Fault> {
             role,
             batch: new.batch,
             node_batch: new.node_batch.filter(|id| Some(*id) != new.batch),
+            migration: None,
         };
         let report = inspect::look_at(&entry).await?;
         Ok((entry, report))
@@ -105,15 +109,42 @@ pub fn add(paths: &PodPaths, new: &NewNode) -> Result<Added, Fault> {
         warnings.push("nothing is written there: that takes --batch ID".to_owned());
     }
     warnings.extend(report.trouble.clone());
-    let (name, changed) = nodes::edit(paths, |nodes| {
-        enter(&mut nodes.list, entry, new.name.is_some())
-    })?;
+    let (name, changed, role) = nodes::edit(paths, |nodes| settle(nodes, entry, new))?;
     warnings.extend(tell(paths));
     Ok(Added {
-        node: NodeReport { name, ..report },
+        node: NodeReport {
+            name,
+            role,
+            ..report
+        },
         changed,
         warnings,
     })
+}
+
+/// Enters a node as `new` asks for it. Gives its name, whether it was in the list, and what it is used for.
+fn settle(
+    nodes: &mut Nodes,
+    mut entry: NodeEntry,
+    new: &NewNode,
+) -> Result<(String, bool, NodeRole), Fault> {
+    let is_source = |node: &NodeEntry| {
+        node.role == NodeRole::Source && node.address.to_string() == entry.address.to_string()
+    };
+    // Its word is believed again only when somebody says so.
+    if entry.batch.is_none() && new.role.is_none() && nodes.list.iter().any(is_source) {
+        entry.role = NodeRole::Source;
+    }
+    let role = entry.role;
+    let writer = nodes.writer().map(|node| node.address.clone());
+    let (name, changed) = enter(&mut nodes.list, entry, new.name.is_some())?;
+    if nodes.writer().map(|node| node.address.clone()) != writer {
+        // What is written elsewhere meanwhile is not where it was carried.
+        for node in &mut nodes.list {
+            node.migration = None;
+        }
+    }
+    Ok((name, changed, role))
 }
 
 /// Takes a node out of the list and tells the daemon. What it holds, it keeps.
@@ -122,15 +153,51 @@ pub fn add(paths: &PodPaths, new: &NewNode) -> Result<Added, Fault> {
 /// [`FaultKind::NoNode`].
 pub fn remove(paths: &PodPaths, name: &str) -> Result<Vec<String>, Fault> {
     paths.require()?;
+    let is_needed = Nodes::read(paths)?.named(name)?.role == NodeRole::Source;
+    let unknown = if is_needed {
+        left_there(paths, name)?
+    } else {
+        None
+    };
     let left = nodes::edit(paths, |nodes| {
         let node = nodes.named(name)?.name.clone();
         nodes.list.retain(|other| other.name != node);
         Ok(nodes.writer().is_some())
     })?;
     let nowhere = "no node with a batch is left: nothing is sent to the network";
-    let mut warnings: Vec<String> = (!left).then(|| nowhere.to_owned()).into_iter().collect();
+    let nowhere = (!left).then(|| nowhere.to_owned());
+    let mut warnings: Vec<String> = nowhere.into_iter().chain(unknown).collect();
     warnings.extend(tell(paths));
     Ok(warnings)
+}
+
+/// Refuses as long as a pod that is carried away from a node is not all where it goes; a warning when nobody knows.
+fn left_there(paths: &PodPaths, name: &str) -> Result<Option<String>, Fault> {
+    let answer = Client::connect(&paths.socket, CONTROL_PATIENCE).and_then(|mut client| {
+        let path = PathBuf::new();
+        client.ask(&Request::Progress { path })
+    });
+    let Ok(Response::Progress(report)) = answer else {
+        return Ok(Some(format!(
+            "the pod is not mounted: whether it still needs what is at {name} is not known"
+        )));
+    };
+    let has_arrived = report.is_listed() && report.confirmed.is_some();
+    if has_arrived || report.has_moved_what_it_can() || report.migration.is_none() {
+        return Ok(None);
+    }
+    if report
+        .nodes
+        .iter()
+        .any(|node| node.name == name && !node.up)
+    {
+        return Ok(Some(format!(
+            "{name} does not answer: what of the pod is nowhere else is lost"
+        )));
+    }
+    let what = format!("the pod is read from {name} until all of it is where it goes");
+    let next = "podfs status --watch shows how far it is";
+    Err(Fault::new(FaultKind::Pending, what).next(next))
 }
 
 /// Tells the daemon of the pod, if it has one, that the list is another; gives what it has against it.
@@ -182,7 +249,7 @@ fn role(new: &NewNode, mode: Mode) -> Result<NodeRole, Fault> {
     }
 }
 
-fn what_it_is(mode: Mode) -> Option<String> {
+pub(super) fn what_it_is(mode: Mode) -> Option<String> {
     let what = match mode {
         Mode::Dev => "this is a development node: it keeps a single copy, and nothing is behind it",
         Mode::Gateway => "this is a gateway: for reading and verifying only",
@@ -191,7 +258,7 @@ fn what_it_is(mode: Mode) -> Option<String> {
     Some(what.to_owned())
 }
 
-async fn batch_at(bee: &Bee, id: BatchId) -> Result<Batch, Fault> {
+pub(super) async fn batch_at(bee: &Bee, id: BatchId) -> Result<Batch, Fault> {
     let name = bee.address().to_string();
     bee.batch(id).await.map_err(|error| {
         let fault = ask::fault(&name, &error);
@@ -206,7 +273,7 @@ async fn batch_at(bee: &Bee, id: BatchId) -> Result<Batch, Fault> {
 }
 
 /// What is to be said of a batch that is to pay for a pod; an error when it must not.
-fn fit(batch: &Batch, mode: Mode, force: bool) -> Result<Vec<String>, Fault> {
+pub(super) fn fit(batch: &Batch, mode: Mode, force: bool) -> Result<Vec<String>, Fault> {
     let id = batch.id;
     let refused = |why: &str, next: &str| {
         let what = format!("the batch {id} {why}");
@@ -249,7 +316,7 @@ fn fit(batch: &Batch, mode: Mode, force: bool) -> Result<Vec<String>, Fault> {
 }
 
 /// Puts an entry into the list, in place of the one at the same address. Gives its name and whether there was one.
-fn enter(
+pub(super) fn enter(
     list: &mut Vec<NodeEntry>,
     mut entry: NodeEntry,
     named: bool,
@@ -292,6 +359,12 @@ fn enter(
         entry.name = candidates.find(free).unwrap_or_default();
     }
     let name = entry.name.clone();
+    // With the same batches all of the pod is still to be carried there.
+    let known = before.and_then(|at| list.get(at));
+    let known = known.filter(|node| {
+        (node.batch, node.node_batch) == (entry.batch, entry.node_batch) && node.role == entry.role
+    });
+    entry.migration = entry.migration.or(known.and_then(|node| node.migration));
     match before.and_then(|at| list.get_mut(at)) {
         Some(place) => *place = entry,
         None => list.push(entry),
@@ -300,7 +373,7 @@ fn enter(
 }
 
 /// A name made of the host.
-fn name_of(address: &NodeAddress) -> String {
+pub(super) fn name_of(address: &NodeAddress) -> String {
     let shown = address.to_string();
     let host = shown.split_once("://").map_or("", |(_, rest)| rest);
     if ["localhost", "127.", "[::1]"]

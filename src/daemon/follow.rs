@@ -205,6 +205,7 @@ fn unexpected(answer: Response) -> Fault {
         Response::Failed { what } => what,
         Response::Status(_)
         | Response::Publication { .. }
+        | Response::Weight { .. }
         | Response::Progress(_)
         | Response::Done
         | Response::Busy { .. } => "the daemon answered something else".to_owned(),

@@ -26,7 +26,7 @@ pub struct NodeReport {
     pub name: String,
     /// Where it is, without credentials.
     pub url: String,
-    /// `own`, `other` or `gateway`.
+    /// `own`, `other`, `gateway` or `source`.
     pub role: NodeRole,
     /// Whether it answers.
     pub up: bool,

@@ -130,6 +130,9 @@ impl Live {
                     tokio::task::spawn_blocking(synced).await
                 }
                 Request::Nodes => Ok(network::nodes(&live.house, &live.config.paths)),
+                Request::Weigh => {
+                    tokio::task::spawn_blocking(move || network::weight(&asked.house)).await
+                }
                 Request::Publish => Ok(network::publish(&live.house)),
                 Request::Progress { path } => Ok(network::progress(&live.house, &path)),
                 Request::Scrub { all } => Ok(network::scrub(&live.house, all)),

@@ -26,6 +26,7 @@ pub mod keyfile;
 mod live;
 pub mod lock;
 pub mod log;
+pub mod migrate;
 pub mod mount;
 mod mounted;
 pub mod mountinfo;

@@ -1,21 +1,26 @@
 //! What the daemon answers when it is asked about the network.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Component;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use crate::control::Blocked;
 use crate::control::Level;
+use crate::control::MigrationReport;
 use crate::control::NetworkReport;
 use crate::control::NodeLight;
 use crate::control::Response;
 use crate::control::ScrubReport;
 use crate::daemon::build::House;
+use crate::daemon::fault::Quoted;
 use crate::daemon::inspect::mode_name;
 use crate::daemon::paths::PodPaths;
+use crate::daemon::publishing::Publishing;
 use crate::pod::FileKind;
 use crate::pod::Pod;
 use crate::pod::PodError;
@@ -27,6 +32,9 @@ use crate::types::ROOT;
 use crate::types::limits::PAGE;
 use crate::types::limits::PIN_BYTES;
 use crate::types::limits::SCRUB_SAMPLE;
+
+/// Bytes of names in an answer, at most.
+const MISSING_NAMES: usize = 8 << 10;
 
 /// The list of nodes is another.
 pub(super) fn nodes(house: &House, paths: &PodPaths) -> Response {
@@ -72,6 +80,7 @@ pub(super) fn report(house: &House) -> NetworkReport {
         bytes_per_second: publishing.rate(progress.sent()) * PAGE as u64,
         scrub: publishing.scrubbed(),
         nodes: publishing.lights(),
+        migration: migration(publishing),
         ..NetworkReport::default()
     };
     match publisher.figures() {
@@ -111,6 +120,37 @@ fn tell_of_carrier(house: &House, trouble: Option<&(Part, SyncError)>, report: &
         report.trouble = Some(trouble.what);
         report.next = trouble.next;
         report.blocked = trouble.blocked;
+    }
+}
+
+/// How far the pod is that is carried to another node. Names of files are for whoever asks, and never for the log.
+fn migration(publishing: &Publishing) -> Option<MigrationReport> {
+    let migration = publishing.publisher().migration().ok().flatten()?;
+    let mut bytes = 0;
+    let paths = migration.missing.inodes.iter().map(|ino| {
+        let names = publishing.reader().path_of(*ino)?;
+        let parts = names.iter().map(|name| OsStr::from_bytes(name.as_bytes()));
+        Some(Quoted(&parts.collect::<PathBuf>()).to_string())
+    });
+    let paths = paths.flatten().take_while(|path| {
+        bytes += path.len();
+        bytes <= MISSING_NAMES
+    });
+    Some(MigrationReport {
+        listed: migration.listed,
+        looked: migration.looked,
+        missing: migration.missing.chunks,
+        missing_of: paths.collect(),
+    })
+}
+
+/// How many chunks the pod is.
+pub(super) fn weight(house: &House) -> Response {
+    match house.publishing().kept().weight() {
+        Ok(chunks) => Response::Weight { chunks },
+        Err(error) => Response::Failed {
+            what: error.to_string(),
+        },
     }
 }
 

@@ -132,6 +132,8 @@ impl Publishing {
             let what = format!("cannot publish through {}: {error}", writer.name());
             Fault::new(FaultKind::NodeRefused, what).next("podfs node test")
         })?;
+        let migration = nodes.writer().and_then(|node| node.migration);
+        let network = network.of_whole_pod(migration);
         self.publisher.set_network(Some(network));
         let flag = paths.pod_flag();
         let carrier = Carrier::new(self.sources.now(), (pages, for_nodes), flag).map(Arc::new);

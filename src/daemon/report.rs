@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::control::Client;
 use crate::control::ClientError;
 use crate::control::Level;
+use crate::control::MigrationReport;
 use crate::control::NetworkReport;
 use crate::control::Request;
 use crate::control::Response;
@@ -30,6 +31,7 @@ pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
             Response::Done
             | Response::Busy { .. }
             | Response::Publication { .. }
+            | Response::Weight { .. }
             | Response::Progress(_),
         ) => Some("the daemon answered something else".to_owned()),
         Err(ClientError::Absent) => None,
@@ -50,7 +52,11 @@ pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
 /// Where the pod is in Swarm, for people.
 pub fn network_line(report: &NetworkReport) -> String {
     let (unsent, sent) = (report.chunks_unsent, report.chunks_sent);
+    let is_to_move = |it: &MigrationReport| !it.listed;
     let line = match report.level {
+        Level::Queued if report.migration.as_ref().is_some_and(is_to_move) => {
+            "all of it is looked through, to be carried to another node".to_owned()
+        }
         Level::Local if report.head_time.is_none() && unsent + sent == 0 => {
             "not yet in the network".to_owned()
         }
@@ -141,6 +147,10 @@ mod tests {
             report.head_time = Some(1_767_225_600);
             assert_eq!(network_line(&report), line);
         }
+        report.level = Level::Queued;
+        report.migration = Some(MigrationReport::default());
+        assert!(network_line(&report).ends_with("carried to another node"));
+        report.level = Level::Confirmed;
         report.single_copy = true;
         report.trouble = Some("no route".to_owned());
         let line = "in the network since 2026-01-01, a single copy (no route)";

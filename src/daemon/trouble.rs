@@ -102,6 +102,9 @@ impl Trouble {
                     .next(format!("podfs unmount DIR; podfs check{flag}"))
                     .blocks(Blocked::Damaged)
             }
+            SyncError::NoRoom => Self::passing(error.to_string()).next(
+                "free some space on the disk of the state folder, or mount it with a larger --budget",
+            ),
             SyncError::Interrupted => Self::passing(error.to_string()),
         }
     }

@@ -133,9 +133,13 @@ fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome,
         }
         Ok((_, Response::Busy { holders })) => Err(busy(point, &holders)),
         Ok((_, Response::Failed { what })) => Err(failed(what)),
-        Ok((_, Response::Status(_) | Response::Publication { .. } | Response::Progress(_))) => {
-            Err(failed("the daemon answered something else".into()))
-        }
+        Ok((
+            _,
+            Response::Status(_)
+            | Response::Publication { .. }
+            | Response::Weight { .. }
+            | Response::Progress(_),
+        )) => Err(failed("the daemon answered something else".into())),
         Err(ClientError::Absent | ClientError::Silent(_) | ClientError::Garbled(_)) => {
             match mountpoint::mounted_at(point)? {
                 Some(mount) if mount.is_ours() => past_daemon(&mount, lazy),

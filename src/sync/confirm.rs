@@ -15,13 +15,13 @@ use crate::sync::edit::Look;
 use crate::sync::error::SyncError;
 use crate::sync::heads::OwnFeed;
 use crate::sync::kept::Kept;
+use crate::sync::load::{each_row, places};
 use crate::sync::network::Network;
 use crate::sync::notes::Notes;
 use crate::sync::pace::{Pace, Work};
 use crate::sync::progress::Progress;
 use crate::sync::queue::Mark;
 use crate::sync::remake::Remake;
-use crate::sync::upload::{each_row, places};
 use crate::types::limits::{CONFIRM_PAUSE, CONFIRMING, RETRIEVE_TRIES};
 use crate::types::{Address, Ino};
 

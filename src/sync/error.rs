@@ -44,6 +44,9 @@ pub enum SyncError {
     /// The postage batch has no room for many addresses: make it deeper, or use another one.
     #[error("the postage batch is full")]
     BatchFull,
+    /// What has to be fetched finds no room on this machine: it is tried again when some is given back.
+    #[error("too little room on this machine for the nodes of the pod")]
+    NoRoom,
     /// The end of the program: what was begun is gone on with at the next start.
     #[error("interrupted")]
     Interrupted,

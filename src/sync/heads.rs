@@ -9,7 +9,7 @@ use crate::format::rows::{HeadState, Key, OwnHead};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
 use crate::sync::error::SyncError;
-use crate::sync::find::Feed;
+use crate::sync::find::{Feed, next_known};
 use crate::sync::kept::damaged;
 use crate::sync::prepare::Draft;
 use crate::types::Timespec;
@@ -166,6 +166,17 @@ impl OwnFeed {
         }
         let next = Head {
             index: head.index + 1,
+            ..before
+        };
+        self.seal(&next, (head.publication, head.confirmed))
+    }
+
+    /// The same head behind its place where a search finds it without any other: for a network that has no older ones.
+    pub(super) fn move_on(&self, head: &OwnHead) -> Result<OwnHead, SyncError> {
+        let opened = self.open(head.index, head.payload.as_slice());
+        let before = Head::decode(opened.map_err(damaged)?.expose())?;
+        let next = Head {
+            index: next_known(head.index),
             ..before
         };
         self.seal(&next, (head.publication, head.confirmed))

@@ -21,9 +21,6 @@ use crate::sync::queue::{Mark, Totals, queued};
 use crate::types::Ino;
 use crate::types::limits::PAGE;
 
-/// No inode has this number: its `F` row tells which publication was prepared last.
-pub(super) const NEWEST: Ino = Ino(0);
-
 /// In place of the publication in the `F` row of an inode whose nodes are being made anew.
 pub(super) const UNFINISHED: u64 = u64::MAX;
 
@@ -31,7 +28,7 @@ pub(super) const UNFINISHED: u64 = u64::MAX;
 pub struct Kept {
     rows: Arc<Rows>,
     writing: ReentrantMutex<()>,
-    totals: Totals,
+    pub(super) totals: Totals,
     damage_told: AtomicBool,
 }
 
@@ -88,12 +85,6 @@ impl Kept {
         let row = self.rows.get(&Key::published(ino))?;
         row.map(|row| Published::decode(&row).map_err(damaged))
             .transpose()
-    }
-
-    /// Number of the newest publication that was prepared, whether it was given up or not; 0: none was.
-    pub(super) fn prepared(&self) -> Result<u64, JournalError> {
-        let row = self.published(NEWEST)?;
-        Ok(row.map_or(0, |row| row.publication))
     }
 
     /// What the page or node kept at `place` is referred to by.

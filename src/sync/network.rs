@@ -29,6 +29,8 @@ pub struct Network {
     pub writer: Arc<Endpoint>,
     pages: Arc<dyn Store>,
     nodes: Arc<dyn Store>,
+    /// All of the pod is carried there, whatever was published elsewhere before: number of the migration.
+    pub(super) migration: Option<u64>,
 }
 
 impl Network {
@@ -63,7 +65,14 @@ impl Network {
             writer: Arc::clone(writer),
             pages: pages_post,
             nodes: nodes_post,
+            migration: None,
         })
+    }
+
+    /// What was published elsewhere before is carried there too. The number, not 0, tells this time from another.
+    #[must_use]
+    pub fn of_whole_pod(self, migration: Option<u64>) -> Self {
+        Self { migration, ..self }
     }
 
     /// Writes everything to one store behind `writer`.
@@ -73,6 +82,7 @@ impl Network {
             writer: Arc::clone(writer),
             pages: Arc::clone(&store),
             nodes: store,
+            migration: None,
         }
     }
 

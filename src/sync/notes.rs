@@ -15,6 +15,8 @@ use crate::types::limits::{NOTE_AFTER, NOTE_CHUNKS};
 /// What is not in the log yet. Lost with the process: then it is done again.
 pub(super) struct Notes {
     kept: Arc<Kept>,
+    /// What was learnt before all was queued anew is not noted.
+    era: u64,
     edit: KeptEdit,
     count: usize,
     since: Instant,
@@ -24,6 +26,7 @@ impl Notes {
     pub(super) fn new(kept: &Arc<Kept>) -> Self {
         Self {
             kept: Arc::clone(kept),
+            era: kept.totals.era(),
             edit: KeptEdit::new(Class::Meta),
             count: 0,
             since: Instant::now(),
@@ -54,8 +57,16 @@ impl Notes {
             return Ok(());
         }
         let edit = std::mem::replace(&mut self.edit, KeptEdit::new(Class::Meta));
-        let kept = Arc::clone(&self.kept);
-        let written = tokio::task::spawn_blocking(move || kept.write(edit)).await;
+        let (kept, era) = (Arc::clone(&self.kept), self.era);
+        let written = tokio::task::spawn_blocking(move || {
+            let _held = kept.hold();
+            if kept.totals.era() == era {
+                kept.write(edit)
+            } else {
+                Ok(())
+            }
+        });
+        let written = written.await;
         Ok(written.map_err(|_| SyncError::Interrupted)??)
     }
 }

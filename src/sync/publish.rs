@@ -15,6 +15,7 @@ use crate::sync::changes::Changes;
 use crate::sync::edit::KeptEdit;
 use crate::sync::error::SyncError;
 use crate::sync::heads::Circumstances;
+use crate::sync::load::Part;
 use crate::sync::network::{Freight, Network};
 use crate::sync::prepare::{Attempts, Draft, Parts, Preparation};
 use crate::sync::publisher::Publisher;
@@ -31,12 +32,18 @@ impl Publisher {
         cut: &Arc<Snapshot>,
     ) -> Result<bool, SyncError> {
         let upload = self.upload(network);
+        if let Some(migration) = self.to_be_listed(network)? {
+            self.migrate(&upload, cut, migration).await?;
+        }
         self.send_leftover_head(&upload, cut.generation).await?;
         let mut attempts = Attempts::new();
         let mut head = self.head_of(cut)?;
         while head.is_none() {
             let draft = self.prepared(cut, &attempts)?;
-            let no_room = upload.send_all(Some(Arc::clone(cut))).await?;
+            let base = self.kept.rows().journal().base();
+            let before = base.map_or(0, |base| base.generation);
+            let part = Part::Cut(Arc::clone(cut), before);
+            let no_room = upload.send_all(part).await?.no_room;
             if !self.has_cut(cut.generation) {
                 return Ok(false);
             }
@@ -103,13 +110,13 @@ impl Publisher {
     }
 
     /// The head that ends this publication, if it was made before.
-    fn head_of(&self, cut: &Snapshot) -> Result<Option<OwnHead>, SyncError> {
+    pub(super) fn head_of(&self, cut: &Snapshot) -> Result<Option<OwnHead>, SyncError> {
         let last = self.feed.last(self.kept.rows())?.map(|(own, _)| own);
         Ok(last.filter(|own| own.publication == cut.generation))
     }
 
     /// What the cut publishes; `None` when nothing differs. Takes long, and waits for what has to be fetched.
-    fn prepared(
+    pub(super) fn prepared(
         &self,
         cut: &Arc<Snapshot>,
         attempts: &Attempts,

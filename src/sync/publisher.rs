@@ -1,6 +1,6 @@
 //! Publishes: cut, prepare, send, head, settle; and looks for what was sent, for ever.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::sync::error::SyncError;
 use crate::sync::evict::{Evict, Files, Standstill, shortage};
 use crate::sync::heads::OwnFeed;
 use crate::sync::kept::Kept;
+use crate::sync::leftover::Leftover;
 use crate::sync::network::Network;
 use crate::sync::pace::Pace;
 use crate::sync::progress::{Part, Progress};
@@ -62,6 +63,9 @@ pub struct Publisher {
     evict: Evict,
     pub(super) standstill: Standstill,
     pub(super) standing: Standing,
+    pub(super) leftover: Mutex<Leftover>,
+    /// Chunks that were queued for another node.
+    pub(super) enlisted: AtomicU64,
     /// Something changed that the loops wait for.
     changed: Notify,
     pub(super) stopped: AtomicBool,
@@ -89,6 +93,8 @@ impl Publisher {
             evict: Evict::default(),
             standstill: Standstill::default(),
             standing: Standing::default(),
+            leftover: Mutex::default(),
+            enlisted: AtomicU64::new(0),
             changed: Notify::new(),
             stopped: AtomicBool::new(false),
         })
@@ -179,7 +185,7 @@ impl Publisher {
         }
     }
 
-    fn network(&self) -> Option<Network> {
+    pub(super) fn network(&self) -> Option<Network> {
         self.network.borrow().clone()
     }
 
@@ -209,20 +215,22 @@ impl Publisher {
     async fn publish_if_due(&self, network: &Network) -> Result<(), SyncError> {
         self.look_at_feed(network).await?;
         let journal = self.kept.rows().journal();
+        let is_new = self.to_be_listed(network)?.is_some();
+        let mut left = Ok(());
         let cut = if let Some(cut) = journal.cut() {
             cut
         } else {
-            if self.kept.waiting().0 > 0 && self.schedule.lock().may_send_again(Instant::now()) {
-                // What the network lost.
-                self.upload(network).send_all(None).await?;
+            if is_new {
+                // It takes a cut to know what is published.
+                self.schedule.lock().hurry();
+            } else {
+                left = self.send_rest(network).await;
             }
-            self.send_leftover_head(&self.upload(network), NO_PUBLICATION)
-                .await?;
             let operations = self.kept.rows().operations();
             let tight = journal.base().is_none() || shortage(&self.kept) > 0;
             let now = Instant::now();
             if !self.schedule.lock().is_due(now, operations, tight) {
-                return Ok(());
+                return left;
             }
             let rows = Arc::clone(self.kept.rows());
             let made = tokio::task::spawn_blocking(move || rows.make_cut()).await;
@@ -232,7 +240,17 @@ impl Publisher {
             self.schedule.lock().published();
             self.changed.notify_waiters();
         }
-        Ok(())
+        left
+    }
+
+    /// Sends what is left over of earlier publications, their newest head last. What is in the way of it is not in the
+    /// way of what comes next.
+    async fn send_rest(&self, network: &Network) -> Result<(), SyncError> {
+        if self.send_leftover(network).await? {
+            let upload = self.upload(network);
+            self.send_leftover_head(&upload, NO_PUBLICATION).await?;
+        }
+        self.is_room_left()
     }
 
     pub(super) fn upload(&self, network: &Network) -> Upload {
@@ -290,7 +308,13 @@ impl Publisher {
                 .drop_pages(short.div_ceil(page), &self.stopped)?
                 * page;
             let short = short.saturating_sub(fetched);
-            let gone = fetched + self.evict.run(&self.kept, &*files, short, &self.stopped)?;
+            let given_up = if self.is_to_move()? {
+                // What was seen in another network is to be carried from here first.
+                0
+            } else {
+                self.evict.run(&self.kept, &*files, short, &self.stopped)?
+            };
+            let gone = fetched + given_up;
             if self.stopped.load(Ordering::Acquire) {
                 return Ok(());
             }
@@ -309,9 +333,16 @@ impl Publisher {
 
     async fn confirm_for_ever(&self) {
         let mut later = Later::default();
+        let mut networks = self.network.subscribe();
         loop {
-            if let Some(network) = self.network() {
-                match self.confirm(network, &mut later).await {
+            let network = networks.borrow_and_update().clone();
+            if let Some(network) = network {
+                let outcome = tokio::select! {
+                    outcome = self.confirm(network, &mut later) => outcome,
+                    // What one network holds says nothing of another.
+                    _ = networks.changed() => continue,
+                };
+                match outcome {
                     Ok(()) => self.progress.is_well(Part::Looking),
                     Err(error) => {
                         self.progress.is_troubled(Part::Looking, error);

@@ -41,6 +41,8 @@ struct Masks {
 pub(super) struct Totals {
     unsent: AtomicU64,
     sent: AtomicU64,
+    /// Counts how often all was queued anew.
+    era: AtomicU64,
 }
 
 /// How totals change.
@@ -152,6 +154,16 @@ impl Totals {
                 total.fetch_sub(change.unsigned_abs(), Ordering::Relaxed);
             }
         }
+    }
+
+    /// Which time it is that all was queued.
+    pub(super) fn era(&self) -> u64 {
+        self.era.load(Ordering::Relaxed)
+    }
+
+    /// All is queued anew: what was learnt until now counts no more.
+    pub(super) fn next_era(&self) {
+        self.era.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Pages and nodes that no node has taken yet, and those that are not seen in the network yet.

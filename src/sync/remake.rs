@@ -137,14 +137,7 @@ impl<'a> Remake<'a> {
     /// A page of the file: as it was at the cut, else as it is now, else as it was fetched. Whether it is the one that
     /// was published shows when it is sealed.
     fn page(&self, page: u64) -> Result<Option<Secret<PAGE>>, SyncError> {
-        let number = page / BUCKET;
-        let at_cut = match self.cut {
-            Some(cut) => View::new(self.kept.rows().journal(), cut).bucket(self.ino, number)?,
-            None => self.current(number)?,
-        };
-        let position = usize::try_from(page % BUCKET).unwrap_or(0);
-        let data = at_cut.pages().get(position).and_then(PageState::data);
-        if let Some(data) = data {
+        if let Some(data) = self.page_state(page)?.data() {
             let read = |out: &mut [u8; PAGE]| self.kept.rows().read(&data, 0, out);
             match Secret::try_fill_with(read) {
                 Ok(plain) => return Ok(Some(plain)),
@@ -154,6 +147,25 @@ impl<'a> Remake<'a> {
             }
         }
         self.node(Place::page(page))
+    }
+
+    /// Whether the page at `place` was published before and is not on this machine any more.
+    pub(super) fn is_given_up(&self, place: Place) -> Result<bool, SyncError> {
+        let Some(page) = place.as_page() else {
+            return Ok(false);
+        };
+        Ok(matches!(self.page_state(page)?, PageState::Remote))
+    }
+
+    fn page_state(&self, page: u64) -> Result<PageState, SyncError> {
+        let number = page / BUCKET;
+        let bucket = match self.cut {
+            Some(cut) => View::new(self.kept.rows().journal(), cut).bucket(self.ino, number)?,
+            None => self.current(number)?,
+        };
+        let position = usize::try_from(page % BUCKET).unwrap_or(0);
+        let state = bucket.pages().into_iter().nth(position);
+        Ok(state.unwrap_or(PageState::Hole))
     }
 
     fn current(&self, number: u64) -> Result<Bucket, SyncError> {

@@ -98,6 +98,9 @@ impl Publisher {
         if rows.journal().cut().is_some() {
             return Ok(Level::Queued);
         }
+        if self.is_to_move()? {
+            return Ok(Level::Queued);
+        }
         let head = self.feed.last(rows)?.map(|(head, _)| head.state);
         Ok(match (head, self.kept.waiting()) {
             (None, _) => Level::Local,

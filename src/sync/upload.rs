@@ -1,6 +1,6 @@
 //! Sends what is queued: many chunks at once, as many as the node keeps up with, each until it is taken.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,34 +9,40 @@ use tokio::task::JoinSet;
 
 use crate::crypto::swarm::SealedChunk;
 use crate::format::published::Place;
-use crate::format::rows::{Key, Queued};
-use crate::journal::Snapshot;
-use crate::store::StoreError;
+use crate::format::rows::Key;
 use crate::store::retry::{self, Next};
+use crate::store::{Rejection, StoreError};
 use crate::sync::error::SyncError;
-use crate::sync::kept::{Kept, damaged};
+use crate::sync::kept::Kept;
+use crate::sync::load::{Cargo, Job, Part, produce};
 use crate::sync::network::{Freight, Network};
 use crate::sync::notes::Notes;
 use crate::sync::pace::{Pace, Work};
-use crate::sync::progress::{Part, Progress};
+use crate::sync::progress::{self, Progress};
 use crate::sync::queue::Mark;
-use crate::sync::remake::Remake;
-use crate::types::Ino;
 use crate::types::limits::{SENDING_FIRST, SENDING_MAX, SENDING_MIN};
-
-/// One chunk on its way.
-struct Job {
-    ino: Ino,
-    place: Place,
-    freight: Freight,
-    chunk: SealedChunk,
-}
+use crate::types::{Address, Ino};
 
 /// How a chunk fared.
 enum Fate {
     Taken,
     /// The batch has no room at its address.
     NoRoom,
+    /// It is neither here nor anywhere else.
+    Lost,
+}
+
+/// What became of it.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// Found no room in the postage batch: they have to be sealed anew.
+    pub(super) no_room: Vec<(Ino, Place)>,
+    /// Not on this machine, and found no room in the batch.
+    pub(super) refused: u64,
+    /// Neither on this machine nor anywhere else: whose, and how many.
+    pub(super) lost: BTreeMap<Ino, u64>,
+    /// The row to go on with.
+    pub(super) next: Option<Key>,
 }
 
 /// What is sent, and where to.
@@ -49,25 +55,22 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// Sends everything that is queued. Gives the places whose chunks found no room in the postage batch: they have to
-    /// be sealed anew.
+    /// Sends a part of what is queued. What is not on this machine is fetched and handed on.
     ///
     /// # Errors
-    /// When the node refuses for good, or the log fails; what was sent is noted.
-    pub(super) async fn send_all(
-        &self,
-        cut: Option<Arc<Snapshot>>,
-    ) -> Result<Vec<(Ino, Place)>, SyncError> {
+    /// When the node refuses for good, nobody answers who may have what is not here, or the log fails; what was sent is
+    /// noted.
+    pub(super) async fn send_all(&self, part: Part) -> Result<Outcome, SyncError> {
         let (jobs, mut inbox) = mpsc::channel(ROWS_AHEAD);
         let kept = Arc::clone(&self.kept);
-        let producer = tokio::task::spawn_blocking(move || produce(&kept, cut.as_deref(), &jobs));
+        let producer = tokio::task::spawn_blocking(move || produce(&kept, &part, &jobs));
         let mut sending = Sending {
             upload: self,
             width: Width::new(),
             waiting: VecDeque::new(),
             running: JoinSet::new(),
             notes: Notes::new(&self.kept),
-            no_room: Vec::new(),
+            outcome: Outcome::default(),
         };
         let outcome = sending.run(&mut inbox).await;
         drop(inbox);
@@ -75,8 +78,29 @@ impl Upload {
         let ended = producer.await.map_err(|_| SyncError::Interrupted)?;
         outcome?;
         noted?;
-        ended?;
-        Ok(sending.no_room)
+        Ok(Outcome {
+            next: ended?,
+            ..sending.outcome
+        })
+    }
+
+    /// The chunk, from wherever it is; nothing when it is nowhere.
+    async fn fetch(&self, address: Address) -> Result<Option<SealedChunk>, StoreError> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.network.endpoints.search(address).await {
+                Ok(found) => return Ok(found),
+                Err(error) => error,
+            };
+            let Next::Again(pause) = retry::next(&error, attempt, chance()) else {
+                return Err(error);
+            };
+            if attempt >= PATIENT {
+                return Err(error);
+            }
+            attempt += 1;
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// Sends one chunk until it is taken or refused for good.
@@ -112,7 +136,7 @@ impl Upload {
                 Next::NewTag if attempt < NEW_TAGS => Duration::ZERO,
                 Next::NewTag | Next::OtherAddress | Next::Stop => return Err(error),
             };
-            self.progress.is_troubled(Part::Sending, error);
+            self.progress.is_troubled(progress::Part::Sending, error);
             attempt += 1;
             tokio::time::sleep(pause).await;
             *took += pause;
@@ -122,6 +146,8 @@ impl Upload {
 
 /// Rows whose chunks are made before they are sent.
 const ROWS_AHEAD: usize = 4;
+/// How often who does not answer is asked again for what is not here, before all of it waits.
+const PATIENT: u32 = 3;
 /// A node that forgets every tag at once is broken.
 const NEW_TAGS: u32 = 5;
 
@@ -131,7 +157,7 @@ struct Sending<'u> {
     waiting: VecDeque<Job>,
     running: JoinSet<(Job, Result<Fate, StoreError>, bool)>,
     notes: Notes,
-    no_room: Vec<(Ino, Place)>,
+    outcome: Outcome,
 }
 
 impl Sending<'_> {
@@ -156,7 +182,15 @@ impl Sending<'_> {
                     self.width.note(troubled);
                     match fate? {
                         Fate::Taken => self.notes.mark(job.ino, job.place, Mark::Sent),
-                        Fate::NoRoom => self.no_room.push((job.ino, job.place)),
+                        Fate::NoRoom if matches!(job.cargo, Cargo::Relayed(_)) => {
+                            self.outcome.refused += 1;
+                        }
+                        Fate::NoRoom => self.outcome.no_room.push((job.ino, job.place)),
+                        Fate::Lost if matches!(job.cargo, Cargo::Owed(_)) => {
+                            let why = "what is queued of it cannot be made again";
+                            return Err(SyncError::Contradiction(job.ino, why));
+                        }
+                        Fate::Lost => *self.outcome.lost.entry(job.ino).or_default() += 1,
                     }
                     self.notes.flush_if_due().await?;
                 }
@@ -168,16 +202,30 @@ impl Sending<'_> {
         let upload = self.upload.clone();
         self.running.spawn(async move {
             let mut took = Duration::ZERO;
-            let sent = upload.send_timed(job.freight, &job.chunk, &mut took).await;
-            let fate = match sent {
-                Ok(()) => Ok(Fate::Taken),
-                Err(StoreError::Rejected(crate::store::Rejection::BucketFull(_))) => {
-                    Ok(Fate::NoRoom)
-                }
-                Err(error) => Err(error),
-            };
+            let fate = upload.carry(&job, &mut took).await;
             (job, fate, took > SLOW)
         });
+    }
+}
+
+impl Upload {
+    async fn carry(&self, job: &Job, took: &mut Duration) -> Result<Fate, StoreError> {
+        let fetched;
+        let chunk = match &job.cargo {
+            Cargo::Made(chunk) => chunk,
+            Cargo::Relayed(address) | Cargo::Owed(address) => {
+                match self.fetch(*address).await? {
+                    Some(chunk) => fetched = chunk,
+                    None => return Ok(Fate::Lost),
+                }
+                &fetched
+            }
+        };
+        match self.send_timed(job.freight, chunk, took).await {
+            Ok(()) => Ok(Fate::Taken),
+            Err(StoreError::Rejected(Rejection::BucketFull(_))) => Ok(Fate::NoRoom),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -216,97 +264,6 @@ impl Width {
             self.now = (self.now + 1).min(SENDING_MAX);
         }
     }
-}
-
-/// Makes the chunks that are queued and not sent, row by row, as fast as they are taken off.
-fn produce(
-    kept: &Kept,
-    cut: Option<&Snapshot>,
-    jobs: &mpsc::Sender<Vec<Job>>,
-) -> Result<(), SyncError> {
-    let mut current: Option<Remake<'_>> = None;
-    let mut unmade = 0_u64;
-    each_row(kept, Key::queued(Ino(0), 0), |ino, bucket, row| {
-        if row.unsent == 0 {
-            return Ok(true);
-        }
-        // Or what is published and queued meanwhile is taken for what is gone.
-        let held = kept.hold();
-        let published = kept.published(ino)?.map(|now| now.publication);
-        let mut remake = match current.take() {
-            Some(remake) if remake.ino() == ino && remake.publication() == published => remake,
-            _ => Remake::new(kept, cut, ino)?,
-        };
-        let wanted = remake.look_up(places(bucket, row.unsent))?;
-        for gone in wanted.iter().filter(|wanted| wanted.reference.is_none()) {
-            kept.done(ino, gone.place)?;
-        }
-        drop(held);
-        let chunks = remake.chunks(&wanted)?;
-        let of = remake.publication();
-        let remake_of_cut = cut.is_some_and(|cut| of == Some(cut.generation));
-        current = Some(remake);
-        let mut row_jobs = Vec::new();
-        for (wanted, chunk) in wanted.into_iter().zip(chunks) {
-            match (wanted.reference, chunk) {
-                (Some(_), Some(chunk)) => row_jobs.push(Job {
-                    ino,
-                    place: wanted.place,
-                    freight: wanted.freight,
-                    chunk,
-                }),
-                (Some(_), None) if remake_of_cut => {
-                    let why = "what is queued of it cannot be made again";
-                    return Err(SyncError::Contradiction(ino, why));
-                }
-                // Overwritten since, or given up and lost: the next publication shows it, or nobody can.
-                (Some(_), None) => unmade += 1,
-                (None, _) => {}
-            }
-        }
-        Ok(jobs.blocking_send(row_jobs).is_ok())
-    })?;
-    if unmade > 0 {
-        tracing::warn!(unmade, "chunks that the network lacks cannot be made again");
-    }
-    Ok(())
-}
-
-/// Shows every row of the queue from `from` on until `show` says that it is enough.
-pub(super) fn each_row(
-    kept: &Kept,
-    from: Key,
-    mut show: impl FnMut(Ino, u64, Queued) -> Result<bool, SyncError>,
-) -> Result<(), SyncError> {
-    let last = Key::queued(Ino(u64::MAX), u64::MAX);
-    let mut next = Some(from);
-    while let Some(from) = next {
-        let rows = kept.rows().scan(&from, &last, ROWS)?;
-        next = rows.last().and_then(|(key, _)| key.successor());
-        let done = rows.len() < ROWS;
-        for (key, row) in rows {
-            let row = Queued::decode(&row).map_err(damaged)?;
-            if !show(Ino(key.field(0)), key.field(1), row)? {
-                return Ok(());
-            }
-        }
-        if done {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Rows that are looked at together.
-const ROWS: usize = 256;
-
-/// The places of a row at which a bit is set.
-pub(super) fn places(bucket: u64, mask: u32) -> impl Iterator<Item = Place> {
-    let row = Queued {
-        unsent: mask,
-        sent: 0,
-    };
-    row.positions().map(move |at| Place::of_row(bucket, at))
 }
 
 /// A random number that guards nothing.

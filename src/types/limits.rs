@@ -96,6 +96,10 @@ pub const PACE_PAUSE: Duration = Duration::from_millis(2);
 pub const CUT_STANDS: Duration = Duration::from_secs(60);
 /// What is left over of earlier publications is sent again at the earliest after this.
 pub const SEND_AGAIN: Duration = Duration::from_secs(15);
+/// What is left over is sent for so long, before it is looked whether something is to be published.
+pub const LEFTOVER_STRETCH: Duration = Duration::from_secs(5);
+/// Inodes that are remembered of which something is in the network no more.
+pub const LOST_TOLD: usize = 64;
 /// Publishing ends in this time, when the mount ends.
 pub const PUBLISH_STOP: Duration = Duration::from_secs(3);
 /// Bytes of a log segment.

@@ -4,9 +4,12 @@
 //! [[node]]
 //! name = "home"
 //! url = "http://localhost:1633/"      # may hold credentials: the file is readable by its owner alone
-//! role = "own"                        # own: written to with its batch; other, gateway: read and verified with
+//! role = "own"                        # own: written to with its batch; other, gateway: read and verified with;
+//!                                     # source: read from alone, the pod moves or moved away from there
 //! batch = "0f…"                       # pays for everything, or, with the next line, for contents alone
 //! node_batch = "1a…"                  # pays for the published tree and heads
+//! migration = 7                       # all of the pod is carried there, whatever was published before; another number
+//!                                     # is another time
 //!
 //! [rent]                              # batches are topped up by themselves
 //! topup_below_days = 30
@@ -52,6 +55,8 @@ pub enum NodeRole {
     Other,
     /// Somebody's gateway, for reading and verifying.
     Gateway,
+    /// Where the pod was before it was carried to the own node: for reading alone.
+    Source,
 }
 
 impl NodeRole {
@@ -61,6 +66,7 @@ impl NodeRole {
             Self::Own => "own",
             Self::Other => "other",
             Self::Gateway => "gateway",
+            Self::Source => "source",
         }
     }
 }
@@ -71,6 +77,7 @@ impl From<NodeRole> for Role {
             NodeRole::Own => Self::Own,
             NodeRole::Other => Self::Other,
             NodeRole::Gateway => Self::Gateway,
+            NodeRole::Source => Self::Source,
         }
     }
 }
@@ -96,6 +103,10 @@ pub struct NodeEntry {
     /// Pays for the published tree and for heads, when that is another batch.
     #[serde(default, with = "text", skip_serializing_if = "Option::is_none")]
     pub node_batch: Option<BatchId>,
+    /// Of an own node: what was published before it was one is carried there too, paid with its batches.
+    /// The number tells one time from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<u64>,
 }
 
 impl NodeEntry {
@@ -176,14 +187,14 @@ impl Nodes {
                         "the node {name:?} is an own one and has no batch: nothing can be written there"
                     ));
                 }
-                NodeRole::Other | NodeRole::Gateway
+                NodeRole::Other | NodeRole::Gateway | NodeRole::Source
                     if node.batch.is_some() || node.node_batch.is_some() =>
                 {
                     return Err(format!(
                         "the node {name:?} has a batch and is not an own one: nothing would be written there"
                     ));
                 }
-                NodeRole::Own | NodeRole::Other | NodeRole::Gateway => {}
+                NodeRole::Own | NodeRole::Other | NodeRole::Gateway | NodeRole::Source => {}
             }
         }
         Ok(())

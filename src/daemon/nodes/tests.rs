@@ -15,6 +15,7 @@ fn home() -> NodeEntry {
         role: NodeRole::Own,
         batch: Some(BatchId([1; 32])),
         node_batch: Some(BatchId([2; 32])),
+        migration: None,
     }
 }
 

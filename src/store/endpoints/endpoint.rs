@@ -15,9 +15,12 @@ use crate::types::limits::{
     GATEWAY_READS_MAX, HEDGE_AFTER, KNOWN_DOWN, NODE_READS_MAX, PULSE_DEADLINE,
 };
 
-/// What an endpoint is used for, most trusted first.
+/// What an endpoint is used for, in the order in which they are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
+    /// Where the pod was kept before: read from, and asked first, since what is not carried away yet is nowhere else.
+    /// What it says proves nothing of the network that the pod is kept in now.
+    Source,
     /// A node of ours, which has a batch: writes go there.
     Own,
     /// Another node, for reading and verifying.
@@ -64,7 +67,7 @@ impl Endpoint {
         bee: Option<Arc<Bee>>,
     ) -> Arc<Self> {
         let slots = match role {
-            Role::Own | Role::Other => NODE_READS_MAX,
+            Role::Source | Role::Own | Role::Other => NODE_READS_MAX,
             Role::Gateway => GATEWAY_READS_MAX,
         };
         Arc::new(Self {

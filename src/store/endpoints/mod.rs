@@ -35,7 +35,8 @@ impl Default for Patience {
     }
 }
 
-/// An ordered list of endpoints: own node first, then others, gateways last.
+/// An ordered list of endpoints: own node first, unless the pod is on its way there from another, then others, gateways
+/// last.
 ///
 /// As a [`Store`](crate::store::Store) it reads from all of them and takes nothing: a write goes to one node that has
 /// a batch, through [`Endpoint::guarded`].

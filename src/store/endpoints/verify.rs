@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::crypto::swarm::SealedChunk;
 use crate::store::bee::Mode;
-use crate::store::endpoints::{Endpoint, Endpoints};
+use crate::store::endpoints::{Endpoint, Endpoints, Role};
 use crate::store::{Answer, Outage, Receipt, Rejection, Store, StoreError};
 use crate::types::Address;
 
@@ -80,7 +80,9 @@ impl Endpoints {
         sought: Sought<'_>,
         writer: &Arc<Endpoint>,
     ) -> Result<Verdict, StoreError> {
-        let others = self.list.iter().filter(|other| !Arc::ptr_eq(other, writer));
+        let others = self.list.iter();
+        let others =
+            others.filter(|other| !Arc::ptr_eq(other, writer) && other.role() != Role::Source);
         let (mut asked, mut silent) = (false, None);
         for other in others {
             let fetched = match other.is_node_of(writer).await {
@@ -104,6 +106,26 @@ impl Endpoints {
 }
 
 impl Endpoints {
+    /// The chunk, from whoever has it; nothing when everybody answers and nobody has it. Meant for the background, and
+    /// slow.
+    ///
+    /// # Errors
+    /// When nobody who answers has it and somebody does not answer: it may be there.
+    pub async fn search(&self, address: Address) -> Result<Option<SealedChunk>, StoreError> {
+        if self.list.is_empty() {
+            return Err(StoreError::unavailable(Outage::Nobody));
+        }
+        let mut silent = None;
+        for endpoint in self.list() {
+            match endpoint.check(address).await {
+                Ok(chunk) => return Ok(Some(chunk)),
+                Err(StoreError::NotFound | StoreError::Corrupt) => {}
+                Err(error) => silent = Some(error),
+            }
+        }
+        silent.map_or(Ok(None), Err)
+    }
+
     /// What the endpoints have, asked one after the other and each for as long as it takes to search the network: for
     /// the background. Nothing is believed of an endpoint that does not answer.
     pub fn unhurried(&self) -> Arc<dyn Store> {

@@ -121,6 +121,12 @@ impl Door {
         }
     }
 
+    /// Where the head at `index` stands: under the primary topic, and under the other.
+    pub(super) fn addresses(&self, index: u64) -> [Address; 2] {
+        let of = |topic: &Topic| soc_address(&SocId::of_update(topic, index), &self.owner);
+        self.topics.each_ref().map(of)
+    }
+
     /// The head at `index` under one of the topics, if one is there.
     ///
     /// # Errors
@@ -131,9 +137,8 @@ impl Door {
         index: u64,
         replica: bool,
     ) -> Result<Option<FoundHead>, FindError> {
-        let [primary, other] = &self.topics;
-        let topic = if replica { other } else { primary };
-        let address = soc_address(&SocId::of_update(topic, index), &self.owner);
+        let [primary, other] = self.addresses(index);
+        let address = if replica { other } else { primary };
         let chunk = get(store, address).await?;
         Ok(chunk.and_then(|chunk| self.open(&chunk, index)))
     }

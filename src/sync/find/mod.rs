@@ -11,7 +11,7 @@ mod survey;
 mod tests;
 
 pub use head::{Feed, FoundHead};
-pub use probe::{at, newer, newest};
+pub use probe::{at, leads, newer, newest, next_known, way};
 pub use survey::{Known, PodKeys, Progress, Survey, survey};
 
 use crate::store::StoreError;

@@ -184,7 +184,7 @@ impl Survey {
                     if brief {
                         newest_if_any(&store, &door).await
                     } else {
-                        climb(&store, &door, None).await
+                        climb(&store, &door).await
                     }
                 });
             }

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::crypto::Secret;
-use crate::crypto::keys::{BoxSecret, ConvKey, ScopeId};
+use crate::crypto::keys::{BoxSecret, ConvKey};
 use crate::crypto::publish::{Reference, seal_node};
 use crate::format::published::{Place, Rate};
 use crate::format::rows::{HeadState, Key, Published};
@@ -28,7 +28,8 @@ use crate::sync::changes::{Changes, Touched};
 use crate::sync::edit::KeptEdit;
 use crate::sync::error::SyncError;
 use crate::sync::heads::OwnFeed;
-use crate::sync::kept::{Kept, NEWEST, UNFINISHED};
+use crate::sync::kept::{Kept, UNFINISHED};
+use crate::sync::newest::NEWEST;
 use crate::sync::pace::Pace;
 use crate::sync::queue::Mark;
 use crate::sync::view::View;
@@ -154,15 +155,13 @@ impl<'a> Preparation<'a> {
 
     /// Notes that rows are about to tell of this publication, whatever becomes of it.
     fn begin(&mut self) -> Result<(), SyncError> {
-        if self.kept.prepared()? == self.publication {
+        let newest = self.kept.newest()?;
+        if newest.publication == self.publication {
             return Ok(());
         }
         let newest = Published {
             publication: self.publication,
-            scope: ScopeId([0; 16]),
-            size: 0,
-            contents: None,
-            directory: None,
+            ..newest
         };
         self.publish(NEWEST, &newest);
         self.flush()

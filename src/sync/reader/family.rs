@@ -11,10 +11,12 @@ use crate::sync::reader::memory::Known;
 use crate::sync::reader::walk::malformed;
 use crate::sync::reader::{ReadError, Reader};
 use crate::types::limits::PAGE;
-use crate::types::{Ino, Name};
+use crate::types::{Ino, Name, ROOT};
 
 /// Names of an inode whose directories are looked through for what it can be made from.
 const PARENTS: usize = 4;
+/// Directories in directories, more than any path names.
+const PATH_MAX: usize = 4096;
 
 impl Reader {
     /// The page or node that `reference` is to and that is published at `place` of `ino`: from the log, or fetched and
@@ -193,6 +195,18 @@ impl Reader {
             }
         }
         None
+    }
+
+    /// A path to an inode from the top of the pod, as it is now; nothing when no names lead there.
+    pub fn path_of(&self, ino: Ino) -> Option<Vec<Name>> {
+        let (mut path, mut at) = (Vec::new(), ino);
+        while at != ROOT && path.len() <= PATH_MAX {
+            let (dir, name) = self.names_of(at).into_iter().next()?;
+            path.push(name);
+            at = dir;
+        }
+        path.reverse();
+        Some(path)
     }
 
     /// Some of the names that an inode has now.

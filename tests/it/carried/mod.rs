@@ -6,6 +6,7 @@ mod faults;
 mod hour;
 mod killed;
 mod live;
+mod migrated;
 mod names;
 mod offline;
 mod recovery;

@@ -35,6 +35,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 Request::Scrub { .. } => Response::Done,
                 Request::Status
                 | Request::Sync
+                | Request::Weigh
                 | Request::Nodes
                 | Request::Pin { .. }
                 | Request::Unmount { .. } => Response::Failed {
