@@ -44,8 +44,13 @@ impl Pace {
         self.tight.store(tight, Ordering::Relaxed);
     }
 
+    /// Whether room was short when it was last looked at.
+    pub(super) fn is_tight(&self) -> bool {
+        self.tight.load(Ordering::Relaxed)
+    }
+
     fn gives_way(&self) -> bool {
-        self.in_use.load(Ordering::Relaxed) && !self.tight.load(Ordering::Relaxed)
+        self.in_use.load(Ordering::Relaxed) && !self.is_tight()
     }
 
     /// Waits for its turn, for one request; at once while nobody uses the folder.

@@ -332,11 +332,14 @@ impl Publisher {
     }
 
     async fn confirm_for_ever(&self) {
-        let mut later = Later::default();
+        let (mut later, mut sent) = (Later::default(), 0);
         let mut networks = self.network.subscribe();
         loop {
+            // A node that is taking chunks is not asked for them as well, unless room waits for its answers.
+            let before = std::mem::replace(&mut sent, self.progress.sent());
+            let is_sending = sent > before && self.kept.waiting().0 > 0 && !self.pace.is_tight();
             let network = networks.borrow_and_update().clone();
-            if let Some(network) = network {
+            if let Some(network) = network.filter(|_| !is_sending) {
                 let outcome = tokio::select! {
                     outcome = self.confirm(network, &mut later) => outcome,
                     // What one network holds says nothing of another.

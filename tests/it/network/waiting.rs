@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use podfs::control::{Blocked, Level, NetworkReport, Request, Response, ScrubReport};
 
@@ -11,6 +12,7 @@ use crate::network::{fails, json, pod_and_node, podfs, says};
 use crate::node::{Fault, Loss, Node, Options, Route};
 use crate::support::both;
 use crate::support::pod::Pod;
+use crate::support::wait_until;
 
 /// Answers questions about progress with one report after the other, the last one again and again; a publication is
 /// number 7. It hangs up when `patience` reports were given.
@@ -200,7 +202,14 @@ fn a_wait_goes_on_while_it_may_help() {
         node.faults().remove(number);
     }
     node.kill();
-    let said = fails(&pod, 52, &patient);
+    // It was busy, so it is asked again the later.
+    let is_down = || {
+        let next = pod.status()["network_report"]["next"].clone();
+        next.as_str()
+            .is_some_and(|next| next.starts_with("podfs node test"))
+    };
+    assert!(wait_until(Duration::from_secs(90), is_down));
+    let said = fails(&pod, 52, &["wait", "--timeout", "0s"]);
     assert!(
         said.contains("the node home: ") && said.contains("next: podfs node test"),
         "{said}"
