@@ -71,11 +71,15 @@ impl Live {
         house: &House,
         mounted: &Mounted,
     ) -> Self {
+        let activity = mounted.activity();
+        let watched = activity.clone();
+        let publisher = house.publishing().publisher();
+        publisher.watch_folder(move || watched.requests());
         Self {
             config: Arc::new(config.clone()),
             point: point.to_owned(),
             house: house.clone(),
-            activity: mounted.activity(),
+            activity,
             since: Instant::now(),
             leave: Arc::new(Notify::new()),
         }
@@ -99,8 +103,6 @@ impl Live {
                 Some(task) = inbox.recv() => self.answer(task),
                 _ = tick.tick() => {
                     self.activity.log_slow_requests();
-                    let publisher = self.house.publishing().publisher();
-                    publisher.folder_requests(self.activity.requests());
                     if watchdog.is_due() {
                         self.feed_the_watchdog();
                     }

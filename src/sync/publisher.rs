@@ -126,9 +126,9 @@ impl Publisher {
         }
     }
 
-    /// So many requests reached the folder in all. Told once a second: publishing gives way while there are many.
-    pub fn folder_requests(&self, requests: u64) {
-        self.pace.note(requests);
+    /// Publishing gives way while the folder is in use: `requests` tells how many reached it in all. Said once.
+    pub fn watch_folder(&self, requests: impl Fn() -> u64 + Send + Sync + 'static) {
+        self.pace.watch(Box::new(requests));
     }
 
     /// What is kept of what is published.

@@ -90,6 +90,10 @@ pub const PIN_DEPTH_MAX: u32 = 4096;
 pub const PIN_BYTES: u32 = 1 << 20;
 /// Requests in a second above which the folder counts as in use.
 pub const FOLDER_IN_USE: u64 = 50;
+/// It is looked at again after this, while something is to be published.
+pub const FOLDER_LOOK: Duration = Duration::from_millis(50);
+/// It is in use for so long behind the last look that said so.
+pub const FOLDER_LEFT_ALONE: Duration = Duration::from_secs(1);
 /// The pause behind each chunk while it is.
 pub const PACE_PAUSE: Duration = Duration::from_millis(2);
 /// A cut of which no chunk was taken for so long is given up, when it is in the way of the folder.
