@@ -222,20 +222,50 @@ fn what_was_accepted_and_lost_is_sent_again() {
     let mut random = Random::new("accepted and lost");
     let (pod, node) = carried();
     let mount = mounted(&pod, &[]);
+    mount.expect_warnings();
     let lost = Fault::Forget.on(Route::PostChunk).one_in(9);
     let lost = node.faults().add(lost);
     copy_files(&mount, "files", 60, &mut random);
     let before = look(mount.dir());
-    hurry(&pod);
-    until_said(&pod, Duration::from_secs(60), |report| {
-        report["on_node"].is_u64() && report["chunks_unsent"] == 0
-    });
+    says(&pod, &["wait", "--level", "on-node", "--timeout", "60s"]);
     node.faults().remove(lost);
     let report = json(&pod, &["wait", "--timeout", "1500s", "--json"]);
     assert_eq!(report["level"], "confirmed", "{report}");
     let again = node.counts().put_again().len();
     println!("{again} chunks sent again, {report}");
     assert!(again > 5, "{again} chunks sent again");
+    mount.unmount();
+    let pod = recovered(pod, &node);
+    let mount = mounted(&pod, &[]);
+    assert_equal(&before, &look(mount.dir()));
+}
+
+#[test]
+fn full_buckets_of_a_small_batch_are_got_round() {
+    if !applicable("full_buckets_of_a_small_batch_are_got_round", REQUIREMENTS) {
+        return;
+    }
+    let mut random = Random::new("full buckets");
+    let (pod, node, _) = pod_and_node();
+    // Two slots in each of 65 536 buckets: of 7 000 chunks about a dozen find theirs taken.
+    let batch = hexadecimal(&node.buy_batch(17));
+    says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
+    let mut mount = mounted(&pod, &[]);
+    for nth in 0..4 {
+        let bytes = random.bytes(7 << 20);
+        fs::write(mount.path(&format!("file {nth}")), bytes).unwrap();
+        hurry(&pod);
+        if nth % 2 == 0 {
+            assert!(is_at_work(&node));
+            mount.kill();
+            mount = mounted(&pod, &[]);
+        }
+        confirmed(&pod);
+    }
+    let refused = node.counts().answers(Route::PostChunk, 402);
+    println!("{refused} chunks found no room");
+    assert!(refused > 0);
+    let before = look(mount.dir());
     mount.unmount();
     let pod = recovered(pod, &node);
     let mount = mounted(&pod, &[]);

@@ -3,7 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-use podfs::types::limits::NOTE_AFTER;
 use rustix::fs::XattrFlags;
 use serde_json::Value;
 
@@ -23,22 +22,26 @@ fn new_home(depth: u8) -> (Node, String) {
     (node, batch)
 }
 
+/// The command that carries a pod there.
+fn migrate<'a>(to: &'a str, batch: &'a str, timeout: &'a str) -> [&'a str; 7] {
+    [
+        "migrate",
+        "--to",
+        to,
+        "--batch",
+        batch,
+        "--timeout",
+        timeout,
+    ]
+}
+
 /// Carries the pod there and waits until all of it is.
 #[track_caller]
 fn migrated(pod: &Pod, node: &Node, batch: &str) -> Value {
-    let (url, wait) = (node.url(), "240s");
+    let url = node.url();
     json(
         pod,
-        &[
-            "migrate",
-            "--to",
-            &url,
-            "--batch",
-            batch,
-            "--timeout",
-            wait,
-            "--json",
-        ],
+        &[&migrate(&url, batch, "240s")[..], &["--json"]].concat(),
     )
 }
 
@@ -125,8 +128,16 @@ fn lives_on<'pod>(pod: &'pod Pod, mount: Mount<'pod>, flags: &[&str], new: &Node
         new.counts().chunks_put() >= enough || report(pod)["chunks_unsent"] == 0
     });
     assert!(came, "{}: {}", new.counts().chunks_put(), report(pod));
-    let noted = new.counts();
-    std::thread::sleep(3 * NOTE_AFTER);
+    let before = new.counts();
+    // Each note that is written shows in what is unsent; what was on its way a moment ago is in the fourth at the latest.
+    let (mut notes, mut unsent) = (0, report(pod)["chunks_unsent"].clone());
+    let written = wait_until(Duration::from_secs(60), || {
+        let now = report(pod)["chunks_unsent"].clone();
+        notes += u32::from(now != unsent);
+        unsent = now;
+        notes >= 4 || unsent == 0
+    });
+    assert!(written, "{notes} notes, {unsent} unsent");
     mount.kill();
     let mount = mounted(pod, flags);
     until_said(pod, Duration::from_secs(60), |report| {
@@ -134,9 +145,9 @@ fn lives_on<'pod>(pod: &'pod Pod, mount: Mount<'pod>, flags: &[&str], new: &Node
     });
     std::thread::sleep(Duration::from_secs(2));
     let counts = new.counts();
-    let again = noted.all_puts().iter();
+    let again = before.all_puts().iter();
     let again = again.filter(|(address, times)| counts.puts(address) > **times);
-    assert_eq!(again.count(), 0, "of {}", noted.chunks_put());
+    assert_eq!(again.count(), 0, "of {}", before.chunks_put());
     mount
 }
 
@@ -174,15 +185,7 @@ fn a_migration_survives_kill_9_and_sends_nothing_again() {
     new.faults()
         .set_latency(Route::PostChunk, Duration::from_millis(80));
     let url = new.url();
-    let begin = [
-        "migrate",
-        "--to",
-        &url,
-        "--batch",
-        &batch,
-        "--timeout",
-        "0s",
-    ];
+    let begin = migrate(&url, &batch, "0s");
     fails(&pod, 52, &begin);
     mount.kill();
     mount = mounted(&pod, &flags);
@@ -230,25 +233,18 @@ fn what_cannot_hold_the_pod_is_refused_and_changes_nothing() {
     let (pod, _old) = carried();
     let (new, batch) = new_home(20);
     let url = new.url();
-    let migrate = |to: &str, batch: &str| {
-        let args = ["migrate", "--to", to, "--batch", batch, "--timeout", "60s"];
-        args.map(str::to_owned)
-    };
-    let refused = |pod: &Pod, code, args: &[String]| {
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        fails(pod, code, &args)
-    };
-    let said = refused(&pod, 44, &migrate(&url, &batch));
+    let refused = |code, to: &str, batch: &str| fails(&pod, code, &migrate(to, batch, "60s"));
+    let said = refused(44, &url, &batch);
     assert!(said.contains("podfs mount DIR"), "{said}");
     let mount = mounted(&pod, &[]);
     fs::write(mount.path("file"), random.bytes(3 << 20)).unwrap();
     confirmed(&pod);
     let list = fs::read_to_string(pod.state().join("nodes.toml")).unwrap();
     let unknown = "ab".repeat(32);
-    let said = refused(&pod, 49, &migrate(&url, &unknown));
+    let said = refused(49, &url, &unknown);
     assert!(said.contains("does not know the postage batch"), "{said}");
     let small = hexadecimal(&new.buy_batch(17));
-    let said = refused(&pod, 49, &migrate(&url, &small));
+    let said = refused(49, &url, &small);
     assert!(
         said.contains("room for 295 chunks") && said.contains("stamp dilute"),
         "{said}"
@@ -256,13 +252,13 @@ fn what_cannot_hold_the_pod_is_refused_and_changes_nothing() {
     let over = hexadecimal(&new.buy_batch(20));
     let id: podfs::store::bee::BatchId = over.parse().unwrap();
     new.network().expire(&id.0);
-    refused(&pod, 49, &migrate(&url, &over));
+    refused(49, &url, &over);
     let gateway = Node::start(Options::gateway(new.network(), 3));
-    let said = refused(&pod, 2, &migrate(&gateway.url(), &batch));
+    let said = refused(2, &gateway.url(), &batch);
     assert!(said.contains("it is a gateway"), "{said}");
-    refused(&pod, 50, &migrate("attic", &batch));
-    refused(&pod, 2, &migrate("http://me:secret@there", &batch));
-    refused(&pod, 2, &migrate(&url, "ab"));
+    refused(50, "attic", &batch);
+    refused(2, "http://me:secret@there", &batch);
+    refused(2, &url, "ab");
     assert_eq!(
         fs::read_to_string(pod.state().join("nodes.toml")).unwrap(),
         list
@@ -296,26 +292,18 @@ fn what_is_nowhere_is_named_and_the_rest_is_carried() {
     old.drop_cache();
     let (new, batch) = new_home(20);
     let url = new.url();
-    let migrate = [
-        "migrate",
-        "--to",
-        &url,
-        "--batch",
-        &batch,
-        "--timeout",
-        "120s",
-    ];
-    let said = fails(&pod, 53, &migrate);
+    let begin = migrate(&url, &batch, "120s");
+    let said = fails(&pod, 53, &begin);
     assert!(
         said.contains("neither on this machine nor in the network"),
         "{said}"
     );
     assert!(said.contains("\"file\""), "{said}");
-    let log = fs::read_to_string(pod.state().join("run/podfs.log")).unwrap_or_default();
+    let log = fs::read_to_string(pod.log()).unwrap();
     assert!(!log.contains("\"file\""), "{log}");
     // Without it all the rest is whole.
     fs::remove_file(mount.path("file")).unwrap();
-    let said = says(&pod, &migrate);
+    let said = says(&pod, &begin);
     assert!(said.contains("podfs node remove"), "{said}");
     mount.unmount();
 }
@@ -337,15 +325,7 @@ fn a_pod_that_is_all_here_is_carried_when_its_node_is_gone() {
     old.kill();
     let (new, batch) = new_home(20);
     let url = new.url();
-    let begin = [
-        "migrate",
-        "--to",
-        &url,
-        "--batch",
-        &batch,
-        "--timeout",
-        "2s",
-    ];
+    let begin = migrate(&url, &batch, "2s");
     fails(&pod, 52, &begin);
     until_said(&pod, Duration::from_secs(60), |report| {
         report["nodes"][0]["up"] == false

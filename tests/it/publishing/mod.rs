@@ -6,6 +6,7 @@ mod evicted;
 mod golden;
 mod loss;
 mod model;
+mod moved;
 mod shelf;
 mod steps;
 mod world;
