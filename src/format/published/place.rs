@@ -133,6 +133,11 @@ impl Place {
         self.kind() & ATTRIBUTES != 0
     }
 
+    /// Whether a head alone refers to it.
+    pub const fn is_of_head(self) -> bool {
+        self.kind() & LEVEL == HEAD
+    }
+
     /// The page of the file that stands here, if it is one.
     pub const fn as_page(self) -> Option<u64> {
         if self.kind() == 0 {
@@ -247,6 +252,8 @@ mod tests {
         places.extend(attributes);
         let different: BTreeSet<_> = places.iter().collect();
         assert_eq!(different.len(), places.len());
+        let of_head = places.iter().filter(|place| place.is_of_head());
+        assert_eq!(of_head.count(), 2 * 3);
         for place in places {
             assert!(place.is_of_attributes() || place.of_attributes().of_file() == place);
             let (bucket, position) = place.row();

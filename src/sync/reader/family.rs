@@ -60,6 +60,10 @@ impl Reader {
         place: Place,
         reference: &Reference,
     ) -> Result<Option<Arc<Family>>, ReadError> {
+        // Parity of what the head tells of: no inode knows it, and the next head has its own.
+        if place.is_of_head() {
+            return Ok(None);
+        }
         let parts = place.parts();
         let root = parts.level.is_none() && parts.group.is_none();
         if root && !place.is_of_attributes() {
