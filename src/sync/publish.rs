@@ -217,8 +217,7 @@ impl Publisher {
     }
 }
 
-/// Reads nodes that are not on this machine, in their order.
-/// Fetches side by side, and waits for all: for a thread that may block.
+/// Fetches nodes that are not on this machine side by side, and gives them in their order: for a thread that may block.
 fn fetch_all(
     runtime: &Handle,
     reader: &Arc<Reader>,

@@ -6,7 +6,9 @@ use std::time::Duration;
 use podfs::store::bee::BatchId;
 
 use crate::carried::trees::{assert_equal, look};
-use crate::carried::{REQUIREMENTS, carried, confirmed, mounted, recovered, until_said};
+use crate::carried::{
+    REQUIREMENTS, carried, comes_back, confirmed, mounted, recovered, until_said,
+};
 use crate::network::{fails, json, pod_and_node, podfs, says};
 use crate::node::{Fault, Loss, Node, Route, Rule, hexadecimal};
 use crate::support::mount::Mount;
@@ -126,9 +128,7 @@ fn a_bad_node_harms_nothing() {
     assert!(report["trouble"].is_null(), "{report}");
     let before = look(mount.dir());
     mount.unmount();
-    let pod = recovered(pod, &node);
-    let mount = mounted(&pod, &[]);
-    assert_equal(&before, &look(mount.dir()));
+    comes_back(pod, &node, &before);
 }
 
 #[test]
@@ -208,9 +208,7 @@ fn what_the_network_forgot_is_sent_again() {
     let report = json(&pod, &["scrub", "--all", "--json"]);
     assert_eq!(report["missing"], 0, "{report}");
     mount.unmount();
-    let pod = recovered(pod, &node);
-    let mount = mounted(&pod, &[]);
-    assert_equal(&before, &look(mount.dir()));
+    comes_back(pod, &node, &before);
 }
 
 #[test]
@@ -235,9 +233,7 @@ fn what_was_accepted_and_lost_is_sent_again() {
     println!("{again} chunks sent again, {report}");
     assert!(again > 5, "{again} chunks sent again");
     mount.unmount();
-    let pod = recovered(pod, &node);
-    let mount = mounted(&pod, &[]);
-    assert_equal(&before, &look(mount.dir()));
+    comes_back(pod, &node, &before);
 }
 
 #[test]
@@ -267,9 +263,7 @@ fn full_buckets_of_a_small_batch_are_got_round() {
     assert!(refused > 0);
     let before = look(mount.dir());
     mount.unmount();
-    let pod = recovered(pod, &node);
-    let mount = mounted(&pod, &[]);
-    assert_equal(&before, &look(mount.dir()));
+    comes_back(pod, &node, &before);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use podfs::types::Address;
 use podfs::types::limits::NOTE_AFTER;
 
-use crate::carried::trees::{assert_equal, look};
-use crate::carried::{REQUIREMENTS, carried, confirmed, mounted, recovered};
+use crate::carried::trees::look;
+use crate::carried::{REQUIREMENTS, carried, comes_back, confirmed, mounted};
 use crate::network::podfs;
 use crate::node::{Node, Route};
 use crate::support::applicable;
@@ -105,7 +105,5 @@ fn nothing_is_lost_nor_sent_again_after_kill_9_in_mid_upload() {
     }
     let before = look(mount.dir());
     mount.unmount();
-    let pod = recovered(pod, &node);
-    let mount = mounted(&pod, &[]);
-    assert_equal(&before, &look(mount.dir()));
+    comes_back(pod, &node, &before);
 }

@@ -7,7 +7,9 @@ use rustix::fs::XattrFlags;
 use serde_json::Value;
 
 use crate::carried::trees::{assert_equal, look, make_zoo};
-use crate::carried::{REQUIREMENTS, carried, confirmed, mounted, recovered, report, until_said};
+use crate::carried::{
+    REQUIREMENTS, carried, comes_back, confirmed, mounted, recovered, report, until_said,
+};
 use crate::network::{fails, json, pod_and_node, says};
 use crate::node::{Network, Node, Options, Route, hexadecimal};
 use crate::support::mount::Mount;
@@ -97,9 +99,7 @@ fn a_pod_is_carried_to_another_network_and_needs_the_old_one_no_more() {
     confirmed(&pod);
     let before = look(mount.dir());
     mount.unmount();
-    let pod = recovered(pod, &new);
-    let mount = mounted(&pod, &[]);
-    assert_equal(&before, &look(mount.dir()));
+    comes_back(pod, &new, &before);
 }
 
 /// The tree without what would have to be fetched.
@@ -335,9 +335,7 @@ fn a_pod_that_is_all_here_is_carried_when_its_node_is_gone() {
     assert!(said.contains("does not answer"), "{said}");
     migrated(&pod, &new, &batch);
     mount.unmount();
-    let pod = recovered(pod, &new);
-    let mount = mounted(&pod, &[]);
-    assert_equal(&before, &look(mount.dir()));
+    comes_back(pod, &new, &before);
 }
 
 #[test]
@@ -365,7 +363,5 @@ fn another_batch_of_the_same_node_pays_for_all_of_it() {
     node.drop_cache();
     let before = look(mount.dir());
     mount.unmount();
-    let pod = recovered(pod, &node);
-    let mount = mounted(&pod, &[]);
-    assert_equal(&before, &look(mount.dir()));
+    comes_back(pod, &node, &before);
 }

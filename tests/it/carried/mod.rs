@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::carried::trees::{assert_equal, look};
 use crate::network::{json, pod_and_node, says};
 use crate::node::Node;
 use crate::support::mount::Mount;
@@ -64,6 +65,14 @@ fn recovered_from(lost: Pod, url: &str) -> Pod {
     drop(lost);
     recover(&pod, url);
     pod
+}
+
+/// All of a machine is lost, and what comes back from a node looks as `before`.
+#[track_caller]
+fn comes_back(lost: Pod, node: &Node, before: &str) {
+    let pod = recovered(lost, node);
+    let mount = mounted(&pod, &[]);
+    assert_equal(before, &look(mount.dir()));
 }
 
 /// `podfs recover` on a machine that has the phrase.
