@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::format::rows::{Dentries, FileKind, Inode, Key, Published};
+use crate::format::rows::{Bucket, Dentries, FileKind, Inode, Key, PageState, Published};
 use crate::journal::{Difference, Snapshot, Value};
 use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
@@ -14,7 +14,7 @@ use crate::types::{Ino, Name, ROOT};
 /// What of an inode has to be published anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Touched {
-    /// Extent rows that differ, in ascending ranges of buckets.
+    /// Extent rows that hold something else, in ascending ranges of buckets.
     pub(super) buckets: Vec<Range<u64>>,
 }
 
@@ -69,6 +69,10 @@ impl Changes {
             changes.add_given_up(kept, &view, (since, cut.generation))?;
         }
         changes.leave_out_hidden(&view, &inodes)?;
+        // Contents may be others though the inode's row is as it was: clocks go back, and a time may come twice.
+        inodes.extend(changes.contents.keys());
+        inodes.sort_unstable();
+        inodes.dedup();
         for ino in inodes {
             for (dir, name) in view.parents(ino)? {
                 changes.add_name(dir, name);
@@ -91,7 +95,12 @@ impl Changes {
         let ino = Ino(row.key.field(0));
         match row.key.kind() {
             b'D' => self.entries(ino, row)?,
-            b'E' => self.extent(ino, row.key.field(1)),
+            b'E' => {
+                let (old, new) = (bucket(row.old.as_ref())?, bucket(row.new.as_ref())?);
+                if !hold_the_same(&old, &new) {
+                    self.extent(ino, row.key.field(1));
+                }
+            }
             b'I' => {
                 self.root |= ino == ROOT;
                 let (old, new) = (inode(row.old.as_ref())?, inode(row.new.as_ref())?);
@@ -216,11 +225,35 @@ fn inode(row: Option<&Value>) -> Result<Option<Inode>, SyncError> {
     Ok(row.map(|row| Inode::decode(row)).transpose()?)
 }
 
+fn bucket(row: Option<&Value>) -> Result<Bucket, SyncError> {
+    let decoded = row.map(|row| Bucket::decode(row)).transpose()?;
+    Ok(decoded.unwrap_or_default())
+}
+
 fn entries(row: Option<&Value>) -> Result<Dentries, SyncError> {
     Ok(match row {
         Some(row) => Dentries::decode(row)?,
         None => Dentries::default(),
     })
+}
+
+/// Whether the pages of a bucket are what they were. A local copy is given up only of what is published.
+fn hold_the_same(old: &Bucket, new: &Bucket) -> bool {
+    let (old, new) = (old.pages(), new.pages());
+    old.iter().zip(&new).all(|pages| match pages {
+        (PageState::Hole | PageState::Unwritten, PageState::Hole | PageState::Unwritten)
+        | (PageState::Data { .. } | PageState::Remote, PageState::Remote) => true,
+        (old, new) => has_same_place(old, new),
+    })
+}
+
+/// Whether the page of a file is where it was, on this machine.
+pub(super) fn has_same_place(before: &PageState, now: &PageState) -> bool {
+    let place = |state: &PageState| match state {
+        PageState::Data { slot, number, .. } => Some((*slot, *number)),
+        PageState::Hole | PageState::Unwritten | PageState::Remote => None,
+    };
+    place(before).is_some() && place(before) == place(now)
 }
 
 /// Whether the published inode may be another one, as far as the row of the inode tells. Directories have one for

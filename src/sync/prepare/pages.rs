@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::format::rows::PageState;
-use crate::sync::changes::Touched;
+use crate::sync::changes::{Touched, has_same_place};
 use crate::sync::error::SyncError;
 use crate::sync::view::View;
 use crate::types::Ino;
@@ -114,15 +114,6 @@ impl FilePages<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether the page of a file is where it was.
-fn has_same_place(before: &PageState, now: &PageState) -> bool {
-    let place = |state: &PageState| match state {
-        PageState::Data { slot, number, .. } => Some((*slot, *number)),
-        PageState::Hole | PageState::Unwritten | PageState::Remote => None,
-    };
-    place(before).is_some() && place(before) == place(now)
 }
 
 fn padded(bytes: &[u8]) -> Box<[u8; PAGE]> {

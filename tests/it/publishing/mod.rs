@@ -1,6 +1,7 @@
 //! What the file system writes, published by the engine and read by readers that share nothing with it.
 
 mod breaks;
+mod clock;
 mod costs;
 mod evicted;
 mod golden;
