@@ -123,7 +123,7 @@ impl Publisher {
         if Inode::decode(&now)?.nlink == 0 {
             return Ok(Level::Local);
         }
-        // Every change of an inode, of its contents too, leaves another row.
+        // Every change of an inode, of its contents too, leaves another row, but where a clock shows a time twice.
         let is_in = |at: Option<Arc<Snapshot>>| match at {
             Some(at) => Ok::<_, SyncError>(journal.row_at(&at, &key)?.as_ref() == Some(&now)),
             None => Ok(false),
