@@ -12,6 +12,7 @@
 //! | `index` | the view on this machine: sled; rebuildable |
 //! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |
 //! | [`sync`] | carries changes to Swarm, publishes heads, fetches, verifies, scrubs |
+//! | [`share`] | other people: cards, contacts |
 //! | [`fuse`] | translates kernel and pod; the only room that names fuser |
 //! | [`control`] | the daemon's local socket: messages, client, server |
 //! | [`daemon`] | builds the house, owns the one tokio runtime, opens and shuts the mount |
@@ -26,6 +27,7 @@ pub mod fuse;
 pub mod index;
 pub mod journal;
 pub mod pod;
+pub mod share;
 pub mod store;
 pub mod sync;
 pub mod types;

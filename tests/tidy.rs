@@ -34,13 +34,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         "sync",
         &["types", "crypto", "format", "store", "journal", "index"],
     ),
+    (
+        "share",
+        &["types", "crypto", "format", "store", "journal", "index"],
+    ),
     ("fuse", &["types", "pod"]),
     ("control", &["types"]),
     (
         "daemon",
         &[
-            "types", "crypto", "format", "store", "journal", "index", "pod", "sync", "fuse",
-            "control",
+            "types", "crypto", "format", "store", "journal", "index", "pod", "sync", "share",
+            "fuse", "control",
         ],
     ),
     ("cli", &["types", "control", "daemon"]),

@@ -7,9 +7,11 @@ use clap::Subcommand;
 use crate::cli::bench::BenchArgs;
 use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
+use crate::cli::contact::ContactArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::drill::DrillArgs;
 use crate::cli::exit;
+use crate::cli::id::IdArgs;
 use crate::cli::init::InitArgs;
 use crate::cli::man::ManArgs;
 use crate::cli::migrate::MigrateArgs;
@@ -55,6 +57,8 @@ pub(super) enum Command {
     Rent(RentArgs),
     Recover(RecoverArgs),
     Drill(DrillArgs),
+    Id(IdArgs),
+    Contact(ContactArgs),
     Passwd(PasswdArgs),
     Check(CheckArgs),
     Doctor(DoctorArgs),
@@ -108,6 +112,8 @@ impl Command {
             Self::Drill(args) => args.format.json,
             Self::Node(args) => args.wants_json(),
             Self::Stamp(args) => args.wants_json(),
+            Self::Id(args) => args.wants_json(),
+            Self::Contact(args) => args.wants_json(),
             Self::Passwd(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }

@@ -14,6 +14,7 @@ use crate::daemon::Fault;
 use crate::daemon::FaultKind;
 use crate::daemon::Passphrase;
 use crate::daemon::Quoted;
+use crate::daemon::rekey::GivenPhrase;
 use crate::types::limits::PASSPHRASE_MAX;
 
 /// How often a new passphrase may be mistyped.
@@ -154,11 +155,19 @@ pub(super) fn typed(question: &str, flag: &str) -> Result<Passphrase, Fault> {
 }
 
 /// Asks for something secret that is not a passphrase, without echo.
-pub(super) fn secret_line(question: &str, flag: &str) -> Result<Zeroizing<String>, Fault> {
+fn secret_line(question: &str, flag: &str) -> Result<Zeroizing<String>, Fault> {
     let typed = typed(question, flag)?;
     let text = std::str::from_utf8(typed.expose());
     let text = text.map_err(|error| Fault::new(FaultKind::Phrase, error.to_string()))?;
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// The recovery phrase, from its file or from a person.
+pub(super) fn phrase(file: Option<&Path>) -> Result<GivenPhrase, Fault> {
+    match file {
+        Some(file) => GivenPhrase::from_file(file),
+        None => GivenPhrase::typed(&secret_line("Recovery phrase, 24 words", "--phrase-file")?),
+    }
 }
 
 /// Asks until it was typed twice the same.

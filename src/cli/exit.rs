@@ -69,6 +69,12 @@ pub enum Exit {
     Missing = 53,
     /// The state folder is older than what was published from it, or there are two of it.
     Overtaken = 54,
+    /// There is no contact of that name.
+    NoContact = 55,
+    /// A contact shows a card that their pinned one does not vouch for.
+    CardChanged = 56,
+    /// What was given is no card, or none that can be used.
+    NoCard = 57,
 }
 
 impl Exit {
@@ -132,6 +138,15 @@ impl Exit {
             Self::Overtaken,
             "the state folder is older than what was published from it, or there are two of it",
         ),
+        (Self::NoContact, "there is no contact of that name"),
+        (
+            Self::CardChanged,
+            "a contact shows a card that their pinned one does not vouch for",
+        ),
+        (
+            Self::NoCard,
+            "what was given is no card, or none that can be used",
+        ),
     ];
 
     /// The number.
@@ -171,6 +186,9 @@ impl Exit {
             FaultKind::Pending => Self::Pending,
             FaultKind::Missing => Self::Missing,
             FaultKind::Overtaken => Self::Overtaken,
+            FaultKind::NoContact => Self::NoContact,
+            FaultKind::CardChanged => Self::CardChanged,
+            FaultKind::NoCard => Self::NoCard,
             FaultKind::Other => Self::Other,
         }
     }

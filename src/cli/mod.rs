@@ -9,10 +9,12 @@ mod bars;
 mod bench;
 mod check;
 mod completions;
+mod contact;
 mod doctor;
 mod drill;
 mod exit;
 mod hidden;
+mod id;
 mod init;
 mod man;
 mod migrate;
@@ -96,6 +98,8 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Migrate(args) => migrate::run(args),
         Command::Pin(args) => pin::run(args),
         Command::Rent(args) => rent::run(args),
+        Command::Id(args) => id::run(args),
+        Command::Contact(args) => contact::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -84,13 +84,7 @@ impl SourceArgs {
 
     /// The phrase, from its file or from a person.
     pub(super) fn phrase(&self) -> Result<GivenPhrase, Fault> {
-        match &self.phrase_file {
-            Some(file) => GivenPhrase::from_file(file),
-            None => GivenPhrase::typed(&ask::secret_line(
-                "Recovery phrase, 24 words",
-                "--phrase-file",
-            )?),
-        }
+        ask::phrase(self.phrase_file.as_deref())
     }
 }
 

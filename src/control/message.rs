@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::control::NetworkReport;
+use crate::control::PeopleRequest;
+use crate::control::PeopleResponse;
 use crate::control::raw_path;
 
 /// What a command asks of the daemon.
@@ -41,6 +43,8 @@ pub enum Request {
         /// Whether it is to be kept.
         on: bool,
     },
+    /// Something about other people.
+    People(PeopleRequest),
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -66,6 +70,8 @@ pub enum Response {
     },
     /// How far the pod or a path of it is.
     Progress(Box<NetworkReport>),
+    /// Something about other people.
+    People(PeopleResponse),
     /// It is done.
     Done,
     /// The folder is in use; these programs hold it, as far as could be seen.

@@ -8,10 +8,12 @@ mod address;
 mod client;
 mod message;
 mod network;
+mod people;
 mod raw_path;
 mod server;
 
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
 pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};
+pub use people::{ContactReport, OwnKeys, PeopleRequest, PeopleResponse, Refusal};
 pub use server::{Deliveries, Server, Task};

@@ -157,6 +157,8 @@ pub mod ad {
     pub const SLOT: &[u8] = b"podfs/1/slot";
     /// The bundle inside a keyfile.
     pub const BUNDLE: &[u8] = b"podfs/1/bundle";
+    /// The public key of an identity, where its fingerprint is made.
+    pub const IDENTITY: &[u8] = b"podfs/1/identity";
     /// An audit event.
     pub const AUDIT: &[u8] = b"podfs/1/audit";
     /// A key ring.
@@ -174,8 +176,8 @@ pub mod ad {
 
     /// Every name there is.
     pub const ALL: &[&[u8]] = &[
-        BLOCK, NODE, HEAD, CAP, MESSAGE, SLOT, BUNDLE, AUDIT, RING, PAGE, RECORD, SEGMENT,
-        MANIFEST, WATERMARK,
+        BLOCK, NODE, HEAD, CAP, MESSAGE, SLOT, BUNDLE, IDENTITY, AUDIT, RING, PAGE, RECORD,
+        SEGMENT, MANIFEST, WATERMARK,
     ];
 }
 

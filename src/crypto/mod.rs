@@ -11,6 +11,7 @@
 pub mod derive;
 pub mod domain;
 pub mod entropy;
+pub mod identity;
 pub mod keys;
 pub mod keyslot;
 pub mod local;

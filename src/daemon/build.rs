@@ -16,6 +16,7 @@ use crate::daemon::fault::Quoted;
 use crate::daemon::keyfile;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths::PodPaths;
+use crate::daemon::people::People;
 use crate::daemon::published::Published;
 use crate::daemon::publishing::Publishing;
 use crate::format::keyfile::Bundle;
@@ -46,6 +47,7 @@ use crate::types::system_clock;
 pub(super) struct House {
     pod: Arc<Pod>,
     publishing: Arc<Publishing>,
+    people: Arc<People>,
     _copies: Arc<LocalCopies>,
 }
 
@@ -132,6 +134,8 @@ fn open_with(
     let stands_for = (owner.uid, owner.gid);
     let publishing = Publishing::new(&rows, bundle, system_clock(), stands_for)
         .map_err(|error| journal_fault(paths, error))?;
+    let publishing = Arc::new(publishing);
+    let people = People::new(&rows, bundle, system_clock(), Arc::clone(&publishing));
     let parts = PodParts {
         rows,
         remote: Arc::new(Published {
@@ -149,7 +153,8 @@ fn open_with(
     publishing.publisher().set_files(Arc::downgrade(&files));
     Ok(House {
         pod,
-        publishing: Arc::new(publishing),
+        publishing,
+        people: Arc::new(people),
         _copies: copies,
     })
 }
@@ -209,6 +214,11 @@ impl House {
     /// The file system.
     pub(super) fn pod(&self) -> &Pod {
         &self.pod
+    }
+
+    /// Whom the owner of the pod knows.
+    pub(super) const fn people(&self) -> &Arc<People> {
+        &self.people
     }
 
     /// What publishes the pod.

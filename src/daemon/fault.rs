@@ -69,6 +69,12 @@ pub enum FaultKind {
     Missing,
     /// The state folder is older than what was published from it, or there are two of it.
     Overtaken,
+    /// There is no contact of that name.
+    NoContact,
+    /// A contact shows a card that their pinned one does not vouch for.
+    CardChanged,
+    /// What was given is no card, or none that can be used.
+    NoCard,
     /// Anything else.
     Other,
 }

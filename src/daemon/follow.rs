@@ -206,6 +206,7 @@ fn unexpected(answer: Response) -> Fault {
         Response::Status(_)
         | Response::Publication { .. }
         | Response::Weight { .. }
+        | Response::People(_)
         | Response::Progress(_)
         | Response::Done
         | Response::Busy { .. } => "the daemon answered something else".to_owned(),

@@ -139,6 +139,9 @@ impl Live {
                 Request::Progress { path } => Ok(network::progress(&live.house, &path)),
                 Request::Scrub { all } => Ok(network::scrub(&live.house, all)),
                 Request::Pin { path, on } => Ok(network::pin(&live.house, &path, on)),
+                Request::People(request) => {
+                    Ok(Response::People(live.house.people().answer(request).await))
+                }
                 Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };
             let response = response.unwrap_or_else(|error| Response::Failed {

@@ -105,6 +105,11 @@ impl Publishing {
         &self.reader
     }
 
+    /// The nodes that are read from.
+    pub(super) const fn sources(&self) -> &Arc<Sources> {
+        &self.sources
+    }
+
     /// Publishes from now on, on this runtime, to the nodes of the pod. A list that cannot be read is told, and
     /// nothing is published: the folder works all the same.
     pub(super) fn start(&self, runtime: &Handle, paths: &PodPaths) -> Result<(), Fault> {

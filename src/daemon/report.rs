@@ -32,6 +32,7 @@ pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
             | Response::Busy { .. }
             | Response::Publication { .. }
             | Response::Weight { .. }
+            | Response::People(_)
             | Response::Progress(_),
         ) => Some("the daemon answered something else".to_owned()),
         Err(ClientError::Absent) => None,

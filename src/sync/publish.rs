@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::crypto::Secret;
 use crate::crypto::publish::Reference;
+use crate::crypto::swarm::SealedChunk;
 use crate::format::published::Place;
 use crate::format::rows::{HeadState, Key, OwnHead};
 use crate::journal::{Change, Class, Snapshot};
@@ -90,6 +91,12 @@ impl Publisher {
         journal.drop_cut()?;
         self.schedule.lock().hurry();
         Ok(true)
+    }
+
+    /// Has the node take a chunk that belongs to no publication, however often that takes. Nothing without a node.
+    pub async fn put(&self, chunk: &SealedChunk) -> Option<Result<(), StoreError>> {
+        let network = self.network()?;
+        Some(self.upload(&network).send(Freight::Node, chunk).await)
     }
 
     fn has_cut(&self, generation: u64) -> bool {

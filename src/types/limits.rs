@@ -318,3 +318,18 @@ pub const NODE_NAME_MAX: usize = 32;
 pub const FOLLOW_FIRST: Duration = Duration::from_millis(250);
 /// See [`FOLLOW_FIRST`].
 pub const FOLLOW_MAX: Duration = Duration::from_secs(1);
+
+/// Longest name of a contact, in bytes.
+pub const CONTACT_NAME_MAX: usize = 64;
+/// Contacts of a pod.
+pub const CONTACTS_MAX: usize = 10_000;
+/// Cards that are looked for at once above the newest one known: so many lost in a row hide what is above them.
+pub const CARD_REACH: u64 = 8;
+/// Cards between the one that is pinned and a newer one, at most: each has to be fetched, to see that they are a chain.
+pub const CARD_CHAIN_MAX: u64 = 256;
+/// Contacts in one answer on the control socket.
+pub const CONTACTS_AT_ONCE: usize = 128;
+/// How long a command about a card waits for the network.
+pub const CARD_PATIENCE: Duration = Duration::from_secs(45);
+/// And the command for the daemon.
+pub const PEOPLE_PATIENCE: Duration = Duration::from_secs(60);

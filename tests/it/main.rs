@@ -39,6 +39,7 @@ mod network;
 )]
 #[path = "../node/mod.rs"]
 mod node;
+mod people;
 mod pins;
 mod primitives;
 mod published;

@@ -67,7 +67,7 @@ impl SealedChunk {
     }
 
     /// [`SealedChunk::single_owner`] by any key.
-    pub(super) fn signed(
+    pub(in crate::crypto) fn signed(
         secret: &Secret<32>,
         id: &SocId,
         payload: &[u8],

@@ -89,10 +89,20 @@ impl Key {
         Self::build(b'K', &[ino.0])
     }
 
+    /// `C ‖ 0`: the owner's own card.
+    pub fn own_card() -> Self {
+        Self::build(b'C', &[0])
+    }
+
+    /// `C ‖ number`: a contact, by the first eight bytes of the identity's fingerprint.
+    pub fn contact(number: u64) -> Self {
+        Self::build(b'C', &[number])
+    }
+
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' => bytes.len() == 9,
+            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,

@@ -1,6 +1,7 @@
 //! Rows: the pod as one sorted map. A key is a type byte and big-endian fields, so that byte order is the order
 //! we read in; values are little-endian. `FORMAT.md` has the table.
 
+mod contact;
 mod dentry;
 mod extent;
 mod heads;
@@ -10,6 +11,7 @@ mod published;
 mod shared;
 mod xattr;
 
+pub use contact::{Contact, OwnCard};
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};
 pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};

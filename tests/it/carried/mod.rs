@@ -30,7 +30,7 @@ use crate::support::wait_until;
 const REQUIREMENTS: &[&str] = &["/dev/fuse", "root"];
 
 /// A pod that is published through a light node of its own network.
-fn carried() -> (Pod, Node) {
+pub fn carried() -> (Pod, Node) {
     let (pod, node, batch) = pod_and_node();
     says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
     (pod, node)
@@ -38,7 +38,7 @@ fn carried() -> (Pod, Node) {
 
 /// Mounts a pod that has nodes.
 #[track_caller]
-fn mounted<'pod>(pod: &'pod Pod, flags: &[&str]) -> Mount<'pod> {
+pub fn mounted<'pod>(pod: &'pod Pod, flags: &[&str]) -> Mount<'pod> {
     let mount = pod.mount_with(flags);
     mount.expect_connections();
     mount
@@ -46,7 +46,7 @@ fn mounted<'pod>(pod: &'pod Pod, flags: &[&str]) -> Mount<'pod> {
 
 /// Waits until the network was seen to hold everything.
 #[track_caller]
-fn confirmed(pod: &Pod) -> Value {
+pub fn confirmed(pod: &Pod) -> Value {
     let report = json(pod, &["wait", "--timeout", "240s", "--json"]);
     assert_eq!(report["level"], "confirmed", "{report}");
     report
@@ -54,7 +54,7 @@ fn confirmed(pod: &Pod) -> Value {
 
 /// All of a machine is lost; on another one the pod comes back from phrase and node alone.
 #[track_caller]
-fn recovered(lost: Pod, node: &Node) -> Pod {
+pub fn recovered(lost: Pod, node: &Node) -> Pod {
     recovered_from(lost, &node.url())
 }
 

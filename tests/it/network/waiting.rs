@@ -38,6 +38,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 Request::Status
                 | Request::Sync
                 | Request::Weigh
+                | Request::People(_)
                 | Request::Nodes
                 | Request::Pin { .. }
                 | Request::Unmount { .. } => Response::Failed {

@@ -61,6 +61,13 @@ impl Pod {
         pod
     }
 
+    /// The pod of another person: every [`Pod::new`] has the same phrase.
+    pub fn of_somebody_else() -> Self {
+        let pod = Self::bare(None);
+        pod.init();
+        pod
+    }
+
     fn bare(data: Option<PathBuf>) -> Self {
         let home = tempfile::Builder::new()
             .prefix("podfs-it-")

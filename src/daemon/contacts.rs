@@ -1,0 +1,254 @@
+//! Commands about contacts: asked of the daemon of a mounted pod.
+
+use std::path::Path;
+
+use crate::control::Client;
+use crate::control::ClientError;
+use crate::control::ContactReport;
+use crate::control::PeopleRequest;
+use crate::control::PeopleResponse;
+use crate::control::Refusal;
+use crate::control::Request;
+use crate::control::Response;
+use crate::crypto::identity::Fingerprint;
+use crate::crypto::identity::spoken_words;
+use crate::crypto::swarm::CHUNK_LEN_MAX;
+use crate::daemon::card_text;
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::fault::Quoted;
+use crate::daemon::identity;
+use crate::daemon::paths::PodPaths;
+use crate::format::card::SignedCard;
+use crate::types::limits::PEOPLE_PATIENCE;
+
+/// A card, or whose card to look for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Introduction {
+    /// The card itself, in hexadecimal digits.
+    Card(String),
+    /// The owner address of an identity, in hexadecimal digits.
+    Identity(String),
+}
+
+impl Introduction {
+    /// What was typed: a file that holds a card, the text of an identity, or its owner address.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoCard`]: none of these.
+    pub fn of(typed: &str) -> Result<Self, Fault> {
+        if let Some(owner) = card_text::parse(typed) {
+            return Ok(Self::Identity(hex::encode(owner.0)));
+        }
+        let none = |why: &dyn std::fmt::Display| {
+            let what = format!("{} is no card: {why}", Quoted(Path::new(typed)));
+            Fault::new(FaultKind::NoCard, what)
+                .next("give what podfs id show prints (podfs1…), or the file that podfs id show --out FILE writes")
+        };
+        let size = std::fs::metadata(typed).map_err(|error| none(&error))?;
+        if size.len() > CHUNK_LEN_MAX as u64 {
+            return Err(none(&"it is too long"));
+        }
+        let bytes = std::fs::read(typed).map_err(|error| none(&error))?;
+        let card = SignedCard::read(&bytes).map_err(|error| none(&error))?;
+        Ok(Self::Card(hex::encode(card.bytes())))
+    }
+}
+
+/// The daemon of a mounted pod, asked about people.
+#[derive(Debug)]
+pub struct PeopleClient {
+    client: Client,
+    flag: String,
+}
+
+impl PeopleClient {
+    /// Of the pod there.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoPod`], [`FaultKind::NotMounted`].
+    pub fn of_pod(paths: &PodPaths) -> Result<Self, Fault> {
+        paths.require()?;
+        let flag = paths.pod_flag();
+        let client = Client::connect(&paths.socket, PEOPLE_PATIENCE).map_err(|error| {
+            if matches!(error, ClientError::Absent) {
+                let what = format!("the pod {:?} is not mounted", paths.name);
+                return Fault::new(FaultKind::NotMounted, what)
+                    .next(format!("podfs mount DIR{flag}"));
+            }
+            Fault::new(FaultKind::Daemon, error.to_string()).next("podfs status")
+        })?;
+        Ok(Self { client, flag })
+    }
+
+    pub(super) fn ask(&mut self, request: PeopleRequest) -> Result<PeopleResponse, Fault> {
+        let answer = self.client.ask(&Request::People(request));
+        let answer = answer.map_err(|error| Fault::new(FaultKind::Daemon, error.to_string()))?;
+        match answer {
+            Response::People(PeopleResponse::Refused { why, what }) => {
+                Err(Fault::new(kind(why), what))
+            }
+            Response::People(answer) => Ok(answer),
+            Response::Failed { what } => Err(Fault::new(FaultKind::Daemon, what)),
+            Response::Status(_)
+            | Response::Publication { .. }
+            | Response::Weight { .. }
+            | Response::Progress(_)
+            | Response::Done
+            | Response::Busy { .. } => Err(unexpected()),
+        }
+    }
+
+    /// What a command about this pod needs besides.
+    pub(super) fn flag(&self) -> &str {
+        &self.flag
+    }
+
+    /// Adds somebody, or pins their newer card.
+    ///
+    /// # Errors
+    /// Says what is in the way and what to do about it.
+    pub fn add(&mut self, name: &str, introduction: Introduction) -> Result<ContactReport, Fault> {
+        let (card, identity) = match introduction {
+            Introduction::Card(card) => (Some(card), None),
+            Introduction::Identity(identity) => (None, Some(identity)),
+        };
+        let asked = PeopleRequest::Add {
+            name: name.to_owned(),
+            card,
+            identity,
+        };
+        self.contact(name, asked)
+    }
+
+    /// All contacts, in the order of their names.
+    ///
+    /// # Errors
+    /// When the daemon cannot tell.
+    pub fn all(&mut self) -> Result<Vec<ContactReport>, Fault> {
+        let mut all: Vec<ContactReport> = Vec::new();
+        loop {
+            let after = all
+                .last()
+                .map_or_else(String::new, |last| last.name.clone());
+            let answer = self.ask(PeopleRequest::List { after })?;
+            let PeopleResponse::Contacts { contacts, more } = answer else {
+                return Err(unexpected());
+            };
+            let more = more && !contacts.is_empty();
+            all.extend(contacts);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// One contact.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoContact`].
+    pub fn show(&mut self, name: &str) -> Result<ContactReport, Fault> {
+        let asked = PeopleRequest::Show {
+            name: name.to_owned(),
+        };
+        self.contact(name, asked)
+    }
+
+    /// The words that both sides read to each other.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoContact`]; [`FaultKind::CardChanged`]: there is nothing to be compared with somebody whose card
+    /// nothing vouches for; [`FaultKind::NoCard`]: this pod has no card itself.
+    pub fn words(&mut self, name: &str) -> Result<Vec<&'static str>, Fault> {
+        let contact = self.show(name)?;
+        if contact.alarm {
+            let what =
+                format!("a card of {name:?} was met that their pinned card does not vouch for");
+            return Err(self.advised(name, Fault::new(FaultKind::CardChanged, what)));
+        }
+        let own = identity::own(self)?;
+        let mut theirs = Fingerprint([0; 32]);
+        hex::decode_to_slice(&contact.fingerprint, &mut theirs.0).map_err(|_| unexpected())?;
+        let words = spoken_words(&Fingerprint::of(&own.card().identity), &theirs);
+        words
+            .map(|words| words.to_vec())
+            .map_err(|error| Fault::new(FaultKind::Other, error.to_string()))
+    }
+
+    /// Notes that the words were the same.
+    ///
+    /// # Errors
+    /// As with [`PeopleClient::words`].
+    pub fn verified(&mut self, name: &str) -> Result<(), Fault> {
+        let asked = PeopleRequest::Verified {
+            name: name.to_owned(),
+        };
+        self.done(name, asked)
+    }
+
+    /// Forgets a contact.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoContact`].
+    pub fn remove(&mut self, name: &str) -> Result<(), Fault> {
+        let asked = PeopleRequest::Remove {
+            name: name.to_owned(),
+        };
+        self.done(name, asked)
+    }
+
+    fn contact(&mut self, name: &str, asked: PeopleRequest) -> Result<ContactReport, Fault> {
+        match self.ask(asked) {
+            Ok(PeopleResponse::Contact(contact)) => Ok(*contact),
+            Ok(_) => Err(unexpected()),
+            Err(fault) => Err(self.advised(name, fault)),
+        }
+    }
+
+    fn done(&mut self, name: &str, asked: PeopleRequest) -> Result<(), Fault> {
+        match self.ask(asked) {
+            Ok(PeopleResponse::Done) => Ok(()),
+            Ok(_) => Err(unexpected()),
+            Err(fault) => Err(self.advised(name, fault)),
+        }
+    }
+
+    /// What to do about it.
+    fn advised(&self, name: &str, fault: Fault) -> Fault {
+        let flag = &self.flag;
+        let next = match fault.kind {
+            FaultKind::NoContact => format!("podfs contact list{flag}"),
+            FaultKind::CardChanged => format!(
+                "talk to them; if their keys really are new: podfs contact remove {name:?}{flag}, add them again, and compare the words"
+            ),
+            FaultKind::Missing => {
+                "ask them to run podfs id publish, or for the file of podfs id show --out FILE"
+                    .into()
+            }
+            FaultKind::Network => "podfs node test tells how the nodes are".into(),
+            FaultKind::NoNode => format!(
+                "ask them for the file of podfs id show --out FILE; or podfs node add URL{flag}"
+            ),
+            _ => return fault,
+        };
+        fault.next(next)
+    }
+}
+
+fn kind(why: Refusal) -> FaultKind {
+    match why {
+        Refusal::Unknown => FaultKind::NoContact,
+        Refusal::Taken => FaultKind::Usage,
+        Refusal::Alarm => FaultKind::CardChanged,
+        Refusal::Card => FaultKind::NoCard,
+        Refusal::Missing => FaultKind::Missing,
+        Refusal::Network => FaultKind::Network,
+        Refusal::NoNode => FaultKind::NoNode,
+        Refusal::Node => FaultKind::NodeRefused,
+        Refusal::State => FaultKind::State,
+    }
+}
+
+pub(super) fn unexpected() -> Fault {
+    Fault::new(FaultKind::Daemon, "the daemon answered something else")
+}

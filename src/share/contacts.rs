@@ -1,0 +1,234 @@
+//! The `C` rows: the owner's own card, and people whose cards are pinned.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::crypto::identity::Fingerprint;
+use crate::format::card::SignedCard;
+use crate::format::rows::{Contact, Key, OwnCard};
+use crate::format::wire::Malformed;
+use crate::index::Rows;
+use crate::journal::{Batch, Class};
+use crate::share::cards::Found;
+use crate::share::error::ShareError;
+use crate::types::limits::CONTACTS_MAX;
+use crate::types::{ContactName, Timespec};
+
+/// What pinning a card was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pinned {
+    /// Somebody new.
+    New,
+    /// A newer card of a contact, which the pinned one led to.
+    Newer,
+    /// The card that is pinned.
+    Same,
+}
+
+/// The people that the owner of a pod knows. There is one of these for a pod.
+pub struct Contacts {
+    rows: Arc<Rows>,
+    /// Held from reading a row to appending it.
+    writing: Mutex<()>,
+}
+
+impl Contacts {
+    /// Those among `rows`.
+    pub fn new(rows: Arc<Rows>) -> Self {
+        Self {
+            rows,
+            writing: Mutex::new(()),
+        }
+    }
+
+    /// The owner's own card, and whether a node took it.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn own(&self) -> Result<Option<(SignedCard, bool)>, ShareError> {
+        let Some(row) = self.rows.get(&Key::own_card())? else {
+            return Ok(None);
+        };
+        let own = OwnCard::decode(&row)?;
+        let card = SignedCard::read(own.card.as_slice())?;
+        Ok(Some((card, own.published)))
+    }
+
+    /// From now on that is the owner's card.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_own(&self, card: &SignedCard, published: bool) -> Result<(), ShareError> {
+        let row = OwnCard {
+            published,
+            card: bytes(card)?,
+        };
+        self.put(Key::own_card(), row.encode())
+    }
+
+    /// All contacts, in the order of their names.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn all(&self) -> Result<Vec<Contact>, ShareError> {
+        let (first, last) = (Key::contact(1), Key::contact(u64::MAX));
+        let rows = self.rows.scan(&first, &last, usize::MAX)?;
+        let contacts = rows.iter().map(|(_, row)| Contact::decode(row));
+        let mut contacts: Vec<Contact> = contacts.collect::<Result<_, _>>()?;
+        contacts.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Ok(contacts)
+    }
+
+    /// The contact of that name.
+    ///
+    /// # Errors
+    /// [`ShareError::Unknown`].
+    pub fn named(&self, name: &str) -> Result<Contact, ShareError> {
+        let mut all = self.all()?.into_iter();
+        all.find(|contact| contact.name.as_str() == name)
+            .ok_or_else(|| ShareError::Unknown(name.to_owned()))
+    }
+
+    /// The contact with the identity of a card.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn with_identity(&self, card: &SignedCard) -> Result<Option<Contact>, ShareError> {
+        let row = self.rows.get(&key(card))?;
+        Ok(row.map(|row| Contact::decode(&row)).transpose()?)
+    }
+
+    /// Pins the newest card of somebody under `name`, or in place of the one that is pinned, when that leads to it.
+    ///
+    /// # Errors
+    /// [`ShareError`] says why not.
+    pub fn pin(
+        &self,
+        name: &ContactName,
+        found: &Found,
+        now: Timespec,
+    ) -> Result<Pinned, ShareError> {
+        let _writing = self.writing.lock();
+        let newest = &found.newest;
+        if let Some((own, _)) = self.own()?
+            && own.card().identity == newest.card().identity
+        {
+            return Err(ShareError::Own);
+        }
+        let Some(contact) = self.with_identity(newest)? else {
+            self.pin_new(name, newest, now)?;
+            return Ok(Pinned::New);
+        };
+        if contact.name != *name {
+            return Err(ShareError::Known(contact.name.as_str().to_owned()));
+        }
+        self.pin_newer(contact, found)
+    }
+
+    fn pin_new(
+        &self,
+        name: &ContactName,
+        card: &SignedCard,
+        now: Timespec,
+    ) -> Result<(), ShareError> {
+        let all = self.all()?;
+        if all.iter().any(|contact| contact.name == *name) {
+            return Err(ShareError::NameTaken(name.as_str().to_owned()));
+        }
+        if all.len() >= CONTACTS_MAX {
+            return Err(ShareError::TooMany);
+        }
+        let contact = Contact {
+            name: name.clone(),
+            verified: false,
+            alarm: None,
+            since: now,
+            card: bytes(card)?,
+        };
+        self.put(key(card), contact.encode())
+    }
+
+    fn pin_newer(&self, mut contact: Contact, found: &Found) -> Result<Pinned, ShareError> {
+        let name = || contact.name.as_str().to_owned();
+        let newest = &found.newest;
+        let pinned = SignedCard::read(contact.card.as_slice())?;
+        if contact.alarm.is_some() || pinned.card().identity != newest.card().identity {
+            return Err(ShareError::Alarm(name()));
+        }
+        if newest == &pinned {
+            return Ok(Pinned::Same);
+        }
+        if newest.card().number < pinned.card().number {
+            return Err(ShareError::Older(name()));
+        }
+        let mut last = &pinned;
+        let above = found.before.iter().chain(std::iter::once(newest));
+        for card in above.filter(|card| card.card().number >= pinned.card().number) {
+            if card == last {
+                continue;
+            }
+            if card.card().number > last.card().number.saturating_add(1) {
+                return Err(ShareError::Gap(name()));
+            }
+            if !card.follows(last) {
+                let error = ShareError::Alarm(name());
+                contact.alarm = Some(card.hash());
+                self.put(key(card), contact.encode())?;
+                return Err(error);
+            }
+            last = card;
+        }
+        contact.card = bytes(newest)?;
+        self.put(key(newest), contact.encode())?;
+        Ok(Pinned::Newer)
+    }
+
+    /// Notes that both have read the same words to each other.
+    ///
+    /// # Errors
+    /// [`ShareError::Unknown`]; [`ShareError::Alarm`]: a contact that is stopped is not verified.
+    pub fn verify(&self, name: &str) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let mut contact = self.named(name)?;
+        if contact.alarm.is_some() {
+            return Err(ShareError::Alarm(name.to_owned()));
+        }
+        contact.verified = true;
+        let card = SignedCard::read(contact.card.as_slice())?;
+        self.put(key(&card), contact.encode())
+    }
+
+    /// Forgets a contact, and what was pinned of them.
+    ///
+    /// # Errors
+    /// [`ShareError::Unknown`].
+    pub fn remove(&self, name: &str) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let contact = self.named(name)?;
+        let card = SignedCard::read(contact.card.as_slice())?;
+        let mut batch = Batch::new(Class::Meta);
+        batch.delete(key(&card));
+        Ok(self.rows.append(batch, None)?)
+    }
+
+    fn put(&self, key: Key, row: Vec<u8>) -> Result<(), ShareError> {
+        let mut batch = Batch::new(Class::Meta);
+        batch.put(key, row);
+        Ok(self.rows.append(batch, None)?)
+    }
+}
+
+/// Where the contact with this identity has its row. That of the owner's own card is nobody's.
+fn key(card: &SignedCard) -> Key {
+    let print = Fingerprint::of(&card.card().identity);
+    let number = print.0.first_chunk().copied().map(u64::from_be_bytes);
+    Key::contact(number.unwrap_or_default().max(1))
+}
+
+fn bytes<const N: usize>(card: &SignedCard) -> Result<Box<[u8; N]>, Malformed> {
+    let bytes = card.bytes().try_into();
+    bytes
+        .map(Box::new)
+        .map_err(|_: std::array::TryFromSliceError| Malformed("signed card"))
+}

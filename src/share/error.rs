@@ -1,0 +1,42 @@
+use crate::format::wire::Malformed;
+use crate::journal::JournalError;
+use crate::store::StoreError;
+
+/// Why something with other people was not done. The variant says what comes next; nothing was changed, except that a
+/// contact may have been stopped.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ShareError {
+    /// There is no contact of this name.
+    #[error("there is no contact {0:?}")]
+    Unknown(String),
+    /// Another contact has the name: their card does not lead to this one.
+    #[error("{0:?} is somebody else already")]
+    NameTaken(String),
+    /// The identity is pinned under another name.
+    #[error("this is the card of {0:?}, who is a contact already")]
+    Known(String),
+    /// The card is the pod's own.
+    #[error("this is the card of this pod itself")]
+    Own,
+    /// The card is older than the one that is pinned.
+    #[error("this card of {0:?} is older than the one that is pinned")]
+    Older(String),
+    /// A card was met that the pinned one does not lead to: somebody may pass themselves off as the contact.
+    #[error("a card of {0:?} was met that their pinned card does not vouch for")]
+    Alarm(String),
+    /// Cards between the pinned one and a newer one are not to be had, so nobody knows whether they are a chain.
+    #[error("cards that lead from the pinned card of {0:?} to the newer one are not to be had")]
+    Gap(String),
+    /// There are as many contacts as may be.
+    #[error("there are too many contacts")]
+    TooMany,
+    /// What was given, or what stands in the network at the place of a card, is none, or a later podfs made it.
+    #[error("no card that this podfs can read: {0}")]
+    NoCard(#[from] Malformed),
+    /// The network does not give what is needed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The log of the pod.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+}

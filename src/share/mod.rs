@@ -1,0 +1,13 @@
+//! Other people: who they are, and which of their keys are trusted.
+//!
+//! A [`Contact`] is somebody whose card is pinned: from then on only a card that follows it in its chain takes its
+//! place. What breaks the chain is never used, and stops everything that would use the contact, until the owner says
+//! what it was.
+
+mod cards;
+mod contacts;
+mod error;
+
+pub use cards::{Found, newest_card};
+pub use contacts::{Contacts, Pinned};
+pub use error::ShareError;

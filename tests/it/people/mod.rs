@@ -1,0 +1,34 @@
+//! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
+
+mod contacts;
+
+use serde_json::Value;
+
+use crate::carried::{carried, mounted};
+use crate::network::{fails, json, says};
+use crate::node::{Node, hexadecimal};
+use crate::support::pod::Pod;
+
+/// What these tests need.
+const REQUIREMENTS: &[&str] = &["/dev/fuse", "root"];
+
+/// Two people who have nothing in common but a network: their pods, each with a batch of its own.
+fn two_people() -> (Pod, Pod, Node) {
+    let (anna, node) = carried();
+    let ben = Pod::of_somebody_else();
+    let batch = hexadecimal(&node.buy_batch(20));
+    says(&ben, &["node", "add", &node.url(), "--batch", &batch]);
+    (anna, ben, node)
+}
+
+/// Makes and publishes the card of a pod.
+#[track_caller]
+fn introduce(pod: &Pod) -> Value {
+    let phrase = pod.path("phrase");
+    let phrase = phrase.to_str().unwrap();
+    json(pod, &["id", "publish", "--json", "--phrase-file", phrase])
+}
+
+fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value[field].as_str().unwrap()
+}
