@@ -27,8 +27,11 @@ pub(super) struct ContactArgs {
 enum ContactCommand {
     Add(AddArgs),
     List(ListArgs),
+    /// Show one of them
+    #[command(after_long_help = CONTACT_HELP)]
     Show(NameArgs),
     Verify(VerifyArgs),
+    /// Forget somebody, and what was pinned of them
     Remove(NameArgs),
 }
 
@@ -58,9 +61,7 @@ struct ListArgs {
     format: FormatArgs,
 }
 
-/// One of them.
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = CONTACT_HELP)]
 struct NameArgs {
     /// What you call them
     name: String,

@@ -77,6 +77,9 @@ pub fn sign_public_key(seed: &Secret<32>) -> [u8; 32] {
 }
 
 /// The X-Wing public key of a seed.
+///
+/// # Panics
+/// Never: every 32 bytes are a seed.
 #[expect(clippy::expect_used, reason = "every 32 bytes are a seed of X-Wing")]
 pub fn xwing_public_key(seed: &KemXwingSeed) -> Box<[u8; XWING_LEN]> {
     let secret = <XWing as Kem>::PrivateKey::from_bytes(seed.secret().expose());

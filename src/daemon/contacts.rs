@@ -81,6 +81,15 @@ impl PeopleClient {
         Ok(Self { client, flag })
     }
 
+    /// Asks for something that has no other answer than that it is done.
+    pub(super) fn order(&mut self, request: PeopleRequest) -> Result<(), Fault> {
+        if self.ask(request)? == PeopleResponse::Done {
+            Ok(())
+        } else {
+            Err(unexpected())
+        }
+    }
+
     pub(super) fn ask(&mut self, request: PeopleRequest) -> Result<PeopleResponse, Fault> {
         let answer = self.client.ask(&Request::People(request));
         let answer = answer.map_err(|error| Fault::new(FaultKind::Daemon, error.to_string()))?;
@@ -206,32 +215,40 @@ impl PeopleClient {
     }
 
     fn done(&mut self, name: &str, asked: PeopleRequest) -> Result<(), Fault> {
-        match self.ask(asked) {
-            Ok(PeopleResponse::Done) => Ok(()),
-            Ok(_) => Err(unexpected()),
-            Err(fault) => Err(self.advised(name, fault)),
-        }
+        self.order(asked).map_err(|fault| self.advised(name, fault))
     }
 
     /// What to do about it.
     fn advised(&self, name: &str, fault: Fault) -> Fault {
         let flag = &self.flag;
-        let next = match fault.kind {
-            FaultKind::NoContact => format!("podfs contact list{flag}"),
-            FaultKind::CardChanged => format!(
-                "talk to them; if their keys really are new: podfs contact remove {name:?}{flag}, add them again, and compare the words"
+        let next = [
+            (FaultKind::NoContact, format!("podfs contact list{flag}")),
+            (
+                FaultKind::CardChanged,
+                format!(
+                    "talk to them; if their keys really are new: podfs contact remove {name:?}{flag}, add them again, and compare the words"
+                ),
             ),
-            FaultKind::Missing => {
+            (
+                FaultKind::Missing,
                 "ask them to run podfs id publish, or for the file of podfs id show --out FILE"
-                    .into()
-            }
-            FaultKind::Network => "podfs node test tells how the nodes are".into(),
-            FaultKind::NoNode => format!(
-                "ask them for the file of podfs id show --out FILE; or podfs node add URL{flag}"
+                    .to_owned(),
             ),
-            _ => return fault,
-        };
-        fault.next(next)
+            (
+                FaultKind::Network,
+                format!("podfs node test{flag} tells how the nodes are"),
+            ),
+            (
+                FaultKind::NoNode,
+                format!(
+                    "ask them for the file of podfs id show --out FILE; or podfs node add URL{flag}"
+                ),
+            ),
+        ];
+        match next.into_iter().find(|(of, _)| *of == fault.kind) {
+            Some((_, next)) => fault.next(next),
+            None => fault,
+        }
     }
 }
 

@@ -123,10 +123,7 @@ pub fn make_card(daemon: &mut PeopleClient, phrase: &GivenPhrase) -> Result<(), 
         before => signed(&identity, &keys, before.as_ref())?,
     };
     let card = hex::encode(card.bytes());
-    match daemon.ask(PeopleRequest::Use { card })? {
-        PeopleResponse::Done => Ok(()),
-        _ => Err(unexpected()),
-    }
+    daemon.order(PeopleRequest::Use { card })
 }
 
 /// Has the node take the card.
@@ -135,13 +132,12 @@ pub fn make_card(daemon: &mut PeopleClient, phrase: &GivenPhrase) -> Result<(), 
 /// [`FaultKind::NoNode`]: there is none. [`FaultKind::Network`], [`FaultKind::NodeRefused`].
 pub fn publish(daemon: &mut PeopleClient) -> Result<(), Fault> {
     let flag = daemon.flag().to_owned();
-    match daemon.ask(PeopleRequest::Publish) {
-        Ok(PeopleResponse::Done) => Ok(()),
-        Ok(_) => Err(unexpected()),
+    match daemon.order(PeopleRequest::Publish) {
+        Ok(()) => Ok(()),
         Err(fault) if fault.kind == FaultKind::NoNode => Err(fault.next(format!(
             "podfs node add URL --batch ID{flag}; or hand the card over: podfs id show --out FILE{flag}"
         ))),
-        Err(fault) => Err(fault.next("podfs node test tells how the nodes are")),
+        Err(fault) => Err(fault.next(format!("podfs node test{flag} tells how the nodes are"))),
     }
 }
 
@@ -154,7 +150,10 @@ fn newest(daemon: &mut PeopleClient, identity: &IdentityKey) -> Result<Option<Si
         Ok(PeopleResponse::Card { card }) => Ok(card.as_deref().and_then(read)),
         Ok(_) => Err(unexpected()),
         Err(fault) if fault.kind == FaultKind::NoNode => Ok(None),
-        Err(fault) => Err(fault.next("podfs node test tells how the nodes are")),
+        Err(fault) => {
+            let flag = daemon.flag();
+            Err(fault.next(format!("podfs node test{flag} tells how the nodes are")))
+        }
     }
 }
 
@@ -186,9 +185,10 @@ fn signed(
 }
 
 fn keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
-    match daemon.ask(PeopleRequest::Me)? {
-        PeopleResponse::Me(keys) => Ok(*keys),
-        _ => Err(unexpected()),
+    if let PeopleResponse::Me(keys) = daemon.ask(PeopleRequest::Me)? {
+        Ok(*keys)
+    } else {
+        Err(unexpected())
     }
 }
 

@@ -9,7 +9,7 @@ mod ask;
 pub mod batches;
 pub mod bench;
 mod build;
-mod card_text;
+pub mod card_text;
 mod carrier;
 pub mod check;
 pub mod config;

@@ -7,6 +7,8 @@
 mod cards;
 mod contacts;
 mod error;
+#[cfg(test)]
+mod tests;
 
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};

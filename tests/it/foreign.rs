@@ -6,7 +6,12 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::Command;
 
+use podfs::crypto::identity::{Fingerprint, spoken_words};
+use podfs::daemon::card_text;
+use podfs::format::card::SignedCard;
 use podfs::pod::Caller;
+
+use crate::node::hexadecimal;
 
 use crate::support::applicable;
 use crate::support::listing::listing;
@@ -21,11 +26,12 @@ use crate::support::tool;
 
 const GOLDEN: &str = include_str!("../golden/v1/pod/listing.txt");
 
-fn agrees(test: &str, script: &str, argument: &str) {
+/// What a script says that agrees; nothing where it cannot run.
+fn agrees(test: &str, script: &str, argument: &str) -> Option<String> {
     let packages = tool("").with_file_name("foreign");
     let installed = packages.join("installed");
     if !applicable(test, &["/usr/bin/python3", installed.to_str().unwrap()]) {
-        return;
+        return None;
     }
     let said = run(Command::new("/usr/bin/python3")
         .arg("-B")
@@ -33,33 +39,58 @@ fn agrees(test: &str, script: &str, argument: &str) {
         .arg(argument)
         .env("PYTHONPATH", packages));
     println!("{said}");
+    Some(said)
 }
 
 #[test]
 fn another_program_derives_the_same_keys() {
-    agrees(
+    drop(agrees(
         "another_program_derives_the_same_keys",
         "keys.py",
         "tests/vectors/keys.json",
-    );
+    ));
 }
 
 #[test]
 fn another_program_reads_keyfiles() {
-    agrees(
+    drop(agrees(
         "another_program_reads_keyfiles",
         "keyfile.py",
         "tests/golden/v1",
-    );
+    ));
 }
 
 #[test]
 fn another_program_makes_the_same_chunks() {
-    agrees(
+    drop(agrees(
         "another_program_makes_the_same_chunks",
         "chunks.py",
         "tests/golden/v1",
-    );
+    ));
+}
+
+#[test]
+fn another_program_reads_cards() {
+    let Some(said) = agrees("another_program_reads_cards", "card.py", "tests/golden/v1") else {
+        return;
+    };
+    let card = fs::read("tests/golden/v1/card-signed-good.bin").unwrap();
+    let card = SignedCard::read(&card).unwrap();
+    let owner = card.card().owner();
+    let print = Fingerprint::of(&card.card().identity);
+    let list = bip39::Language::English.word_list();
+    let words = spoken_words(&Fingerprint([0; 32]), &print).unwrap();
+    let numbers = words.map(|word| list.binary_search(&word).unwrap().to_string());
+    let ours = [
+        ("owner", hexadecimal(&owner.0)),
+        ("card at", card.chunk().address().to_string()),
+        ("hash", hexadecimal(&card.hash())),
+        ("fingerprint", hexadecimal(&print.0)),
+        ("text", card_text::text(&owner)),
+        ("words", numbers.join(" ")),
+    ];
+    let ours = ours.map(|(name, value)| format!("{name:<12} {value}\n"));
+    assert_eq!(said, ours.concat());
 }
 
 fn reader(state: &Path, phrase: &Path) -> Command {

@@ -29,6 +29,7 @@ use podfs::types::Name;
 use podfs::types::Timespec;
 
 use crate::layouts::Named;
+use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
 
@@ -222,7 +223,7 @@ fn manifest() -> Manifest {
 
 /// All of them by name.
 pub(super) fn good() -> Named {
-    let published = [published::good(), publishing::good()].concat();
+    let published = [published::good(), publishing::good(), people::good()].concat();
     [log(), keys(), values(), checkpoint(), published].concat()
 }
 
@@ -258,6 +259,11 @@ fn keys() -> Named {
         ("rows-key-own-head", bytes(Key::own_head())),
         ("rows-key-seen-heads", bytes(Key::seen_heads())),
         ("rows-key-pinned", bytes(Key::pinned(Ino(2)))),
+        ("rows-key-own-card", bytes(Key::own_card())),
+        (
+            "rows-key-contact",
+            bytes(Key::contact(0x0102_0304_0506_0708)),
+        ),
     ]
 }
 

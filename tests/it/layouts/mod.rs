@@ -1,6 +1,7 @@
 //! Every layout as bytes that never change, and bytes like them that are refused.
 
 mod good;
+mod people;
 mod published;
 mod published_wrong;
 mod publishing;
@@ -29,7 +30,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 26] = [
+const KINDS: [&str; 30] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -56,6 +57,10 @@ const KINDS: [&str; 26] = [
     "published-inode",
     "published-attributes",
     "published-head",
+    "card-plain",
+    "card-signed",
+    "rows-own-card",
+    "rows-contact",
 ];
 
 type Named = Vec<(&'static str, Vec<u8>)>;
@@ -97,6 +102,9 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
             out
         }
         "manifest-plain" => Manifest::decode(bytes).ok()?.encode(),
+        "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
+            return people::written_again(kind, bytes);
+        }
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),
         _ => return published::written_again(kind, bytes),
     })

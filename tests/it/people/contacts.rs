@@ -218,6 +218,23 @@ fn a_card_that_nothing_vouches_for_stops_the_contact() {
     second.unmount();
 }
 
+/// What was typed, the exit code, and what has to be said about it.
+type Refused<'a> = (i32, &'a [&'a str], &'a [&'a str]);
+
+#[track_caller]
+fn are_refused(pod: &Pod, all: &[Refused<'_>]) {
+    for (code, args, said) in all {
+        let args = [&["contact"], *args].concat();
+        let printed = fails(pod, *code, &args);
+        for part in *said {
+            assert!(
+                printed.contains(part),
+                "{args:?}: {part:?} is not in {printed}"
+            );
+        }
+    }
+}
+
 #[test]
 fn what_is_no_card_is_told_with_the_next_step() {
     if !applicable("what_is_no_card_is_told_with_the_next_step", REQUIREMENTS) {
@@ -227,87 +244,62 @@ fn what_is_no_card_is_told_with_the_next_step() {
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
     let own = introduce(&anna);
     let identity = text(&own, "identity").to_owned();
-    let refused = |code, args: &[&str], what: &str, next: &str| {
-        let said = fails(&ben, code, args);
-        assert!(said.contains(what) && said.contains(next), "{said}");
-    };
     let file = ben.path("not a card");
     fs::write(&file, [0; SIGNED_CARD_LEN]).unwrap();
-    let none = "podfs id show";
-    refused(
-        57,
-        &["contact", "add", "Anna", file.to_str().unwrap()],
-        "is no card",
-        none,
-    );
-    refused(
-        57,
-        &["contact", "add", "Anna", "/nowhere"],
-        "is no card",
-        none,
-    );
-    let typing_error = identity.replace(&identity[40..42], "zz");
-    refused(
-        57,
-        &["contact", "add", "Anna", &typing_error],
-        "is no card",
-        none,
-    );
-    // Somebody who has published none.
+    let file = file.to_str().unwrap();
+    let misspelt = identity.replace(&identity[40..42], "zz");
     let nobody = format!("0x{}", "1".repeat(40));
-    refused(
-        53,
-        &["contact", "add", "Eve", &nobody],
-        "no card of this identity",
-        "podfs id publish",
-    );
-    refused(
-        2,
-        &["contact", "add", "a/b", &identity],
-        "the name of a contact",
-        "",
+    let is_none: &[&str] = &["is no card", "next: give what podfs id show prints"];
+    are_refused(
+        &ben,
+        &[
+            (57, &["add", "Anna", file], is_none),
+            (57, &["add", "Anna", "/nowhere"], is_none),
+            (57, &["add", "Anna", &misspelt], is_none),
+            (
+                53,
+                &["add", "Eve", &nobody],
+                &["no card of this identity", "podfs id publish"],
+            ),
+            (2, &["add", "a/b", &identity], &["the name of a contact"]),
+        ],
     );
     says(&ben, &["contact", "add", "Anna", &identity]);
-    refused(
-        2,
-        &["contact", "add", "Anna M.", &identity],
-        "the card of \"Anna\"",
-        "",
-    );
-    refused(
-        57,
-        &["contact", "verify", "Anna", "--show"],
-        "no card yet",
-        "podfs id publish",
+    are_refused(
+        &ben,
+        &[
+            (2, &["add", "Anna M.", &identity], &["the card of \"Anna\""]),
+            (
+                57,
+                &["verify", "Anna", "--show"],
+                &["no card yet", "podfs id publish"],
+            ),
+        ],
     );
     let ours = introduce(&ben);
-    refused(
-        57,
-        &["contact", "add", "me", text(&ours, "identity")],
-        "of this pod itself",
-        "",
-    );
-    refused(
-        55,
-        &["contact", "verify", "Eve", "--show"],
-        "no contact \"Eve\"",
-        "podfs contact list",
-    );
-    let eve = next_card(&ben, &card(&ben, "own"), &ben, |_| ());
-    refused(
-        57,
-        &["contact", "add", "Anna", &eve],
-        "of this pod itself",
-        "",
+    let next = next_card(&ben, &card(&ben, "own"), &ben, |_| ());
+    are_refused(
+        &ben,
+        &[
+            (
+                57,
+                &["add", "me", text(&ours, "identity")],
+                &["of this pod itself"],
+            ),
+            (57, &["add", "Anna", &next], &["of this pod itself"]),
+            (
+                55,
+                &["verify", "Eve", "--show"],
+                &["no contact \"Eve\"", "podfs contact list"],
+            ),
+        ],
     );
     // A network that is gone is not "no card".
     drop(node);
     second.expect_warnings();
-    refused(
-        47,
-        &["contact", "add", "Eve", &nobody],
-        "",
-        "podfs node test",
+    are_refused(
+        &ben,
+        &[(47, &["add", "Eve", &nobody], &["podfs node test"])],
     );
     first.expect_warnings();
     first.unmount();
