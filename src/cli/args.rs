@@ -13,6 +13,7 @@ use crate::cli::drill::DrillArgs;
 use crate::cli::exit;
 use crate::cli::id::IdArgs;
 use crate::cli::init::InitArgs;
+use crate::cli::keys::KeysArgs;
 use crate::cli::man::ManArgs;
 use crate::cli::migrate::MigrateArgs;
 use crate::cli::mount::MountArgs;
@@ -59,6 +60,7 @@ pub(super) enum Command {
     Drill(DrillArgs),
     Id(IdArgs),
     Contact(ContactArgs),
+    Keys(KeysArgs),
     Passwd(PasswdArgs),
     Check(CheckArgs),
     Doctor(DoctorArgs),
@@ -114,6 +116,7 @@ impl Command {
             Self::Stamp(args) => args.wants_json(),
             Self::Id(args) => args.wants_json(),
             Self::Contact(args) => args.wants_json(),
+            Self::Keys(args) => args.wants_json(),
             Self::Passwd(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }

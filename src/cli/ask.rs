@@ -155,7 +155,7 @@ pub(super) fn typed(question: &str, flag: &str) -> Result<Passphrase, Fault> {
 }
 
 /// Asks for something secret that is not a passphrase, without echo.
-fn secret_line(question: &str, flag: &str) -> Result<Zeroizing<String>, Fault> {
+pub(super) fn secret_line(question: &str, flag: &str) -> Result<Zeroizing<String>, Fault> {
     let typed = typed(question, flag)?;
     let text = std::str::from_utf8(typed.expose());
     let text = text.map_err(|error| Fault::new(FaultKind::Phrase, error.to_string()))?;

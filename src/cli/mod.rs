@@ -16,6 +16,7 @@ mod exit;
 mod hidden;
 mod id;
 mod init;
+mod keys;
 mod man;
 mod migrate;
 mod mount;
@@ -100,6 +101,7 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Rent(args) => rent::run(args),
         Command::Id(args) => id::run(args),
         Command::Contact(args) => contact::run(args),
+        Command::Keys(args) => keys::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -98,6 +98,10 @@ domains! {
     ShareLink = "share-link",
     /// Short authentication string.
     Sas = "sas",
+    /// Which shares of a phrase belong together.
+    PhraseShare = "phrase-share",
+    /// Random numbers for the shares of a phrase.
+    PhraseShareStream = "phrase-share-stream",
 }
 
 /// First byte of every input to the keyed hash.

@@ -18,6 +18,7 @@ pub mod local;
 pub mod pairwise;
 pub mod passphrase;
 pub mod phrase;
+pub mod phrase_share;
 pub mod publish;
 pub mod scalar;
 pub mod seal;

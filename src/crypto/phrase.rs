@@ -3,7 +3,7 @@
 use crate::crypto::entropy::{Entropy, EntropyError, random_secret};
 use crate::crypto::secret::Secret;
 use bip39::{Language, Mnemonic};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Words in a phrase: 256 bits and a checksum of 8.
 pub const PHRASE_WORDS: usize = 24;
@@ -69,6 +69,14 @@ impl Phrase {
                 },
             )?;
         Ok(Self(Box::new(words)))
+    }
+
+    /// The 256 bits that it is made of.
+    pub(in crate::crypto) fn entropy(&self) -> Secret<32> {
+        let (mut bytes, _) = self.0.to_entropy_array();
+        let entropy = bytes.first_chunk().map(Secret::from_bytes);
+        bytes.zeroize();
+        entropy.unwrap_or_else(|| Secret::from_bytes(&[0; 32]))
     }
 
     /// The words in order.

@@ -13,13 +13,13 @@ use crate::control::Response;
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::spoken_words;
 use crate::crypto::swarm::CHUNK_LEN_MAX;
-use crate::daemon::card_text;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
 use crate::daemon::identity;
 use crate::daemon::paths::PodPaths;
 use crate::format::card::SignedCard;
+use crate::format::text;
 use crate::types::limits::PEOPLE_PATIENCE;
 
 /// A card, or whose card to look for.
@@ -37,7 +37,7 @@ impl Introduction {
     /// # Errors
     /// [`FaultKind::NoCard`]: none of these.
     pub fn of(typed: &str) -> Result<Self, Fault> {
-        if let Some(owner) = card_text::parse(typed) {
+        if let Ok(owner) = text::read_identity(typed) {
             return Ok(Self::Identity(hex::encode(owner.0)));
         }
         let none = |why: &dyn std::fmt::Display| {

@@ -1,13 +1,8 @@
 //! A new pod: its phrase, its keys, its empty state. The keyfile is written last: it makes the pod exist.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-use zeroize::Zeroizing;
 
 use crate::crypto::EntropyError;
 use crate::crypto::keys::RootKey;
@@ -21,6 +16,7 @@ use crate::daemon::lock::PodLock;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths;
 use crate::daemon::paths::PodPaths;
+use crate::daemon::quorum;
 use crate::format::keyfile::Bundle;
 use crate::format::keyfile::NewPassphrase;
 use crate::format::keyfile::create;
@@ -60,22 +56,7 @@ impl FreshPod {
 
     /// Writes the phrase to a new file of mode 0600.
     pub fn write_phrase(&self, file: &Path) -> Result<(), Fault> {
-        let text = Zeroizing::new(format!("{}\n", self.phrase.text().as_str()));
-        let written = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(file)
-            .and_then(|mut out| out.write_all(text.as_bytes()).and_then(|()| out.sync_all()));
-        written.map_err(|error| {
-            let what = format!("cannot write the recovery phrase to {}", Quoted(file));
-            let fault = Fault::io(FaultKind::Init, what, &error);
-            if error.kind() == io::ErrorKind::AlreadyExists {
-                fault.next("name a file that does not exist yet")
-            } else {
-                fault
-            }
-        })
+        quorum::write_secret(file, &self.phrase.text(), FaultKind::Init)
     }
 
     /// Writes the pod. A failure leaves nothing behind.

@@ -11,7 +11,6 @@ use crate::control::PeopleResponse;
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::sign_card;
 use crate::crypto::keys::IdentityKey;
-use crate::daemon::card_text;
 use crate::daemon::contacts::PeopleClient;
 use crate::daemon::contacts::unexpected;
 use crate::daemon::fault::Fault;
@@ -20,6 +19,7 @@ use crate::daemon::fault::Quoted;
 use crate::daemon::rekey::GivenPhrase;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
+use crate::format::text;
 use crate::types::system_clock;
 
 /// The identity under a phrase; a later one takes its place only when the owner replaces it.
@@ -52,7 +52,7 @@ impl Identity {
         let card = card_of(&keys).ok_or_else(|| no_card(daemon))?;
         let owner = card.card().owner();
         Ok(Self {
-            identity: card_text::text(&owner),
+            identity: text::identity(&owner),
             address: format!("0x{}", hex::encode(owner.0)),
             fingerprint: hex::encode(Fingerprint::of(&card.card().identity).0),
             card: card.card().number,

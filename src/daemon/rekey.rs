@@ -50,6 +50,11 @@ impl GivenPhrase {
         Ok(Self { phrase })
     }
 
+    /// The phrase.
+    pub(super) const fn phrase(&self) -> &Phrase {
+        &self.phrase
+    }
+
     /// The root of everything that the phrase gives.
     pub(super) fn root(&self) -> RootKey {
         RootKey::derive(&self.phrase.seed(), None)

@@ -10,4 +10,5 @@ pub mod published;
 pub mod record;
 pub mod rows;
 pub mod segment;
+pub mod text;
 pub mod wire;

@@ -333,3 +333,7 @@ pub const CONTACTS_AT_ONCE: usize = 128;
 pub const CARD_PATIENCE: Duration = Duration::from_secs(45);
 /// And the command for the daemon.
 pub const PEOPLE_PATIENCE: Duration = Duration::from_secs(60);
+/// Shares that a phrase is split into, at most.
+pub const SHARES_MAX: u8 = 32;
+/// Longest file with a share or a phrase, in bytes.
+pub const PHRASE_FILE_MAX: u64 = 4096;

@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::Command;
 
 use podfs::crypto::identity::{Fingerprint, spoken_words};
-use podfs::daemon::card_text;
+use podfs::crypto::{Phrase, Secret, phrase_share};
+use podfs::daemon::keyfile::system_entropy;
 use podfs::format::card::SignedCard;
+use podfs::format::text;
 use podfs::pod::Caller;
 
 use crate::node::hexadecimal;
@@ -86,11 +88,41 @@ fn another_program_reads_cards() {
         ("card at", card.chunk().address().to_string()),
         ("hash", hexadecimal(&card.hash())),
         ("fingerprint", hexadecimal(&print.0)),
-        ("text", card_text::text(&owner)),
+        ("text", text::identity(&owner)),
         ("words", numbers.join(" ")),
     ];
     let ours = ours.map(|(name, value)| format!("{name:<12} {value}\n"));
     assert_eq!(said, ours.concat());
+}
+
+/// Shares that this program makes, combined by another one.
+#[test]
+fn another_program_combines_shares_of_a_phrase() {
+    let test = "another_program_combines_shares_of_a_phrase";
+    let packages = tool("").with_file_name("foreign");
+    let installed = packages.join("installed");
+    if !applicable(test, &["/usr/bin/python3", installed.to_str().unwrap()]) {
+        return;
+    }
+    let mut random = Random::new(test);
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..rounds(4, 100) {
+        let secret: [u8; 32] = random.bytes(32).try_into().unwrap();
+        let phrase = Phrase::from_entropy(&Secret::from_bytes(&secret));
+        let (needed, more) = (2 + random.index(4), random.index(4));
+        let (threshold, count) = (needed as u8, (needed + more) as u8);
+        let shares = phrase_share::split(&phrase, threshold, count, &mut system_entropy).unwrap();
+        let first = random.index(more + 1);
+        let mut combine = Command::new("/usr/bin/python3");
+        combine.args(["-B", "tests/foreign/shares.py"]);
+        for share in &shares[first..first + needed] {
+            let file = folder.path().join(share.number.to_string());
+            fs::write(&file, text::share(share).as_bytes()).unwrap();
+            combine.arg(file);
+        }
+        let said = run(combine.env("PYTHONPATH", &packages));
+        assert_eq!(said.trim(), hexadecimal(&secret));
+    }
 }
 
 fn reader(state: &Path, phrase: &Path) -> Command {

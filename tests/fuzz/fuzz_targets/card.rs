@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use podfs::daemon::card_text;
 use podfs::format::card::{CARD_LEN, Card, SignedCard};
 use podfs::format::rows::{Contact, OwnCard};
+use podfs::format::text;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(card) = Card::decode(data) {
@@ -25,9 +25,13 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(row.encode(), data);
         drop(row.card());
     }
-    if let Ok(text) = str::from_utf8(data)
-        && let Some(owner) = card_text::parse(text)
-    {
-        assert_eq!(card_text::parse(&card_text::text(&owner)), Some(owner));
+    let Ok(typed) = str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(owner) = text::read_identity(typed) {
+        assert_eq!(text::read_identity(&text::identity(&owner)), Ok(owner));
+    }
+    if let Ok(share) = text::read_share(typed) {
+        assert_eq!(*text::share(&share), typed.trim().to_lowercase());
     }
 });
