@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::crypto::identity::Fingerprint;
 use crate::format::card::SignedCard;
 use crate::format::rows::{Contact, Key, OwnCard};
 use crate::format::wire::Malformed;
@@ -219,11 +218,9 @@ impl Contacts {
     }
 }
 
-/// Where the contact with this identity has its row. That of the owner's own card is nobody's.
+/// Where the contact with this identity has its row.
 fn key(card: &SignedCard) -> Key {
-    let print = Fingerprint::of(&card.card().identity);
-    let number = print.0.first_chunk().copied().map(u64::from_be_bytes);
-    Key::contact(number.unwrap_or_default().max(1))
+    Key::contact_of(&card.card().identity)
 }
 
 fn bytes<const N: usize>(card: &SignedCard) -> Result<Box<[u8; N]>, Malformed> {

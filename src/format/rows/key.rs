@@ -1,3 +1,4 @@
+use crate::crypto::identity::Fingerprint;
 use crate::format::rows::Slot;
 use crate::types::Ino;
 
@@ -94,9 +95,15 @@ impl Key {
         Self::build(b'C', &[0])
     }
 
-    /// `C ‖ number`: a contact, by the first eight bytes of the identity's fingerprint.
+    /// `C ‖ number`: a contact. Sorts behind [`Key::own_card`] for every number but 0.
     pub fn contact(number: u64) -> Self {
         Self::build(b'C', &[number])
+    }
+
+    /// The same, by the first eight bytes of the fingerprint of a public key. Nobody has the place of the own card.
+    pub fn contact_of(identity: &[u8; 65]) -> Self {
+        let number = Fingerprint::of(identity).0.first_chunk().copied();
+        Self::contact(number.map_or(0, u64::from_be_bytes).max(1))
     }
 
     /// The key of these bytes, if any row can have it.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::format::card::SignedCard;
 use crate::format::rows::{Bucket, Inode, Shared, Slot};
 use crate::journal::{Batch, Class};
 use crate::pod::{Caller, Taken, XattrMode};
@@ -198,4 +199,38 @@ fn damaged_misplaced_and_unmarked_runs_are_found() {
     let malformed =
         |f: &Finding| matches!(f, Finding::Malformed(key, _) if *key == Key::extent(file, 1));
     assert!(findings(&pod).iter().any(malformed));
+}
+
+#[test]
+fn a_card_that_is_none_or_somebody_elses_is_found() {
+    let (pod, ..) = pod();
+    let golden = |name: &str| std::fs::read(format!("tests/golden/v1/{name}.bin")).unwrap();
+    let (own, contact) = (golden("rows-own-card-good"), golden("rows-contact-good"));
+    let card = SignedCard::read(&golden("card-signed-good")).unwrap();
+    let key = Key::contact_of(&card.card().identity);
+    put(&pod, Key::own_card(), Some(own.clone()));
+    put(&pod, key, Some(contact.clone()));
+    assert_eq!(findings(&pod), []);
+    let changed = |row: &[u8], at: usize| {
+        let mut row = row.to_vec();
+        row[at] ^= 1;
+        Some(row)
+    };
+    let damages = [
+        (Key::own_card(), changed(&own, 700)),
+        (Key::own_card(), Some(contact.clone())),
+        (key, changed(&contact, 700)),
+        (Key::contact(7), Some(contact)),
+    ];
+    for (at, row) in damages {
+        let before = pod.rows.get(&at).unwrap();
+        put(&pod, at, row);
+        let found = findings(&pod);
+        assert!(
+            matches!(&found[..], [Finding::Malformed(key, _)] if *key == at),
+            "{found:?}"
+        );
+        put(&pod, at, before.map(|row| row.to_vec()));
+        assert_eq!(findings(&pod), []);
+    }
 }

@@ -90,8 +90,14 @@ fn two_people_know_each_other() {
         &["contact", "verify", "Ben", "--words", &words.to_uppercase()],
     );
 
-    // What was answered is there after the end of the daemon, whatever that is.
+    // What was answered is there after the end of the daemon, whatever that is, and in an index that is made anew.
     first.kill();
+    let passphrase = anna.path("passphrase");
+    let passphrase = passphrase.to_str().unwrap();
+    says(
+        &anna,
+        &["check", "--rebuild", "--passphrase-file", passphrase],
+    );
     let first = mounted(&anna, &[]);
     let all = json(&anna, &["contact", "list", "--json"]);
     assert_eq!(all.as_array().unwrap().len(), 1);
