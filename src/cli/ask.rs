@@ -154,9 +154,13 @@ pub(super) fn typed(question: &str, flag: &str) -> Result<Passphrase, Fault> {
     )))
 }
 
-/// Asks for something secret that is not a passphrase, without echo.
-pub(super) fn secret_line(question: &str, flag: &str) -> Result<Zeroizing<String>, Fault> {
-    let typed = typed(question, flag)?;
+/// Asks for something secret that is not a passphrase, without echo. Without a terminal `next` is what to do instead.
+pub(super) fn secret_line(question: &str, next: &str) -> Result<Zeroizing<String>, Fault> {
+    if !print::is_terminal() {
+        let what = format!("there is no terminal to ask for it: {question}");
+        return Err(Fault::new(FaultKind::PassphraseSource, what).next(next));
+    }
+    let typed = typed(question, "")?;
     let text = std::str::from_utf8(typed.expose());
     let text = text.map_err(|error| Fault::new(FaultKind::Phrase, error.to_string()))?;
     Ok(Zeroizing::new(text.to_owned()))
@@ -164,10 +168,11 @@ pub(super) fn secret_line(question: &str, flag: &str) -> Result<Zeroizing<String
 
 /// The recovery phrase, from its file or from a person.
 pub(super) fn phrase(file: Option<&Path>) -> Result<GivenPhrase, Fault> {
-    match file {
-        Some(file) => GivenPhrase::from_file(file),
-        None => GivenPhrase::typed(&secret_line("Recovery phrase, 24 words", "--phrase-file")?),
+    if let Some(file) = file {
+        return GivenPhrase::from_file(file);
     }
+    let question = "Recovery phrase, 24 words";
+    GivenPhrase::typed(&secret_line(question, "give --phrase-file FILE")?)
 }
 
 /// Asks until it was typed twice the same.

@@ -73,7 +73,8 @@ struct NameArgs {
 
 /// Make sure that a card is theirs: seven words, the same on both sides, are read to each other.
 ///
-/// Call them; do not send the words the way the card came. They see theirs with the same command.
+/// Call them; do not send the words the way the card came. They see theirs with the same command. The words tell whose
+/// card it is, not that it is their newest: compare its number and date too.
 #[derive(Args, Clone, Debug)]
 struct VerifyArgs {
     /// What you call them
@@ -125,13 +126,14 @@ pub(super) fn run(args: &ContactArgs) -> Result<Exit, Fault> {
 
 fn add(args: &AddArgs) -> Result<Exit, Fault> {
     let introduction = Introduction::of(&args.card)?;
-    let mut daemon = PeopleClient::of_pod(&args.pod.paths()?)?;
-    let contact = daemon.add(&args.name, introduction)?;
+    let paths = args.pod.paths()?;
+    let contact = PeopleClient::of_pod(&paths)?.add(&args.name, introduction)?;
     tell(&contact, args.format);
     if !contact.verified && !args.format.json {
         print::note(format!(
-            "not verified. Next: call them, and podfs contact verify {:?}",
-            contact.name
+            "not verified. Next: call them, and podfs contact verify {:?}{}",
+            contact.name,
+            paths.pod_flag()
         ));
     }
     Ok(Exit::Done)
@@ -166,8 +168,9 @@ fn show(args: &NameArgs) -> Result<Exit, Fault> {
 }
 
 fn verify(args: &VerifyArgs) -> Result<Exit, Fault> {
-    let mut daemon = PeopleClient::of_pod(&args.pod.paths()?)?;
-    let words = daemon.words(&args.name)?;
+    let paths = args.pod.paths()?;
+    let flag = paths.pod_flag();
+    let (contact, words) = PeopleClient::of_pod(&paths)?.words(&args.name)?;
     if args.show {
         if args.format.json {
             print::json(&words);
@@ -179,7 +182,7 @@ fn verify(args: &VerifyArgs) -> Result<Exit, Fault> {
     if let Some(theirs) = &args.words {
         let same = theirs.split_whitespace().map(str::to_lowercase).eq(words);
         if !same {
-            return Err(differ(&args.name));
+            return Err(differ(&args.name, &flag));
         }
     } else {
         if !print::is_terminal() {
@@ -188,21 +191,28 @@ fn verify(args: &VerifyArgs) -> Result<Exit, Fault> {
                 Fault::new(FaultKind::Usage, what).next("give the words they read: --words")
             );
         }
+        let made = show_date(contact.card_time);
         print::question(&format!("\n   {}\n\n", words.join("  ")));
-        let answer = ask::line(&format!("Does {} read the same words? [y/N] ", args.name))?;
+        print::question(&format!(
+            "Their card: number {}, made {made}\n",
+            contact.card
+        ));
+        let answer = ask::line(&format!("Does {} read the same? [y/N] ", args.name))?;
         if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
-            return Err(differ(&args.name));
+            return Err(differ(&args.name, &flag));
         }
     }
-    daemon.verified(&args.name)?;
+    // Asked anew: a call takes longer than the daemon waits.
+    let mut daemon = PeopleClient::of_pod(&paths)?;
+    daemon.verified(&contact)?;
     tell(&daemon.show(&args.name)?, args.format);
     Ok(Exit::Done)
 }
 
-fn differ(name: &str) -> Fault {
+fn differ(name: &str, flag: &str) -> Fault {
     let what = format!("the words are not the same: this is perhaps not the card of {name:?}");
     Fault::new(FaultKind::CardChanged, what).next(format!(
-        "podfs contact remove {name:?}, and add them again with a card that you have from them"
+        "podfs contact remove {name:?}{flag}, and add them again with a card that you have from them"
     ))
 }
 

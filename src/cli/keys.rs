@@ -116,7 +116,7 @@ fn combine(args: &CombineArgs) -> Result<Exit, Fault> {
     if args.shares.is_empty() {
         while quorum::still_needed(&shares) > 0 {
             let question = format!("Share {}", shares.len() + 1);
-            let typed = ask::secret_line(&question, "FILE")?;
+            let typed = ask::secret_line(&question, "name the files with the shares")?;
             match quorum::parse_share(&typed, &question) {
                 Ok(share) => shares.push(share),
                 Err(fault) => print::fault(&fault),

@@ -8,10 +8,12 @@ use serde::Serialize;
 pub enum PeopleRequest {
     /// The public keys of this pod, and its card.
     Me,
-    /// The newest card that the network has of this identity.
+    /// The newest card that the network has of this identity, not below a number.
     Look {
         /// Whose.
         identity: String,
+        /// The number.
+        from: u64,
     },
     /// That is the card of this pod from now on.
     Use {
@@ -43,6 +45,8 @@ pub enum PeopleRequest {
     Verified {
         /// Whose.
         name: String,
+        /// Fingerprint of the identity that the words were of.
+        fingerprint: String,
     },
     /// Forget a contact.
     Remove {
@@ -114,6 +118,8 @@ pub struct OwnKeys {
     pub pod_id: String,
     /// Which pod of its phrase it is.
     pub pod_number: u32,
+    /// Number of this machine in the pod; 0 made it.
+    pub device: u16,
     /// Epoch of the keys.
     pub epoch: u32,
     /// Ed25519 key.
@@ -182,7 +188,10 @@ mod tests {
         let name = || "Anna".to_owned();
         let asked = [
             PeopleRequest::Me,
-            PeopleRequest::Look { identity: name() },
+            PeopleRequest::Look {
+                identity: name(),
+                from: 7,
+            },
             PeopleRequest::Use { card: name() },
             PeopleRequest::Publish,
             PeopleRequest::Add {
@@ -192,7 +201,10 @@ mod tests {
             },
             PeopleRequest::List { after: name() },
             PeopleRequest::Show { name: name() },
-            PeopleRequest::Verified { name: name() },
+            PeopleRequest::Verified {
+                name: name(),
+                fingerprint: name(),
+            },
             PeopleRequest::Remove { name: name() },
         ];
         for request in asked.map(Request::People) {

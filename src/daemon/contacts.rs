@@ -1,6 +1,7 @@
 //! Commands about contacts: asked of the daemon of a mounted pod.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::control::Client;
 use crate::control::ClientError;
@@ -45,9 +46,9 @@ impl Introduction {
             Fault::new(FaultKind::NoCard, what)
                 .next("give what podfs id show prints (podfs1…), or the file that podfs id show --out FILE writes")
         };
-        let size = std::fs::metadata(typed).map_err(|error| none(&error))?;
-        if size.len() > CHUNK_LEN_MAX as u64 {
-            return Err(none(&"it is too long"));
+        let file = std::fs::metadata(typed).map_err(|error| none(&error))?;
+        if !file.is_file() || file.len() > CHUNK_LEN_MAX as u64 {
+            return Err(none(&"no file, or too long"));
         }
         let bytes = std::fs::read(typed).map_err(|error| none(&error))?;
         let card = SignedCard::read(&bytes).map_err(|error| none(&error))?;
@@ -108,6 +109,15 @@ impl PeopleClient {
         }
     }
 
+    /// Lets time pass between two questions.
+    pub(super) fn pause(&self, time: Duration) -> Result<(), Fault> {
+        if self.client.pause(time) {
+            return Ok(());
+        }
+        let what = "the pod was unmounted meanwhile";
+        Err(Fault::new(FaultKind::NotMounted, what))
+    }
+
     /// What a command about this pod needs besides.
     pub(super) fn flag(&self) -> &str {
         &self.flag
@@ -163,12 +173,12 @@ impl PeopleClient {
         self.contact(name, asked)
     }
 
-    /// The words that both sides read to each other.
+    /// The words that both sides read to each other, and the contact that they are of.
     ///
     /// # Errors
     /// [`FaultKind::NoContact`]; [`FaultKind::CardChanged`]: there is nothing to be compared with somebody whose card
     /// nothing vouches for; [`FaultKind::NoCard`]: this pod has no card itself.
-    pub fn words(&mut self, name: &str) -> Result<Vec<&'static str>, Fault> {
+    pub fn words(&mut self, name: &str) -> Result<(ContactReport, Vec<&'static str>), Fault> {
         let contact = self.show(name)?;
         if contact.alarm {
             let what =
@@ -180,19 +190,20 @@ impl PeopleClient {
         hex::decode_to_slice(&contact.fingerprint, &mut theirs.0).map_err(|_| unexpected())?;
         let words = spoken_words(&Fingerprint::of(&own.card().identity), &theirs);
         words
-            .map(|words| words.to_vec())
+            .map(|words| (contact, words.to_vec()))
             .map_err(|error| Fault::new(FaultKind::Other, error.to_string()))
     }
 
-    /// Notes that the words were the same.
+    /// Notes that the words were the same, those of this contact.
     ///
     /// # Errors
     /// As with [`PeopleClient::words`].
-    pub fn verified(&mut self, name: &str) -> Result<(), Fault> {
+    pub fn verified(&mut self, contact: &ContactReport) -> Result<(), Fault> {
         let asked = PeopleRequest::Verified {
-            name: name.to_owned(),
+            name: contact.name.clone(),
+            fingerprint: contact.fingerprint.clone(),
         };
-        self.done(name, asked)
+        self.done(&contact.name, asked)
     }
 
     /// Forgets a contact.
@@ -231,8 +242,9 @@ impl PeopleClient {
             ),
             (
                 FaultKind::Missing,
-                "ask them to run podfs id publish, or for the file of podfs id show --out FILE"
-                    .to_owned(),
+                format!(
+                    "ask them to run podfs id publish, or for the file of podfs id show --out FILE; if cards of theirs are lost: podfs contact remove {name:?}{flag}, add them again, and compare the words"
+                ),
             ),
             (
                 FaultKind::Network,

@@ -3,7 +3,10 @@
 //! The identity key is cold: it comes from the phrase and is on no machine. The command that asks for the phrase signs
 //! the card itself; the daemon gets the card alone.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::control::OwnKeys;
 use crate::control::PeopleRequest;
@@ -24,9 +27,15 @@ use crate::types::system_clock;
 
 /// The identity under a phrase; a later one takes its place only when the owner replaces it.
 const FIRST: u32 = 0;
+/// The machine that made the pod.
+const FIRST_DEVICE: u16 = 0;
+/// How often a recovered machine looks for an older card, and how long it waits in between: a node that has just begun
+/// does not find what is there.
+const LOOKS: u32 = 2;
+const LOOK_AGAIN: Duration = Duration::from_secs(20);
 
 /// What others see of a pod.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Identity {
     /// The text that others add: `podfs1…`.
     pub identity: String,
@@ -40,6 +49,8 @@ pub struct Identity {
     pub card_time: i64,
     /// Whether a node took it.
     pub published: bool,
+    #[serde(skip)]
+    signed: SignedCard,
 }
 
 impl Identity {
@@ -58,6 +69,19 @@ impl Identity {
             card: card.card().number,
             card_time: card.card().made.secs,
             published: keys.published,
+            signed: card,
+        })
+    }
+
+    /// Writes the card to a new file, to be handed over.
+    ///
+    /// # Errors
+    /// [`FaultKind::Usage`]: the file cannot be written, or is there already.
+    pub fn write_card(&self, file: &Path) -> Result<(), Fault> {
+        let written = File::create_new(file).and_then(|mut out| out.write_all(self.signed.bytes()));
+        written.map_err(|error| {
+            let what = format!("cannot write the card to {}", Quoted(file));
+            Fault::io(FaultKind::Usage, what, &error).next("name a file that does not exist yet")
         })
     }
 }
@@ -71,20 +95,6 @@ pub(super) fn own(daemon: &mut PeopleClient) -> Result<SignedCard, Fault> {
     card_of(&keys).ok_or_else(|| no_card(daemon))
 }
 
-/// Writes the card to a new file, to be handed over.
-///
-/// # Errors
-/// [`FaultKind::NoCard`]; [`FaultKind::Usage`]: the file cannot be written, or is there already.
-pub fn write_card(daemon: &mut PeopleClient, file: &Path) -> Result<(), Fault> {
-    let card = own(daemon)?;
-    let written = std::fs::File::create_new(file)
-        .and_then(|mut out| std::io::Write::write_all(&mut out, card.bytes()));
-    written.map_err(|error| {
-        let what = format!("cannot write the card to {}", Quoted(file));
-        Fault::io(FaultKind::Usage, what, &error).next("name a file that does not exist yet")
-    })
-}
-
 /// Whether there is a card with the keys of this machine: then the phrase is not needed.
 ///
 /// # Errors
@@ -94,12 +104,17 @@ pub fn has_card(daemon: &mut PeopleClient) -> Result<bool, Fault> {
     Ok(card_of(&keys).is_some_and(|card| has_keys(card.card(), &keys)))
 }
 
-/// Makes a card for the keys of this machine: the one after the newest that is known here or in the network.
+/// Makes a card for the keys of this machine: the one after the newest that is known here or in the network. With
+/// `renew` also when that has these keys.
 ///
 /// # Errors
-/// [`FaultKind::Phrase`]: it belongs to another pod. [`FaultKind::Network`]: nobody tells whether there is a newer
-/// card than the one that is known here.
-pub fn make_card(daemon: &mut PeopleClient, phrase: &GivenPhrase) -> Result<(), Fault> {
+/// [`FaultKind::Phrase`]: it belongs to another pod. [`FaultKind::Network`], [`FaultKind::NoNode`]: nobody tells whether
+/// there is a newer card than the one that is known here.
+pub fn make_card(
+    daemon: &mut PeopleClient,
+    phrase: &GivenPhrase,
+    renew: bool,
+) -> Result<(), Fault> {
     let keys = keys(daemon)?;
     let root = phrase.root();
     if hex::encode(root.pod_id(keys.pod_number).0) != keys.pod_id {
@@ -109,17 +124,11 @@ pub fn make_card(daemon: &mut PeopleClient, phrase: &GivenPhrase) -> Result<(), 
         );
     }
     let identity = root.identity(FIRST);
-    let published = newest(daemon, &identity)?;
     let known = card_of(&keys);
-    let before = match (published, known) {
-        (Some(published), Some(known)) if known.card().number > published.card().number => {
-            Some(known)
-        }
-        (None, known) => known,
-        (published, _) => published,
-    };
+    let from = known.as_ref().map_or(0, |known| known.card().number);
+    let before = newest(daemon, &keys, &identity, from)?.or(known);
     let card = match before {
-        Some(before) if has_keys(before.card(), &keys) => before,
+        Some(before) if has_keys(before.card(), &keys) && !renew => before,
         before => signed(&identity, &keys, before.as_ref())?,
     };
     let card = hex::encode(card.bytes());
@@ -134,6 +143,12 @@ pub fn publish(daemon: &mut PeopleClient) -> Result<(), Fault> {
     let flag = daemon.flag().to_owned();
     match daemon.order(PeopleRequest::Publish) {
         Ok(()) => Ok(()),
+        Err(fault) if fault.kind == FaultKind::Missing => {
+            Err(fault.next(format!("in a minute: podfs id publish{flag}")))
+        }
+        Err(fault) if fault.kind == FaultKind::CardChanged => Err(fault.next(format!(
+            "if another machine of yours made it: podfs id publish --renew{flag}; else somebody has your recovery phrase"
+        ))),
         Err(fault) if fault.kind == FaultKind::NoNode => Err(fault.next(format!(
             "podfs node add URL --batch ID{flag}; or hand the card over: podfs id show --out FILE{flag}"
         ))),
@@ -141,18 +156,41 @@ pub fn publish(daemon: &mut PeopleClient) -> Result<(), Fault> {
     }
 }
 
-/// The newest card that the network has; nothing without a node.
-fn newest(daemon: &mut PeopleClient, identity: &IdentityKey) -> Result<Option<SignedCard>, Fault> {
-    let asked = PeopleRequest::Look {
-        identity: hex::encode(identity.owner().0),
+/// The newest card that the network has, not below number `from`. A second card with the number of another is an alarm
+/// for everybody who has pinned that: where an older machine may have made one, nothing is taken for granted.
+fn newest(
+    daemon: &mut PeopleClient,
+    keys: &OwnKeys,
+    identity: &IdentityKey,
+    from: u64,
+) -> Result<Option<SignedCard>, Fault> {
+    let may_be_first = keys.device == FIRST_DEVICE && keys.card.is_none();
+    let flag = daemon.flag().to_owned();
+    let mut looks = if may_be_first || keys.card.is_some() {
+        1
+    } else {
+        LOOKS
     };
-    match daemon.ask(asked) {
-        Ok(PeopleResponse::Card { card }) => Ok(card.as_deref().and_then(read)),
-        Ok(_) => Err(unexpected()),
-        Err(fault) if fault.kind == FaultKind::NoNode => Ok(None),
-        Err(fault) => {
-            let flag = daemon.flag();
-            Err(fault.next(format!("podfs node test{flag} tells how the nodes are")))
+    loop {
+        let asked = PeopleRequest::Look {
+            identity: hex::encode(identity.owner().0),
+            from,
+        };
+        looks -= 1;
+        match daemon.ask(asked) {
+            Ok(PeopleResponse::Card { card: Some(card) }) => return read(&card).map(Some),
+            Ok(PeopleResponse::Card { card: None }) if looks == 0 => return Ok(None),
+            Ok(PeopleResponse::Card { card: None }) => daemon.pause(LOOK_AGAIN)?,
+            Ok(_) => return Err(unexpected()),
+            Err(fault) if fault.kind == FaultKind::NoNode && may_be_first => return Ok(None),
+            Err(fault) if fault.kind == FaultKind::NoNode => {
+                let what = "only the network tells which card of this pod was the last one";
+                return Err(Fault::new(FaultKind::NoNode, what)
+                    .next(format!("podfs node add URL{flag}, then try again")));
+            }
+            Err(fault) => {
+                return Err(fault.next(format!("podfs node test{flag} tells how the nodes are")));
+            }
         }
     }
 }
@@ -162,7 +200,8 @@ fn signed(
     keys: &OwnKeys,
     before: Option<&SignedCard>,
 ) -> Result<SignedCard, Fault> {
-    let number = before.map_or(0, |before| before.card().number.saturating_add(1));
+    let number = before.map_or(Some(0), |before| before.card().number.checked_add(1));
+    let number = number.ok_or_else(unexpected)?;
     let mut card = Card {
         number,
         identity_number: FIRST,
@@ -193,11 +232,12 @@ fn keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
 }
 
 fn card_of(keys: &OwnKeys) -> Option<SignedCard> {
-    keys.card.as_deref().and_then(read)
+    read(keys.card.as_deref()?).ok()
 }
 
-fn read(card: &str) -> Option<SignedCard> {
-    SignedCard::read(&hex::decode(card).ok()?).ok()
+fn read(card: &str) -> Result<SignedCard, Fault> {
+    let bytes = hex::decode(card).unwrap_or_default();
+    SignedCard::read(&bytes).map_err(|error| Fault::new(FaultKind::NoCard, error.to_string()))
 }
 
 fn has_keys(card: &Card, keys: &OwnKeys) -> bool {

@@ -22,7 +22,6 @@ use crate::share::Found;
 use crate::share::ShareError;
 use crate::share::newest_card;
 use crate::store::Outage;
-use crate::store::Store;
 use crate::store::StoreError;
 use crate::types::Clock;
 use crate::types::ContactName;
@@ -49,6 +48,7 @@ impl People {
             keys: OwnKeys {
                 pod_id: hex::encode(bundle.pod_id.0),
                 pod_number: bundle.pod,
+                device: bundle.device,
                 epoch: bundle.epoch,
                 sign: hex::encode(sign_public_key(&bundle.sign_seed)),
                 x25519: hex::encode(bundle.kem_x25519.public_key()),
@@ -65,7 +65,13 @@ impl People {
     pub(super) async fn answer(&self, request: PeopleRequest) -> PeopleResponse {
         let answered = match request {
             PeopleRequest::Me => self.me(),
-            PeopleRequest::Look { identity } => self.look(&identity).await,
+            PeopleRequest::List { after } => self.list(&after),
+            PeopleRequest::Show { name } => self.show(&name),
+            _ if !self.publishing.is_running() => {
+                let what = "the pod is mounted read-only, and asks no node for anything";
+                Err(Refused(Refusal::State, what.to_owned()))
+            }
+            PeopleRequest::Look { identity, from } => self.look(&identity, from).await,
             PeopleRequest::Use { card } => self.use_card(&card),
             PeopleRequest::Publish => self.publish().await,
             PeopleRequest::Add {
@@ -73,13 +79,7 @@ impl People {
                 card,
                 identity,
             } => self.add(&name, card.as_deref(), identity.as_deref()).await,
-            PeopleRequest::List { after } => self.list(&after),
-            PeopleRequest::Show { name } => self.show(&name),
-            PeopleRequest::Verified { name } => self
-                .contacts
-                .verify(&name)
-                .map(|()| PeopleResponse::Done)
-                .map_err(Refused::from),
+            PeopleRequest::Verified { name, fingerprint } => self.verified(&name, &fingerprint),
             PeopleRequest::Remove { name } => self
                 .contacts
                 .remove(&name)
@@ -102,21 +102,23 @@ impl People {
         })))
     }
 
-    async fn look(&self, identity: &str) -> Answered {
-        let found = self.found(owner(identity)?, 0).await?;
+    async fn look(&self, identity: &str, from: u64) -> Answered {
+        let found = self.found(owner(identity)?, from).await?;
+        if found.as_ref().is_some_and(|found| found.unread_above) {
+            return Err(ShareError::NoCard(Malformed("signed card")).into());
+        }
         let card = found.map(|found| hex::encode(found.newest.bytes()));
         Ok(PeopleResponse::Card { card })
     }
 
     /// The newest card that the network has of an identity, and those before it down to `from`.
     async fn found(&self, owner: Owner, from: u64) -> Result<Option<Found>, Refused> {
-        let sources = self.publishing.sources();
-        if sources.now().list().is_empty() {
+        let endpoints = self.publishing.sources().now();
+        if endpoints.list().is_empty() {
             let what = "the pod has no node: nothing can be looked for in the network";
             return Err(Refused(Refusal::NoNode, what.to_owned()));
         }
-        let store = Arc::clone(sources) as Arc<dyn Store>;
-        Ok(in_time(newest_card(&store, owner, from)).await??)
+        Ok(in_time(newest_card(&endpoints, owner, from)).await??)
     }
 
     fn use_card(&self, card: &str) -> Answered {
@@ -131,7 +133,7 @@ impl People {
             let what = "this card does not have the keys of this pod";
             return Err(Refused(Refusal::Card, what.to_owned()));
         }
-        self.contacts.set_own(&card, false)?;
+        self.contacts.use_own(&card)?;
         Ok(PeopleResponse::Done)
     }
 
@@ -146,7 +148,28 @@ impl People {
             return Err(Refused(Refusal::NoNode, what.to_owned()));
         };
         sent.map_err(ShareError::from)?;
-        self.contacts.set_own(&card, true)?;
+        // At a place where another card of ours stands, either of the two is there afterwards.
+        let (owner, number) = (card.card().owner(), card.card().number);
+        let seen = self.found(owner, number).await?;
+        let Some(seen) = seen else {
+            let what = "the node took the card, and does not give it back yet";
+            return Err(Refused(Refusal::Missing, what.to_owned()));
+        };
+        if seen.newest != card || seen.unread_above {
+            let what = format!(
+                "the network has another card of this identity than number {number} of this pod"
+            );
+            return Err(Refused(Refusal::Alarm, what));
+        }
+        self.contacts.own_is_published(&card)?;
+        Ok(PeopleResponse::Done)
+    }
+
+    fn verified(&self, name: &str, fingerprint: &str) -> Answered {
+        let mut compared = Fingerprint([0; 32]);
+        hex::decode_to_slice(fingerprint, &mut compared.0)
+            .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
+        self.contacts.verify(name, &compared)?;
         Ok(PeopleResponse::Done)
     }
 
@@ -167,39 +190,24 @@ impl People {
 
     /// A card that was handed over, with those that lead to it from the one that is pinned.
     async fn handed_over(&self, card: SignedCard) -> Result<Found, Refused> {
-        let pinned = self.contacts.with_identity(&card)?;
-        let pinned = pinned.map(|contact| contact.card()).transpose();
-        let alone = |card| Found {
-            newest: card,
-            before: Vec::new(),
-        };
-        let Some(pinned) = pinned.map_err(ShareError::from)? else {
-            return Ok(alone(card));
-        };
-        if card.card().number <= pinned.number.saturating_add(1) {
-            return Ok(alone(card));
+        let (owner, number) = (card.card().owner(), card.card().number);
+        let mut found = Found::alone(card);
+        if let Some(pinned) = self.contacts.pinned(owner)?
+            && number > pinned.number.saturating_add(1)
+            && let Some(seen) = self.found(owner, pinned.number).await?
+        {
+            found.before = seen.before;
+            found.before.push(seen.newest);
+            found.before.retain(|card| card.card().number < number);
         }
-        let found = self.found(card.card().owner(), pinned.number).await?;
-        let mut before = found.map_or_else(Vec::new, |mut found| {
-            found.before.push(found.newest);
-            found.before
-        });
-        before.retain(|it| it.card().number < card.card().number);
-        Ok(Found {
-            newest: card,
-            before,
-        })
+        Ok(found)
     }
 
     /// The newest card in the network.
     async fn announced(&self, owner: Owner) -> Result<Found, Refused> {
-        let contacts = self.contacts.all()?;
-        let cards = contacts.iter().filter_map(|contact| contact.card().ok());
-        let pinned = cards
-            .into_iter()
-            .find(|card| card.owner() == owner)
-            .map_or(0, |card| card.number);
-        self.found(owner, pinned).await?.ok_or_else(|| {
+        let pinned = self.contacts.pinned(owner)?;
+        let from = pinned.map_or(0, |pinned| pinned.number);
+        self.found(owner, from).await?.ok_or_else(|| {
             let what = "the network has no card of this identity";
             Refused(Refusal::Missing, what.to_owned())
         })
@@ -234,7 +242,10 @@ impl From<ShareError> for Refused {
             ShareError::Unknown(_) => Refusal::Unknown,
             ShareError::NameTaken(_) | ShareError::Known(_) | ShareError::TooMany => Refusal::Taken,
             ShareError::Alarm(_) => Refusal::Alarm,
-            ShareError::Own | ShareError::Older(_) | ShareError::NoCard(_) => Refusal::Card,
+            ShareError::Own
+            | ShareError::OwnOlder
+            | ShareError::Older(_)
+            | ShareError::NoCard(_) => Refusal::Card,
             ShareError::Gap(_) | ShareError::Store(StoreError::NotFound | StoreError::Corrupt) => {
                 Refusal::Missing
             }

@@ -108,8 +108,8 @@ pub fn read_share(file: &Path) -> Result<PhraseShare, Fault> {
         let what = format!("cannot read a share from {}", Quoted(file));
         Fault::io(FaultKind::PassphraseSource, what, error)
     };
-    let size = std::fs::metadata(file).map_err(|error| unread(&error))?;
-    let text = if size.len() > PHRASE_FILE_MAX {
+    let found = std::fs::metadata(file).map_err(|error| unread(&error))?;
+    let text = if !found.is_file() || found.len() > PHRASE_FILE_MAX {
         Zeroizing::default()
     } else {
         let text = std::fs::read_to_string(file);
@@ -148,7 +148,7 @@ pub fn still_needed(shares: &[PhraseShare]) -> usize {
 pub fn combine(shares: &[PhraseShare]) -> Result<Phrase, Fault> {
     phrase_share::combine(shares).map_err(|error| {
         Fault::new(FaultKind::Phrase, error.to_string())
-            .next("take shares of one split: the file names and the first letters tell")
+            .next("take shares that were made at the same time")
     })
 }
 
@@ -166,7 +166,7 @@ pub(super) fn write_secret(file: &Path, text: &str, kind: FaultKind) -> Result<(
         if error.kind() == io::ErrorKind::AlreadyExists {
             fault.next("name a file that does not exist yet")
         } else {
-            fault
+            fault.next("name a file in a folder that exists")
         }
     })
 }

@@ -3,7 +3,7 @@
 use crate::crypto::identity::{XWING_LEN, card_topic, identity_owner};
 use crate::crypto::scalar::Owner;
 use crate::crypto::swarm::{
-    CHUNK_LEN_MAX, SOC_HEADER_LEN, SPAN_LEN, SealedChunk, SocId, soc_address, soc_owner,
+    CHUNK_LEN_MAX, PAGE_SPAN, SOC_HEADER_LEN, SPAN_LEN, SealedChunk, SocId, soc_address, soc_owner,
 };
 use crate::format::wire::{Malformed, Reader};
 use crate::types::Timespec;
@@ -61,7 +61,7 @@ impl Card {
     /// Reads a card.
     ///
     /// # Errors
-    /// Another length or version, a time that is none, the first card of a chain with one before it.
+    /// Another length or version, a time or a point that is none, the first card of a chain with one before it.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "card");
         if reader.u16()? != VERSION {
@@ -83,7 +83,8 @@ impl Card {
             next_identity: reader.array()?,
         };
         let is_first = card.previous == [0; 32];
-        if card.made.nanos >= NANOS || is_first != (card.number == 0) {
+        let is_point = card.identity.first() == Some(&UNCOMPRESSED);
+        if card.made.nanos >= NANOS || is_first != (card.number == 0) || !is_point {
             return Err(reader.malformed());
         }
         reader.end()?;
@@ -96,12 +97,20 @@ impl Card {
     }
 }
 
-/// A card that its identity signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A card that its identity signed. Two are the same when they say the same: one card has several signatures.
+#[derive(Clone, Debug)]
 pub struct SignedCard {
     card: Card,
     chunk: SealedChunk,
 }
+
+impl PartialEq for SignedCard {
+    fn eq(&self, other: &Self) -> bool {
+        self.card == other.card
+    }
+}
+
+impl Eq for SignedCard {}
 
 impl SignedCard {
     /// Reads a card as it is handed over: the single-owner chunk, with the zeros behind the card or without. Its
@@ -122,7 +131,10 @@ impl SignedCard {
         let id = SocId::of_update(&card_topic(), card.number);
         let address = soc_address(&id, &owner.ok_or(wrong)?);
         let chunk = SealedChunk::verified(&address, bytes).map_err(|_| wrong)?;
-        if chunk.bytes().len() != CHUNK_LEN_MAX {
+        // With another span the zeros belong to the chunk, and the shorter form would be another one.
+        let span = chunk.bytes().get(SOC_HEADER_LEN..).unwrap_or_default();
+        let is_whole = chunk.bytes().len() == CHUNK_LEN_MAX;
+        if !is_whole || span.first_chunk() != Some(&PAGE_SPAN.to_le_bytes()) {
             return Err(wrong);
         }
         Ok(Self { card, chunk })
@@ -151,13 +163,19 @@ impl SignedCard {
         *blake3::hash(&self.card.encode()).as_bytes()
     }
 
-    /// Whether `self` is the card right after `before`, of the same identity.
+    /// Whether `self` is the card right after `before`, of the same identity. A successor that was fixed stays.
     pub fn follows(&self, before: &Self) -> bool {
-        self.card.identity == before.card.identity
-            && before.card.number.checked_add(1) == Some(self.card.number)
-            && self.card.previous == before.hash()
-            && self.card.epoch >= before.card.epoch
+        let (now, then) = (&self.card, &before.card);
+        let same_successor =
+            then.next_identity == [0; 32] || now.next_identity == then.next_identity;
+        (now.identity, now.identity_number) == (then.identity, then.identity_number)
+            && then.number.checked_add(1) == Some(now.number)
+            && now.previous == before.hash()
+            && now.epoch >= then.epoch
+            && same_successor
     }
 }
 
 const NANOS: u32 = 1_000_000_000;
+/// Begins an uncompressed point (SEC 1).
+const UNCOMPRESSED: u8 = 4;

@@ -80,8 +80,10 @@ fn write(prefix: &str, bytes: &[u8]) -> String {
 
 fn read(prefix: &str, text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let read = CheckedHrpstring::new::<Bech32m>(text).ok()?;
-    let ours = read.hrp().to_lowercase() == prefix;
-    ours.then(|| Zeroizing::new(read.byte_iter().collect()))
+    let bytes = Zeroizing::new(read.byte_iter().collect::<Vec<u8>>());
+    // Bits behind the last byte belong to nothing: another text with the same bytes is no text of ours.
+    let ours = Zeroizing::new(write(prefix, &bytes));
+    ours.eq_ignore_ascii_case(text).then_some(bytes)
 }
 
 #[cfg(test)]

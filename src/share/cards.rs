@@ -1,7 +1,6 @@
 //! Cards in the network: a feed for each identity, one card at each index, never another at the same one.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
@@ -9,8 +8,10 @@ use crate::crypto::identity::card_topic;
 use crate::crypto::scalar::Owner;
 use crate::crypto::swarm::{SocId, soc_address};
 use crate::format::card::SignedCard;
+use crate::format::wire::Malformed;
 use crate::share::error::ShareError;
-use crate::store::{Outage, Store, StoreError};
+use crate::store::endpoints::Endpoints;
+use crate::store::{Outage, StoreError};
 use crate::types::limits::{CARD_CHAIN_MAX, CARD_REACH};
 
 /// The newest card of somebody, and those before it as far back as was asked for.
@@ -20,59 +21,84 @@ pub struct Found {
     pub newest: SignedCard,
     /// Those before it that were found, in order.
     pub before: Vec<SignedCard>,
+    /// Whether the owner signed something above the newest that is no card, or one of a later podfs.
+    pub unread_above: bool,
 }
 
-/// Looks for the cards of `owner` with numbers from `from` on. Nothing when there is none.
+impl Found {
+    /// A card, and nothing else.
+    pub const fn alone(newest: SignedCard) -> Self {
+        Self {
+            newest,
+            before: Vec::new(),
+            unread_above: false,
+        }
+    }
+
+    fn of(mut cards: Vec<SignedCard>, unread: &[u64]) -> Result<Option<Self>, ShareError> {
+        cards.sort_unstable_by_key(|card| card.card().number);
+        let Some(newest) = cards.pop() else {
+            return match unread {
+                [] => Ok(None),
+                _ => Err(Malformed("signed card").into()),
+            };
+        };
+        let number = newest.card().number;
+        Ok(Some(Self {
+            newest,
+            before: cards,
+            unread_above: unread.iter().any(|unread| *unread > number),
+        }))
+    }
+}
+
+/// Looks for the cards of `owner` with numbers from `from` on, at most 256 of them. Nothing when everybody answers and
+/// nobody has one. Takes as long as the nodes need to search the network.
 ///
 /// # Errors
-/// [`ShareError::Store`]: somebody may have them and does not answer now. [`ShareError::NoCard`]: what stands there
-/// is signed by the owner and is no card.
+/// [`ShareError::Store`]: somebody may have them and does not answer. [`ShareError::NoCard`]: there is nothing but what
+/// cannot be read.
 pub async fn newest_card(
-    store: &Arc<dyn Store>,
+    endpoints: &Endpoints,
     owner: Owner,
     from: u64,
 ) -> Result<Option<Found>, ShareError> {
-    let mut found: Vec<SignedCard> = Vec::new();
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
     let last = from.saturating_add(CARD_CHAIN_MAX);
     let mut next = from;
     while next < last {
         let step = next..next.saturating_add(CARD_REACH).min(last);
-        let cards = cards(store, owner, step).await?;
-        let Some(highest) = cards.last().map(|card| card.card().number) else {
-            break;
-        };
-        found.retain(|card| card.card().number < next);
-        found.extend(cards);
+        let highest = look(endpoints, owner, step, (&mut found, &mut unread)).await?;
+        let Some(highest) = highest else { break };
         next = highest.saturating_add(1);
     }
-    Ok(found.pop().map(|newest| Found {
-        newest,
-        before: found,
-    }))
+    Found::of(found, &unread)
 }
 
-/// The cards with these numbers, those that are there, in order.
-async fn cards(
-    store: &Arc<dyn Store>,
+/// Asks for these numbers at once; gives the highest at which there is anything.
+async fn look(
+    endpoints: &Endpoints,
     owner: Owner,
     numbers: Range<u64>,
-) -> Result<Vec<SignedCard>, ShareError> {
+    (found, unread): (&mut Vec<SignedCard>, &mut Vec<u64>),
+) -> Result<Option<u64>, ShareError> {
     let mut reading = JoinSet::new();
     for number in numbers {
-        let store = Arc::clone(store);
+        let endpoints = endpoints.clone();
         reading.spawn(async move {
             let address = soc_address(&SocId::of_update(&card_topic(), number), &owner);
-            store.get(address).await
+            (number, endpoints.search(address).await)
         });
     }
-    let mut cards = Vec::new();
+    let mut highest = None;
     while let Some(read) = reading.join_next().await {
-        match read.map_err(|_| StoreError::unavailable(Outage::Nobody))? {
-            Ok(chunk) => cards.push(SignedCard::read(chunk.bytes())?),
-            Err(StoreError::NotFound) => {}
-            Err(error) => return Err(error.into()),
+        let (number, chunk) = read.map_err(|_| StoreError::unavailable(Outage::Nobody))?;
+        let Some(chunk) = chunk? else { continue };
+        highest = highest.max(Some(number));
+        match SignedCard::read(chunk.bytes()) {
+            Ok(card) => found.push(card),
+            Err(Malformed(_)) => unread.push(number),
         }
     }
-    cards.sort_unstable_by_key(|card| card.card().number);
-    Ok(cards)
+    Ok(highest)
 }

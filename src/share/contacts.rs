@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::format::card::SignedCard;
+use crate::crypto::identity::Fingerprint;
+use crate::crypto::scalar::Owner;
+use crate::format::card::{Card, SignedCard};
 use crate::format::rows::{Contact, Key, OwnCard};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
@@ -54,11 +56,37 @@ impl Contacts {
         Ok(Some((card, own.published)))
     }
 
-    /// From now on that is the owner's card.
+    /// From now on that is the owner's card: the one that is, or a later one of the same identity.
+    ///
+    /// # Errors
+    /// [`ShareError::OwnOlder`]; or it cannot be written.
+    pub fn use_own(&self, card: &SignedCard) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let mut published = false;
+        if let Some((own, was_published)) = self.own()? {
+            let (now, then) = (card.card(), own.card());
+            if card == &own {
+                published = was_published;
+            } else if now.identity != then.identity || now.number <= then.number {
+                return Err(ShareError::OwnOlder);
+            }
+        }
+        self.put_own(card, published)
+    }
+
+    /// A node took the owner's card, if it is still that one.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn set_own(&self, card: &SignedCard, published: bool) -> Result<(), ShareError> {
+    pub fn own_is_published(&self, card: &SignedCard) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        match self.own()? {
+            Some((own, _)) if &own == card => self.put_own(card, true),
+            _ => Ok(()),
+        }
+    }
+
+    fn put_own(&self, card: &SignedCard, published: bool) -> Result<(), ShareError> {
         let row = OwnCard {
             published,
             card: bytes(card)?,
@@ -89,12 +117,22 @@ impl Contacts {
             .ok_or_else(|| ShareError::Unknown(name.to_owned()))
     }
 
-    /// The contact with the identity of a card.
+    /// The card that is pinned of an identity.
     ///
     /// # Errors
     /// When the log does not give it.
-    pub fn with_identity(&self, card: &SignedCard) -> Result<Option<Contact>, ShareError> {
-        let row = self.rows.get(&key(card))?;
+    pub fn pinned(&self, owner: Owner) -> Result<Option<Card>, ShareError> {
+        for contact in self.all()? {
+            let card = contact.card()?;
+            if card.owner() == owner {
+                return Ok(Some(card));
+            }
+        }
+        Ok(None)
+    }
+
+    fn with_identity(&self, identity: &[u8; 65]) -> Result<Option<Contact>, ShareError> {
+        let row = self.rows.get(&Key::contact_of(identity))?;
         Ok(row.map(|row| Contact::decode(&row)).transpose()?)
     }
 
@@ -115,7 +153,7 @@ impl Contacts {
         {
             return Err(ShareError::Own);
         }
-        let Some(contact) = self.with_identity(newest)? else {
+        let Some(contact) = self.with_identity(&newest.card().identity)? else {
             self.pin_new(name, newest, now)?;
             return Ok(Pinned::New);
         };
@@ -145,7 +183,7 @@ impl Contacts {
             since: now,
             card: bytes(card)?,
         };
-        self.put(key(card), contact.encode())
+        self.put(Key::contact_of(&card.card().identity), contact.encode())
     }
 
     fn pin_newer(&self, mut contact: Contact, found: &Found) -> Result<Pinned, ShareError> {
@@ -173,29 +211,33 @@ impl Contacts {
             if !card.follows(last) {
                 let error = ShareError::Alarm(name());
                 contact.alarm = Some(card.hash());
-                self.put(key(card), contact.encode())?;
+                self.put(Key::contact_of(&card.card().identity), contact.encode())?;
                 return Err(error);
             }
             last = card;
         }
         contact.card = bytes(newest)?;
-        self.put(key(newest), contact.encode())?;
+        self.put(Key::contact_of(&newest.card().identity), contact.encode())?;
         Ok(Pinned::Newer)
     }
 
-    /// Notes that both have read the same words to each other.
+    /// Notes that both have read the same words to each other, those of the identity with this fingerprint.
     ///
     /// # Errors
-    /// [`ShareError::Unknown`]; [`ShareError::Alarm`]: a contact that is stopped is not verified.
-    pub fn verify(&self, name: &str) -> Result<(), ShareError> {
+    /// [`ShareError::Unknown`]: nobody of that name has it; [`ShareError::Alarm`]: a contact that is stopped is not
+    /// verified.
+    pub fn verify(&self, name: &str, compared: &Fingerprint) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
         let mut contact = self.named(name)?;
+        let identity = contact.card()?.identity;
+        if Fingerprint::of(&identity) != *compared {
+            return Err(ShareError::Unknown(name.to_owned()));
+        }
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(name.to_owned()));
         }
         contact.verified = true;
-        let card = SignedCard::read(contact.card.as_slice())?;
-        self.put(key(&card), contact.encode())
+        self.put(Key::contact_of(&identity), contact.encode())
     }
 
     /// Forgets a contact, and what was pinned of them.
@@ -204,10 +246,9 @@ impl Contacts {
     /// [`ShareError::Unknown`].
     pub fn remove(&self, name: &str) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        let contact = self.named(name)?;
-        let card = SignedCard::read(contact.card.as_slice())?;
+        let identity = self.named(name)?.card()?.identity;
         let mut batch = Batch::new(Class::Meta);
-        batch.delete(key(&card));
+        batch.delete(Key::contact_of(&identity));
         Ok(self.rows.append(batch, None)?)
     }
 
@@ -216,11 +257,6 @@ impl Contacts {
         batch.put(key, row);
         Ok(self.rows.append(batch, None)?)
     }
-}
-
-/// Where the contact with this identity has its row.
-fn key(card: &SignedCard) -> Key {
-    Key::contact_of(&card.card().identity)
 }
 
 fn bytes<const N: usize>(card: &SignedCard) -> Result<Box<[u8; N]>, Malformed> {

@@ -2,8 +2,8 @@ use crate::format::wire::Malformed;
 use crate::journal::JournalError;
 use crate::store::StoreError;
 
-/// Why something with other people was not done. The variant says what comes next; nothing was changed, except that a
-/// contact may have been stopped.
+/// Why something with other people was not done. The variant says what comes next. Nothing was changed; with
+/// [`ShareError::Alarm`] the contact may have been stopped.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ShareError {
     /// There is no contact of this name.
@@ -18,6 +18,9 @@ pub enum ShareError {
     /// The card is the pod's own.
     #[error("this is the card of this pod itself")]
     Own,
+    /// It is not later than the card that this pod has.
+    #[error("this pod has another card, which is as new or newer")]
+    OwnOlder,
     /// The card is older than the one that is pinned.
     #[error("this card of {0:?} is older than the one that is pinned")]
     Older(String),

@@ -1,12 +1,17 @@
 use std::sync::Arc;
 
+use k256::ecdsa::SigningKey;
+use sha3::{Digest, Keccak256};
+
 use crate::crypto::Secret;
-use crate::crypto::identity::{sign_card, xwing_public_key};
-use crate::crypto::keys::RootKey;
+use crate::crypto::identity::{Fingerprint, card_topic, sign_card, xwing_public_key};
+use crate::crypto::keys::{IdentityKey, RootKey};
 use crate::crypto::phrase::Phrase;
+use crate::crypto::swarm::{SocId, chunk_address, soc_owner};
 use crate::format::card::{Card, SignedCard};
 use crate::index::Rows;
 use crate::share::{Contacts, Found, Pinned, ShareError, newest_card};
+use crate::store::endpoints::{Endpoint, Endpoints, Patience, Role};
 use crate::store::{Fault, Faults, Memory, Store, StoreError};
 use crate::types::limits::{CARD_CHAIN_MAX, CARD_REACH};
 use crate::types::{ContactName, Timespec};
@@ -45,9 +50,29 @@ fn cards(person: u8, count: u64) -> Vec<SignedCard> {
 fn found(cards: &[SignedCard]) -> Found {
     let (newest, before) = cards.split_last().unwrap();
     Found {
-        newest: newest.clone(),
         before: before.to_vec(),
+        ..Found::alone(newest.clone())
     }
+}
+
+/// Signs what `change` makes of a card.
+fn changed(person: u8, card: &SignedCard, change: impl Fn(&mut Card)) -> SignedCard {
+    let mut card = card.card().clone();
+    change(&mut card);
+    let chunk = sign_card(&root(person).identity(0), card.number, &card.encode()).unwrap();
+    SignedCard::read(chunk.bytes()).unwrap()
+}
+
+fn print(card: &SignedCard) -> Fingerprint {
+    Fingerprint::of(&card.card().identity)
+}
+
+/// The same card with another signature, which is as good.
+fn signed_otherwise(card: &SignedCard) -> SignedCard {
+    let mut bytes = card.bytes().to_vec();
+    // v counts twice: 27 and 31 are the same parity.
+    bytes[96] += 4;
+    SignedCard::read(&bytes).unwrap()
 }
 
 fn name(text: &str) -> ContactName {
@@ -66,13 +91,26 @@ async fn stored(cards: &[SignedCard]) -> Arc<Fault<Memory>> {
     Arc::new(store)
 }
 
+/// Asks stores one after the other.
+async fn look_in(
+    stores: &[&Arc<Fault<Memory>>],
+    of: &SignedCard,
+    from: u64,
+) -> Result<Option<Found>, ShareError> {
+    let endpoints = stores.iter().map(|store| {
+        let role = Role::Other;
+        Endpoint::new("store", role, Arc::clone(store))
+    });
+    let endpoints = Endpoints::new(endpoints.collect(), Patience::default());
+    newest_card(&endpoints, of.card().owner(), from).await
+}
+
 async fn look(
     store: &Arc<Fault<Memory>>,
     of: &SignedCard,
     from: u64,
 ) -> Result<Option<Found>, ShareError> {
-    let store = Arc::clone(store) as Arc<dyn Store>;
-    newest_card(&store, of.card().owner(), from).await
+    look_in(&[store], of, from).await
 }
 
 #[tokio::test]
@@ -113,12 +151,85 @@ async fn an_outage_is_not_taken_for_no_card() {
 
 #[tokio::test]
 async fn what_stands_at_the_place_of_a_card_and_is_none_is_told() {
-    let all = cards(1, 1);
-    let store = stored(&all).await;
+    let all = cards(1, 3);
     let foreign = sign_card(&root(1).identity(0), 1, b"a later version").unwrap();
+    let store = stored(&[]).await;
     store.put(&foreign).await.unwrap();
     let seen = look(&store, &all[0], 0).await;
     assert!(matches!(seen, Err(ShareError::NoCard(_))));
+    // It does not hide what can be read below and above it.
+    for (there, newest, unread_above) in [(&all[..1], 0, true), (&all[2..], 2, false)] {
+        let store = stored(there).await;
+        store.put(&foreign).await.unwrap();
+        let seen = look(&store, &all[0], 0).await.unwrap().unwrap();
+        assert!(seen.newest == all[newest] && seen.unread_above == unread_above);
+    }
+}
+
+#[test]
+fn a_card_is_the_same_however_it_is_signed() {
+    let all = cards(1, 2);
+    let other = signed_otherwise(&all[0]);
+    assert!(other == all[0] && other.bytes() != all[0].bytes());
+    let contacts = contacts();
+    let pin = |cards: &[SignedCard]| contacts.pin(&name("Anna"), &found(cards), NOW);
+    pin(&all[..1]).unwrap();
+    assert_eq!(pin(std::slice::from_ref(&other)).unwrap(), Pinned::Same);
+    assert_eq!(pin(&[other, all[1].clone()]).unwrap(), Pinned::Newer);
+    assert_eq!(contacts.named("Anna").unwrap().alarm, None);
+}
+
+#[test]
+fn what_follows_keeps_to_the_chain() {
+    let all = cards(1, 2);
+    assert!(all[1].follows(&all[0]) && !all[0].follows(&all[1]) && !all[0].follows(&all[0]));
+    let follows = |change: fn(&mut Card)| changed(1, &all[1], change).follows(&all[0]);
+    assert!(follows(
+        |card| (card.epoch, card.next_identity) = (1, [4; 32])
+    ));
+    assert!(!follows(|card| card.number = 2));
+    assert!(!follows(|card| card.previous[0] ^= 1));
+    assert!(!follows(|card| card.identity_number = 1));
+    // Epochs never go back, and a successor that was fixed stays.
+    let later = changed(1, &all[0], |card| {
+        (card.epoch, card.next_identity) = (5, [4; 32]);
+    });
+    let after = |epoch: u32, next_identity: [u8; 32]| {
+        let card = changed(1, &all[1], |card| {
+            (card.epoch, card.next_identity, card.previous) = (epoch, next_identity, later.hash());
+        });
+        card.follows(&later)
+    };
+    assert!(after(5, [4; 32]) && after(6, [4; 32]));
+    assert!(!after(4, [4; 32]) && !after(5, [0; 32]) && !after(5, [6; 32]));
+}
+
+/// A chunk that is longer than what is kept of it would be another one.
+#[test]
+fn a_card_with_another_span_is_none() {
+    let mut card = cards(1, 1)[0].bytes().to_vec();
+    assert!(SignedCard::read(&card).is_ok());
+    let signed = sign_spanned(&root(1).identity(0), &card[105..], 5000);
+    card[..105].copy_from_slice(&signed);
+    card.resize(4201, 0);
+    assert!(soc_owner(&card) == Some(root(1).identity(0).owner()));
+    assert!(SignedCard::read(&card).is_err());
+    assert!(SignedCard::read(&card[..1544]).is_err());
+}
+
+/// Identifier, signature and span of a card whose span is not that of its payload.
+fn sign_spanned(identity: &IdentityKey, card: &[u8], span: u64) -> Vec<u8> {
+    let keccak = |parts: &[&[u8]]| -> [u8; 32] { Keccak256::digest(parts.concat()).into() };
+    let id = SocId::of_update(&card_topic(), 0).0;
+    let mut payload = card.to_vec();
+    payload.resize(4096, 0);
+    let content = chunk_address(span, &payload).unwrap();
+    let digest = keccak(&[&id, &content.0]);
+    let digest = keccak(&[b"\x19Ethereum Signed Message:\n32", &digest]);
+    let key = SigningKey::from_slice(identity.secret().expose()).unwrap();
+    let (signature, parity) = key.sign_prehash_recoverable(&digest);
+    let signature = [&signature.to_bytes()[..], &[27 + parity.to_byte()]].concat();
+    [&id[..], &signature, &span.to_le_bytes()].concat()
 }
 
 #[test]
@@ -129,7 +240,7 @@ fn a_card_is_pinned_and_renewed_along_its_chain() {
     let pin = |cards: &[SignedCard]| contacts.pin(&anna, &found(cards), NOW);
     assert_eq!(pin(&all[..2]).unwrap(), Pinned::New);
     assert_eq!(pin(&all[..2]).unwrap(), Pinned::Same);
-    contacts.verify("Anna").unwrap();
+    contacts.verify("Anna", &print(&all[0])).unwrap();
     assert!(matches!(pin(&all[3..4]), Err(ShareError::Gap(_))));
     assert!(matches!(pin(&all[..1]), Err(ShareError::Older(_))));
     assert_eq!(pin(&all[2..3]).unwrap(), Pinned::Newer);
@@ -144,16 +255,8 @@ fn a_card_is_pinned_and_renewed_along_its_chain() {
 fn another_card_in_place_of_the_pinned_one_stops_the_contact() {
     let anna = name("Anna");
     let all = cards(1, 3);
-    let mut other = all[1].card().clone();
-    other.sign = [0xaa; 32];
-    let chunk = sign_card(&root(1).identity(0), 1, &other.encode()).unwrap();
-    let other = SignedCard::read(chunk.bytes()).unwrap();
-    let after_other = {
-        let mut card = all[2].card().clone();
-        card.previous = other.hash();
-        let chunk = sign_card(&root(1).identity(0), 2, &card.encode()).unwrap();
-        SignedCard::read(chunk.bytes()).unwrap()
-    };
+    let other = changed(1, &all[1], |card| card.sign = [0xaa; 32]);
+    let after_other = changed(1, &all[2], |card| card.previous = other.hash());
     let chains = [
         vec![other.clone()],
         vec![after_other.clone()],
@@ -163,12 +266,13 @@ fn another_card_in_place_of_the_pinned_one_stops_the_contact() {
         let contacts = contacts();
         let pin = |cards: &[SignedCard]| contacts.pin(&anna, &found(cards), NOW);
         pin(&all[1..2]).unwrap();
-        contacts.verify("Anna").unwrap();
+        contacts.verify("Anna", &print(&all[0])).unwrap();
         assert!(matches!(pin(&chain), Err(ShareError::Alarm(_))));
         let stopped = contacts.named("Anna").unwrap();
         assert!(stopped.alarm.is_some());
         assert_eq!(stopped.card().unwrap().number, 1);
-        for step in [pin(&all[1..2]).map(drop), contacts.verify("Anna")] {
+        let verified = contacts.verify("Anna", &print(&all[0]));
+        for step in [pin(&all[1..2]).map(drop), verified] {
             assert!(matches!(step, Err(ShareError::Alarm(_))));
         }
         contacts.remove("Anna").unwrap();
@@ -181,7 +285,7 @@ fn another_card_in_place_of_the_pinned_one_stops_the_contact() {
 fn a_name_is_one_person_and_a_person_one_name() {
     let contacts = contacts();
     let (anna, ben) = (cards(1, 1), cards(2, 1));
-    contacts.set_own(&cards(3, 1)[0], false).unwrap();
+    contacts.use_own(&cards(3, 1)[0]).unwrap();
     let pin = |name_: &str, cards: &[SignedCard]| contacts.pin(&name(name_), &found(cards), NOW);
     assert!(matches!(pin("me", &cards(3, 2)), Err(ShareError::Own)));
     pin("Anna", &anna).unwrap();
@@ -195,14 +299,34 @@ fn a_name_is_one_person_and_a_person_one_name() {
         contacts.remove("Ben"),
         Err(ShareError::Unknown(_))
     ));
-    assert!(matches!(
-        contacts.verify("Ben"),
-        Err(ShareError::Unknown(_))
-    ));
-    let (own, published) = contacts.own().unwrap().unwrap();
-    assert!(own == cards(3, 1)[0] && !published);
-    contacts.set_own(&own, true).unwrap();
-    assert!(contacts.own().unwrap().unwrap().1);
+    let unknown = |verified| matches!(verified, Err(ShareError::Unknown(_)));
+    assert!(unknown(contacts.verify("Ben", &print(&ben[0]))));
+    // Somebody else may have the name by the time that the words were compared.
+    assert!(unknown(contacts.verify("Anna", &print(&ben[0]))));
+    assert!(!contacts.named("Anna").unwrap().verified);
+}
+
+#[test]
+fn the_own_card_never_goes_back() {
+    let contacts = contacts();
+    let all = cards(3, 4);
+    let own = || contacts.own().unwrap().unwrap();
+    contacts.use_own(&all[1]).unwrap();
+    contacts.own_is_published(&all[0]).unwrap();
+    assert!(own() == (all[1].clone(), false));
+    contacts.own_is_published(&all[1]).unwrap();
+    contacts.use_own(&all[1]).unwrap();
+    assert!(own() == (all[1].clone(), true));
+    let other = changed(3, &all[1], |card| card.sign = [0xaa; 32]);
+    for refused in [&all[0], &other, &cards(4, 3)[2]] {
+        assert!(matches!(
+            contacts.use_own(refused),
+            Err(ShareError::OwnOlder)
+        ));
+    }
+    contacts.use_own(&all[3]).unwrap();
+    contacts.own_is_published(&all[1]).unwrap();
+    assert!(own() == (all[3].clone(), false));
 }
 
 /// A chain is followed as far as one look reaches, and at the next look further.

@@ -330,9 +330,9 @@ pub const CARD_CHAIN_MAX: u64 = 256;
 /// Contacts in one answer on the control socket.
 pub const CONTACTS_AT_ONCE: usize = 128;
 /// How long a command about a card waits for the network.
-pub const CARD_PATIENCE: Duration = Duration::from_secs(45);
+pub const CARD_PATIENCE: Duration = Duration::from_secs(150);
 /// And the command for the daemon.
-pub const PEOPLE_PATIENCE: Duration = Duration::from_secs(60);
+pub const PEOPLE_PATIENCE: Duration = Duration::from_secs(200);
 /// Shares that a phrase is split into, at most.
 pub const SHARES_MAX: u8 = 32;
 /// Longest file with a share or a phrase, in bytes.

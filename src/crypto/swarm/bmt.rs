@@ -25,7 +25,7 @@ const _: () = assert!(1 << LEVELS == SEGMENTS, "the tree is binary and full");
 /// Pages whose levels are hashed together: as many as there are lanes at most, so that even the roots fill them.
 const TOGETHER: usize = 8;
 /// Span of a full page.
-pub(super) const PAGE_SPAN: u64 = 4096;
+pub const PAGE_SPAN: u64 = 4096;
 
 /// Entry `i` is the root over 2ⁱ segments of zeros.
 pub(super) static ZERO_ROOTS: LazyLock<[Hash; LEVELS + 1]> = LazyLock::new(|| {

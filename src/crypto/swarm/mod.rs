@@ -11,7 +11,8 @@ mod soc;
 mod tests;
 
 pub use bmt::{
-    PAYLOAD_MAX, SPAN_LEN, chunk_address, page_address, page_addresses, page_addresses_in,
+    PAGE_SPAN, PAYLOAD_MAX, SPAN_LEN, chunk_address, page_address, page_addresses,
+    page_addresses_in,
 };
 pub use chunk::{CHUNK_LEN_MAX, CONTENT_LEN_MAX, ChunkError, SealedChunk};
 pub use lanes::Lanes;

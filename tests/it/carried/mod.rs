@@ -77,7 +77,7 @@ fn comes_back(lost: Pod, node: &Node, before: &str) {
 
 /// `podfs recover` on a machine that has the phrase.
 #[track_caller]
-fn recover(pod: &Pod, url: &str) {
+pub fn recover(pod: &Pod, url: &str) {
     let mut command = pod.command(&["recover", "--node", url, "--passphrase-file"]);
     run(command
         .arg(pod.path("passphrase"))

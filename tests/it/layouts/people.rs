@@ -79,9 +79,10 @@ pub(super) fn good() -> Named {
     ]
 }
 
-pub(super) const CHANGED: [Changed; 10] = [
+pub(super) const CHANGED: [Changed; 11] = [
     ("card-plain-wrong-version", "card-plain-first", 0, 2),
     ("card-plain-wrong-nanos", "card-plain-first", 29, 0x40),
+    ("card-plain-wrong-point", "card-plain-first", 30, 5),
     ("card-plain-wrong-first", "card-plain-second", 2, 0),
     ("card-plain-wrong-second", "card-plain-first", 2, 1),
     ("card-signed-wrong-signature", "card-signed-good", 40, 0),

@@ -7,11 +7,12 @@ use podfs::crypto::identity::sign_card;
 use podfs::crypto::keys::{IdentityKey, RootKey};
 use podfs::format::card::{Card, SIGNED_CARD_LEN, SignedCard};
 
+use crate::carried::{confirmed, recover, recovered};
 use crate::people::*;
 use crate::support::{applicable, bytes_below};
 
 /// The card that a pod writes to a file.
-fn card(pod: &Pod, file: &str) -> SignedCard {
+pub(super) fn card(pod: &Pod, file: &str) -> SignedCard {
     let out = pod.path(file);
     says(pod, &["id", "show", "--out", out.to_str().unwrap()]);
     SignedCard::read(&fs::read(out).unwrap()).unwrap()
@@ -24,7 +25,12 @@ fn identity(pod: &Pod) -> IdentityKey {
 }
 
 /// Signs what `change` makes of the card after `before`, and writes it to a file of `to`.
-fn next_card(of: &Pod, before: &SignedCard, to: &Pod, change: impl Fn(&mut Card)) -> String {
+pub(super) fn next_card(
+    of: &Pod,
+    before: &SignedCard,
+    to: &Pod,
+    change: impl Fn(&mut Card),
+) -> String {
     let mut card = before.card().clone();
     card.number += 1;
     card.previous = before.hash();
@@ -136,9 +142,9 @@ fn a_newer_card_takes_the_place_of_the_pinned_one() {
     let old = card(&anna, "old card");
     fs::copy(anna.path("old card"), ben.path("old card")).unwrap();
     fs::write(first.path("file"), "published").unwrap();
-    crate::carried::confirmed(&anna);
+    confirmed(&anna);
     first.unmount();
-    let anna = crate::carried::recovered(anna, &node);
+    let anna = recovered(anna, &node);
     let batch = hexadecimal(&node.buy_batch(20));
     says(&anna, &["node", "add", &node.url(), "--batch", &batch]);
     let first = mounted(&anna, &[]);
@@ -179,6 +185,43 @@ fn a_newer_card_takes_the_place_of_the_pinned_one() {
     second.unmount();
 }
 
+/// Of two machines of one person each makes a card; who comes second is told, and makes the next one.
+#[test]
+fn two_machines_make_one_chain_of_cards() {
+    if !applicable("two_machines_make_one_chain_of_cards", REQUIREMENTS) {
+        return;
+    }
+    let (anna, node) = carried();
+    let first = mounted(&anna, &[]);
+    introduce(&anna);
+    let one = card(&anna, "one");
+    fs::write(first.path("file"), "published").unwrap();
+    confirmed(&anna);
+    let other = anna.elsewhere();
+    recover(&other, &node.url());
+    let second = mounted(&other, &[]);
+    let phrase = other.path("phrase");
+    let phrase = ["--phrase-file", phrase.to_str().unwrap()];
+    let publish = [&["id", "publish"], &phrase[..]].concat();
+    let said = fails(&other, 50, &publish);
+    assert!(said.contains("podfs id show --out"), "{said}");
+    let batch = hexadecimal(&node.buy_batch(20));
+    says(&other, &["node", "add", &node.url(), "--batch", &batch]);
+    assert_eq!(introduce(&other)["card"], 1);
+    let two = card(&other, "two");
+    assert!(two.follows(&one));
+    let said = fails(&anna, 56, &["id", "publish"]);
+    assert!(
+        said.contains("another card") && said.contains("--renew"),
+        "{said}"
+    );
+    let renew = [&publish[..], &["--renew", "--json"]].concat();
+    assert_eq!(json(&anna, &renew)["card"], 2);
+    assert!(card(&anna, "three").follows(&two));
+    first.unmount();
+    second.unmount();
+}
+
 /// Whoever has the phrase signs what he likes, but not what a pinned card leads to.
 #[test]
 fn a_card_that_nothing_vouches_for_stops_the_contact() {
@@ -198,10 +241,7 @@ fn a_card_that_nothing_vouches_for_stops_the_contact() {
     let changes: [fn(&mut Card); 3] = [
         |card| card.previous = [9; 32],
         |card| (card.number, card.previous, card.sign) = (0, [0; 32], [9; 32]),
-        |card| {
-            card.epoch = 0;
-            card.previous[31] ^= 1;
-        },
+        |card| card.identity_number = 1,
     ];
     for change in changes {
         let forged = next_card(&anna, &pinned, &ben, change);
@@ -220,94 +260,6 @@ fn a_card_that_nothing_vouches_for_stops_the_contact() {
     let right = next_card(&anna, &pinned, &ben, |_| ());
     let renewed = json(&ben, &["contact", "add", "Anna", &right, "--json"]);
     assert_eq!(renewed["card"], 1);
-    first.unmount();
-    second.unmount();
-}
-
-/// What was typed, the exit code, and what has to be said about it.
-type Refused<'a> = (i32, &'a [&'a str], &'a [&'a str]);
-
-#[track_caller]
-fn are_refused(pod: &Pod, all: &[Refused<'_>]) {
-    for (code, args, said) in all {
-        let args = [&["contact"], *args].concat();
-        let printed = fails(pod, *code, &args);
-        for part in *said {
-            assert!(
-                printed.contains(part),
-                "{args:?}: {part:?} is not in {printed}"
-            );
-        }
-    }
-}
-
-#[test]
-fn what_is_no_card_is_told_with_the_next_step() {
-    if !applicable("what_is_no_card_is_told_with_the_next_step", REQUIREMENTS) {
-        return;
-    }
-    let (anna, ben, node) = two_people();
-    let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
-    let own = introduce(&anna);
-    let identity = text(&own, "identity").to_owned();
-    let file = ben.path("not a card");
-    fs::write(&file, [0; SIGNED_CARD_LEN]).unwrap();
-    let file = file.to_str().unwrap();
-    let misspelt = identity.replace(&identity[40..42], "zz");
-    let nobody = format!("0x{}", "1".repeat(40));
-    let is_none: &[&str] = &["is no card", "next: give what podfs id show prints"];
-    are_refused(
-        &ben,
-        &[
-            (57, &["add", "Anna", file], is_none),
-            (57, &["add", "Anna", "/nowhere"], is_none),
-            (57, &["add", "Anna", &misspelt], is_none),
-            (
-                53,
-                &["add", "Eve", &nobody],
-                &["no card of this identity", "podfs id publish"],
-            ),
-            (2, &["add", "a/b", &identity], &["the name of a contact"]),
-        ],
-    );
-    says(&ben, &["contact", "add", "Anna", &identity]);
-    are_refused(
-        &ben,
-        &[
-            (2, &["add", "Anna M.", &identity], &["the card of \"Anna\""]),
-            (
-                57,
-                &["verify", "Anna", "--show"],
-                &["no card yet", "podfs id publish"],
-            ),
-        ],
-    );
-    let ours = introduce(&ben);
-    let next = next_card(&ben, &card(&ben, "own"), &ben, |_| ());
-    are_refused(
-        &ben,
-        &[
-            (
-                57,
-                &["add", "me", text(&ours, "identity")],
-                &["of this pod itself"],
-            ),
-            (57, &["add", "Anna", &next], &["of this pod itself"]),
-            (
-                55,
-                &["verify", "Eve", "--show"],
-                &["no contact \"Eve\"", "podfs contact list"],
-            ),
-        ],
-    );
-    // A network that is gone is not "no card".
-    drop(node);
-    second.expect_warnings();
-    are_refused(
-        &ben,
-        &[(47, &["add", "Eve", &nobody], &["podfs node test"])],
-    );
-    first.expect_warnings();
     first.unmount();
     second.unmount();
 }
