@@ -115,7 +115,7 @@ impl People {
     async fn found(&self, owner: Owner, from: u64) -> Result<Option<Found>, Refused> {
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
-            let what = "the pod has no node: nothing can be looked for in the network";
+            let what = "the pod has no node, and nothing of it is in the network";
             return Err(Refused(Refusal::NoNode, what.to_owned()));
         }
         Ok(in_time(newest_card(&endpoints, owner, from)).await??)
@@ -142,27 +142,35 @@ impl People {
             let what = "this pod has no card yet";
             return Err(Refused(Refusal::Card, what.to_owned()));
         };
+        let is_seen = self.is_seen(&card).await?;
         let publisher = self.publishing.publisher();
         let Some(sent) = in_time(publisher.put(card.chunk())).await? else {
             let what = "the pod has no node with a batch: its card is on this machine only";
             return Err(Refused(Refusal::NoNode, what.to_owned()));
         };
         sent.map_err(ShareError::from)?;
-        // At a place where another card of ours stands, either of the two is there afterwards.
-        let (owner, number) = (card.card().owner(), card.card().number);
-        let seen = self.found(owner, number).await?;
-        let Some(seen) = seen else {
+        // Another machine may have put one there meanwhile: then either of the two is there afterwards.
+        if !is_seen && !self.is_seen(&card).await? {
             let what = "the node took the card, and does not give it back yet";
             return Err(Refused(Refusal::Missing, what.to_owned()));
-        };
-        if seen.newest != card || seen.unread_above {
-            let what = format!(
-                "the network has another card of this identity than number {number} of this pod"
-            );
-            return Err(Refused(Refusal::Alarm, what));
         }
         self.contacts.own_is_published(&card)?;
         Ok(PeopleResponse::Done)
+    }
+
+    /// Whether the network has the card of this pod; refused when it has another one at its number, or a later one.
+    async fn is_seen(&self, card: &SignedCard) -> Result<bool, Refused> {
+        let (owner, number) = (card.card().owner(), card.card().number);
+        let Some(seen) = self.found(owner, number).await? else {
+            return Ok(false);
+        };
+        if seen.newest == *card && !seen.unread_above {
+            return Ok(true);
+        }
+        let what = format!(
+            "the network has another card of this identity than number {number} of this pod"
+        );
+        Err(Refused(Refusal::Alarm, what))
     }
 
     fn verified(&self, name: &str, fingerprint: &str) -> Answered {
