@@ -1,8 +1,8 @@
 //! Other people: who they are, and which of their keys are trusted.
 //!
-//! A [`Contact`] is somebody whose card is pinned: from then on only a card that follows it in its chain takes its
-//! place. What breaks the chain is never used, and stops everything that would use the contact, until the owner says
-//! what it was.
+//! A [contact](crate::format::rows::Contact) is somebody whose card is pinned: from then on only a card that follows it
+//! in its chain takes its place. What breaks the chain is never used, and stops everything that would use the contact,
+//! until the owner says what it was.
 
 mod cards;
 mod contacts;
