@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::control::Client;
-use crate::control::ClientError;
 use crate::control::ContactReport;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
@@ -17,6 +16,8 @@ use crate::crypto::swarm::CHUNK_LEN_MAX;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
+use crate::daemon::follow;
+use crate::daemon::follow::daemon_fault;
 use crate::daemon::identity;
 use crate::daemon::paths::PodPaths;
 use crate::format::card::SignedCard;
@@ -70,15 +71,8 @@ impl PeopleClient {
     /// [`FaultKind::NoPod`], [`FaultKind::NotMounted`].
     pub fn of_pod(paths: &PodPaths) -> Result<Self, Fault> {
         paths.require()?;
+        let client = follow::connect(paths, PEOPLE_PATIENCE)?;
         let flag = paths.pod_flag();
-        let client = Client::connect(&paths.socket, PEOPLE_PATIENCE).map_err(|error| {
-            if matches!(error, ClientError::Absent) {
-                let what = format!("the pod {:?} is not mounted", paths.name);
-                return Fault::new(FaultKind::NotMounted, what)
-                    .next(format!("podfs mount DIR{flag}"));
-            }
-            Fault::new(FaultKind::Daemon, error.to_string()).next("podfs status")
-        })?;
         Ok(Self { client, flag })
     }
 
@@ -93,20 +87,14 @@ impl PeopleClient {
 
     pub(super) fn ask(&mut self, request: PeopleRequest) -> Result<PeopleResponse, Fault> {
         let answer = self.client.ask(&Request::People(request));
-        let answer = answer.map_err(|error| Fault::new(FaultKind::Daemon, error.to_string()))?;
-        match answer {
-            Response::People(PeopleResponse::Refused { why, what }) => {
-                Err(Fault::new(kind(why), what))
-            }
-            Response::People(answer) => Ok(answer),
-            Response::Failed { what } => Err(Fault::new(FaultKind::Daemon, what)),
-            Response::Status(_)
-            | Response::Publication { .. }
-            | Response::Weight { .. }
-            | Response::Progress(_)
-            | Response::Done
-            | Response::Busy { .. } => Err(unexpected()),
+        let answer = answer.map_err(|error| daemon_fault(&error))?;
+        let Response::People(answer) = answer else {
+            return Err(follow::unexpected(answer));
+        };
+        if let PeopleResponse::Refused { why, what } = answer {
+            return Err(Fault::new(kind(why), what));
         }
+        Ok(answer)
     }
 
     /// Lets time pass between two questions.

@@ -69,15 +69,7 @@ impl Follower {
     }
 
     fn of(paths: PodPaths, path: PathBuf) -> Result<Self, Fault> {
-        let client = Client::connect(&paths.socket, CONTROL_PATIENCE).map_err(|error| {
-            if matches!(error, ClientError::Absent) {
-                let what = format!("the pod {:?} is not mounted", paths.name);
-                let flag = paths.pod_flag();
-                return Fault::new(FaultKind::NotMounted, what)
-                    .next(format!("podfs mount DIR{flag}"));
-            }
-            daemon_fault(&error)
-        })?;
+        let client = connect(&paths, CONTROL_PATIENCE)?;
         Ok(Self {
             client,
             paths,
@@ -189,6 +181,18 @@ impl Follower {
     }
 }
 
+/// The daemon of the pod there; no answer of it takes longer than `patience`.
+pub(super) fn connect(paths: &PodPaths, patience: Duration) -> Result<Client, Fault> {
+    Client::connect(&paths.socket, patience).map_err(|error| {
+        if matches!(error, ClientError::Absent) {
+            let what = format!("the pod {:?} is not mounted", paths.name);
+            let flag = paths.pod_flag();
+            return Fault::new(FaultKind::NotMounted, what).next(format!("podfs mount DIR{flag}"));
+        }
+        daemon_fault(&error)
+    })
+}
+
 fn done(answer: Response) -> Result<(), Fault> {
     if answer == Response::Done {
         return Ok(());
@@ -196,11 +200,11 @@ fn done(answer: Response) -> Result<(), Fault> {
     Err(unexpected(answer))
 }
 
-fn daemon_fault(error: &ClientError) -> Fault {
+pub(super) fn daemon_fault(error: &ClientError) -> Fault {
     Fault::new(FaultKind::Daemon, error.to_string()).next("podfs status")
 }
 
-fn unexpected(answer: Response) -> Fault {
+pub(super) fn unexpected(answer: Response) -> Fault {
     let what = match answer {
         Response::Failed { what } => what,
         Response::Status(_)

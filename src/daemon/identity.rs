@@ -19,6 +19,7 @@ use crate::daemon::contacts::unexpected;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
+use crate::daemon::people::has_keys;
 use crate::daemon::rekey::GivenPhrase;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
@@ -238,13 +239,6 @@ fn card_of(keys: &OwnKeys) -> Option<SignedCard> {
 fn read(card: &str) -> Result<SignedCard, Fault> {
     let bytes = hex::decode(card).unwrap_or_default();
     SignedCard::read(&bytes).map_err(|error| Fault::new(FaultKind::NoCard, error.to_string()))
-}
-
-fn has_keys(card: &Card, keys: &OwnKeys) -> bool {
-    card.epoch == keys.epoch
-        && hex::encode(card.sign) == keys.sign
-        && hex::encode(card.x25519) == keys.x25519
-        && hex::encode(card.xwing.as_slice()) == keys.xwing
 }
 
 fn no_card(daemon: &PeopleClient) -> Fault {

@@ -12,6 +12,7 @@ use crate::crypto::identity::sign_public_key;
 use crate::crypto::identity::xwing_public_key;
 use crate::crypto::scalar::Owner;
 use crate::daemon::publishing::Publishing;
+use crate::format::card::Card;
 use crate::format::card::SignedCard;
 use crate::format::keyfile::Bundle;
 use crate::format::rows::Contact;
@@ -123,13 +124,7 @@ impl People {
 
     fn use_card(&self, card: &str) -> Answered {
         let card = read(card)?;
-        let said = card.card();
-        let ours = [
-            (hex::encode(said.sign), &self.keys.sign),
-            (hex::encode(said.x25519), &self.keys.x25519),
-            (hex::encode(said.xwing.as_slice()), &self.keys.xwing),
-        ];
-        if said.epoch != self.keys.epoch || ours.iter().any(|(said, own)| said != *own) {
+        if !has_keys(card.card(), &self.keys) {
             let what = "this card does not have the keys of this pod";
             return Err(Refused(Refusal::Card, what.to_owned()));
         }
@@ -297,4 +292,12 @@ fn report(contact: &Contact) -> Result<ContactReport, Malformed> {
         alarm: contact.alarm.is_some(),
         since: contact.since.secs,
     })
+}
+
+/// Whether a card has these keys.
+pub(super) fn has_keys(card: &Card, keys: &OwnKeys) -> bool {
+    card.epoch == keys.epoch
+        && hex::encode(card.sign) == keys.sign
+        && hex::encode(card.x25519) == keys.x25519
+        && hex::encode(card.xwing.as_slice()) == keys.xwing
 }
