@@ -56,7 +56,8 @@ impl FreshPod {
 
     /// Writes the phrase to a new file of mode 0600.
     pub fn write_phrase(&self, file: &Path) -> Result<(), Fault> {
-        quorum::write_secret(file, &self.phrase.text(), FaultKind::Init)
+        let what = (FaultKind::Init, "the recovery phrase");
+        quorum::write_secret(file, &self.phrase.text(), what)
     }
 
     /// Writes the pod. A failure leaves nothing behind.

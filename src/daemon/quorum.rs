@@ -94,7 +94,7 @@ pub fn write_shares(folder: &Path, shares: &[ShareText]) -> Result<Vec<PathBuf>,
         );
     }
     for (file, share) in files.iter().zip(shares) {
-        write_secret(file, share, FaultKind::Usage)?;
+        write_secret(file, share, (FaultKind::Usage, "a share"))?;
     }
     Ok(files)
 }
@@ -152,8 +152,12 @@ pub fn combine(shares: &[PhraseShare]) -> Result<Phrase, Fault> {
     })
 }
 
-/// Writes what nobody else may read to a new file of mode 0600.
-pub(super) fn write_secret(file: &Path, text: &str, kind: FaultKind) -> Result<(), Fault> {
+/// Writes what nobody else may read to a new file of mode 0600; `what` says what it is.
+pub(super) fn write_secret(
+    file: &Path,
+    text: &str,
+    (kind, what): (FaultKind, &str),
+) -> Result<(), Fault> {
     let line = Zeroizing::new(format!("{text}\n"));
     let written = File::options()
         .write(true)
@@ -162,11 +166,24 @@ pub(super) fn write_secret(file: &Path, text: &str, kind: FaultKind) -> Result<(
         .open(file)
         .and_then(|mut out| out.write_all(line.as_bytes()).and_then(|()| out.sync_all()));
     written.map_err(|error| {
-        let fault = Fault::io(kind, format!("cannot write {}", Quoted(file)), &error);
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            fault.next("name a file that does not exist yet")
-        } else {
-            fault.next("name a file in a folder that exists")
+        let fault = Fault::io(
+            kind,
+            format!("cannot write {what} to {}", Quoted(file)),
+            &error,
+        );
+        let next = [
+            (
+                io::ErrorKind::AlreadyExists,
+                "name a file that does not exist yet",
+            ),
+            (
+                io::ErrorKind::NotFound,
+                "name a file in a folder that exists",
+            ),
+        ];
+        match next.iter().find(|(of, _)| *of == error.kind()) {
+            Some((_, next)) => fault.next(*next),
+            None => fault,
         }
     })
 }
@@ -176,7 +193,11 @@ pub(super) fn write_secret(file: &Path, text: &str, kind: FaultKind) -> Result<(
 /// # Errors
 /// [`FaultKind::Usage`]: it is there already, or cannot be written.
 pub fn write_phrase(file: &Path, phrase: &Phrase) -> Result<(), Fault> {
-    write_secret(file, &phrase.text(), FaultKind::Usage)
+    write_secret(
+        file,
+        &phrase.text(),
+        (FaultKind::Usage, "the recovery phrase"),
+    )
 }
 
 #[cfg(test)]
