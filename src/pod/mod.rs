@@ -18,6 +18,7 @@ mod locks;
 mod opens;
 #[cfg(test)]
 mod power;
+mod received;
 mod remote;
 mod remove;
 mod rename;
@@ -28,8 +29,8 @@ mod storm;
 mod xattr;
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::format::rows::{Inode, Key};
 use crate::index::Rows;
@@ -45,6 +46,7 @@ pub use check::{Finding, Report};
 pub use contents::Seek;
 pub use dir::Entry;
 pub use error::PodError;
+pub use received::{Arrived, Kernel};
 pub use remote::{Fetch, Nowhere, Remote};
 pub use rename::Taken;
 pub use setattr::{SetAttr, SetTime};
@@ -93,6 +95,8 @@ pub struct Pod {
     /// Guards the counts of shared pages.
     shared: parking_lot::Mutex<()>,
     reaper: Reaper,
+    /// Who remembers names and attributes, and must hear when somebody else changes them.
+    kernel: OnceLock<Arc<dyn Kernel>>,
 }
 
 impl Pod {
@@ -109,6 +113,7 @@ impl Pod {
             opens: Opens::new(),
             shared: parking_lot::Mutex::new(()),
             reaper: Reaper::new(),
+            kernel: OnceLock::new(),
         };
         if pod.find_inode(ROOT)?.is_none() {
             pod.make_root(parts.owner)?;

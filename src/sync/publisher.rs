@@ -14,6 +14,7 @@ use crate::store::{Outage, StoreError};
 use crate::sync::confirm::{Confirm, Later};
 use crate::sync::error::SyncError;
 use crate::sync::evict::{Evict, Files, Standstill, shortage};
+use crate::sync::follow::Follow;
 use crate::sync::heads::OwnFeed;
 use crate::sync::kept::Kept;
 use crate::sync::leftover::Leftover;
@@ -64,6 +65,7 @@ pub struct Publisher {
     pub(super) standstill: Standstill,
     pub(super) standing: Standing,
     pub(super) leftover: Mutex<Leftover>,
+    pub(super) follow: Follow,
     /// Chunks that were queued for another node.
     pub(super) enlisted: AtomicU64,
     /// Something changed that the loops wait for.
@@ -94,6 +96,7 @@ impl Publisher {
             standstill: Standstill::default(),
             standing: Standing::default(),
             leftover: Mutex::default(),
+            follow: Follow::default(),
             enlisted: AtomicU64::new(0),
             changed: Notify::new(),
             stopped: AtomicBool::new(false),

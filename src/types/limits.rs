@@ -236,6 +236,12 @@ pub const FIND_FEEDS_MAX: usize = NODE_READS_MAX / FIND_READS_MAX;
 pub const FIND_ATTEMPTS: u32 = 3;
 /// Requests under way while the names of a pod are recovered.
 pub const RESTORE_READS_MAX: usize = NODE_READS_MAX;
+/// Names in one thing that another person shares: a few chunks can say that there are many.
+pub const RECEIVED_NAMES_MAX: u64 = 1_000_000;
+/// Directories in directories of one thing that another person shares.
+pub const RECEIVED_DEPTH_MAX: usize = 128;
+/// Directories of it that are read at a time.
+pub const RECEIVED_DIRECTORIES: usize = 16;
 /// Size of a file from which its recovery looks for holes: a sparse one must not fill the log with rows, nor look full to
 /// who copies it. Below it would cost more than the names do.
 pub const SPARSE_MIN: u64 = 64 << 20;

@@ -7,6 +7,6 @@ mod name;
 mod time;
 
 pub use contact::{ContactName, ContactNameError};
-pub use id::{Address, AddressError, Ino, ROOT};
+pub use id::{Address, AddressError, Ino, RECEIVED, ROOT, SHARED};
 pub use name::{Name, NameError};
 pub use time::{Clock, Timespec, system_clock};

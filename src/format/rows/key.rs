@@ -167,9 +167,9 @@ impl Key {
         None
     }
 
-    /// Whether the row is about a file as everybody sees it, and not about where it is kept.
-    pub const fn is_of_files(&self) -> bool {
-        matches!(self.kind(), b'D' | b'E' | b'I' | b'X')
+    /// Whether the row is about a file of the owner as everybody sees it, and not about where it is kept.
+    pub fn is_of_files(&self) -> bool {
+        matches!(self.kind(), b'D' | b'E' | b'I' | b'X') && !Ino(self.field(0)).is_received()
     }
 
     /// The type byte.
