@@ -64,6 +64,8 @@ domains! {
     GrantCap = "grant-cap",
     /// Sealing key of a grant's feed.
     GrantAead = "grant-aead",
+    /// Nonce key of a grant's feed.
+    GrantNonce = "grant-nonce",
     /// Commitment key of a grant's feed.
     GrantCommit = "grant-commit",
     /// Secret shared by two people.
@@ -111,7 +113,7 @@ pub enum Prefix {
     Block,
     /// Key of a node.
     Node,
-    /// Nonce of a head.
+    /// Nonce of a head, or of a record of a grant's feed.
     Head,
     /// Commitment.
     Commitment,

@@ -327,6 +327,10 @@ pub const FOLLOW_MAX: Duration = Duration::from_secs(1);
 
 /// Longest name of a contact, in bytes.
 pub const CONTACT_NAME_MAX: usize = 64;
+/// Longest purpose of a grant or of a request, in bytes.
+pub const PURPOSE_MAX: usize = 400;
+/// Longest grant, in bytes: it travels in one message.
+pub const GRANT_MAX: usize = 1200;
 /// Contacts of a pod.
 pub const CONTACTS_MAX: usize = 10_000;
 /// Cards that are looked for at once above the newest one known: so many lost in a row hide what is above them.

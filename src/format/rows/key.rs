@@ -106,10 +106,30 @@ impl Key {
         Self::contact(number.map_or(0, u64::from_be_bytes).max(1))
     }
 
+    /// `G ‖ first 8 bytes of its id`: a grant that the owner gave.
+    pub fn given(grant: &[u8; 16]) -> Self {
+        Self::build(b'G', &[first_8(grant)])
+    }
+
+    /// The first and the last key that a grant which the owner gave can have.
+    pub fn all_given() -> (Self, Self) {
+        (Self::build(b'G', &[0]), Self::build(b'G', &[u64::MAX]))
+    }
+
+    /// `S ‖ first 8 bytes of its id`: a grant that the owner received.
+    pub fn received(grant: &[u8; 16]) -> Self {
+        Self::build(b'S', &[first_8(grant)])
+    }
+
+    /// The first and the last key that a grant which the owner received can have.
+    pub fn all_received() -> (Self, Self) {
+        (Self::build(b'S', &[0]), Self::build(b'S', &[u64::MAX]))
+    }
+
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' => bytes.len() == 9,
+            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,
@@ -176,6 +196,11 @@ impl Key {
     pub const fn kind(&self) -> u8 {
         self.bytes[0]
     }
+}
+
+fn first_8(id: &[u8; 16]) -> u64 {
+    id.first_chunk()
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 impl PartialEq for Key {

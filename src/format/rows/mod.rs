@@ -4,6 +4,7 @@
 mod contact;
 mod dentry;
 mod extent;
+mod grant;
 mod heads;
 mod inode;
 mod key;
@@ -14,6 +15,7 @@ mod xattr;
 pub use contact::{Contact, OwnCard};
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};
+pub use grant::{Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord};
 pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};
 pub use inode::{FileKind, Inode};
 pub use key::Key;

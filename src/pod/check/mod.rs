@@ -218,7 +218,7 @@ impl Pod {
     ) -> Result<(), PodError> {
         let bounds = [0, u8::MAX].map(|byte| {
             let fields = match kind {
-                b'C' | b'F' | b'H' | b'I' | b'K' | b'O' | b'R' => 8,
+                b'C' | b'F' | b'G' | b'H' | b'I' | b'K' | b'O' | b'R' | b'S' => 8,
                 b'P' => 24,
                 _ => 16,
             };
