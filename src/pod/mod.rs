@@ -23,6 +23,7 @@ mod remote;
 mod remove;
 mod rename;
 mod setattr;
+mod state;
 mod statfs;
 #[cfg(test)]
 mod storm;
@@ -97,6 +98,8 @@ pub struct Pod {
     reaper: Reaper,
     /// Who remembers names and attributes, and must hear when somebody else changes them.
     kernel: OnceLock<Arc<dyn Kernel>>,
+    /// Held while files in `.pod` change.
+    state: parking_lot::Mutex<()>,
 }
 
 impl Pod {
@@ -114,6 +117,7 @@ impl Pod {
             shared: parking_lot::Mutex::new(()),
             reaper: Reaper::new(),
             kernel: OnceLock::new(),
+            state: parking_lot::Mutex::new(()),
         };
         if pod.find_inode(ROOT)?.is_none() {
             pod.make_root(parts.owner)?;

@@ -262,7 +262,7 @@ impl Pod {
             return Err(error);
         }
         edit.finish(&mut batch);
-        self.append_removal(batch, &leaves)?;
+        self.append_removal(batch, None, &leaves)?;
         drop((guard, held));
         self.tell(spot.dir, spot.name.as_bytes());
         Ok(ino)
