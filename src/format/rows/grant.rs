@@ -1,4 +1,5 @@
-//! Rows of grants: those that the pod's owner gave, and those that others gave to the owner.
+//! Rows of grants: those that the pod's owner gave, and those that others gave to the owner; and how far their feeds
+//! are, which is known of this machine alone.
 
 use zeroize::Zeroizing;
 
@@ -33,8 +34,6 @@ pub struct Given {
     pub made: Timespec,
     /// How far it is.
     pub state: GivenState,
-    /// The newest record of its feed; none while nothing was published of it.
-    pub last: Option<LastRecord>,
 }
 
 /// How far a grant is that was given.
@@ -53,7 +52,7 @@ pub enum GivenState {
     },
 }
 
-/// The newest record of a feed of the owner's.
+/// Value of an `L` row: the newest record of a feed of the owner's.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LastRecord {
     /// Its index; below `u64::MAX`.
@@ -83,10 +82,6 @@ pub struct Received {
     pub made: Timespec,
     /// How far it is.
     pub state: ReceivedState,
-    /// The newest record that was seen; none before the first.
-    pub newest: Option<SeenRecord>,
-    /// The inode under which it is shown; 0 while there is none.
-    pub ino: Ino,
     /// The name under which it is shown.
     pub label: Name,
 }
@@ -107,7 +102,7 @@ pub enum ReceivedState {
     },
 }
 
-/// A record that was seen: the feed is never again believed to be at a lower index, or to have another payload there.
+/// Value of a `V` row: a record that was seen. The feed is never again believed to be at a lower index, or to have another payload there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenRecord {
     /// Its index; below `u64::MAX`.
@@ -116,25 +111,16 @@ pub struct SeenRecord {
     pub hash: [u8; 32],
     /// When it was made, as it says.
     pub time: Timespec,
+    /// Whether all that it refers to was brought here.
+    pub is_brought: bool,
 }
 
 impl Given {
-    /// Index of the next record.
-    pub fn next(&self) -> u64 {
-        let last = self.last.as_ref();
-        last.map_or(0, |last| last.index.saturating_add(1))
-    }
-
-    /// What the next record has as the one before.
-    pub fn previous(&self) -> [u8; 32] {
-        self.last.as_ref().map_or([0; 32], |last| last.hash)
-    }
-
     /// Bytes of the row: id 16, fingerprint 32, target u64, directory u64, length u8 and name, length u8 and name of the
-    /// contact, terms, made 12, state, last record.
+    /// contact, terms, made 12, state.
     ///
     /// # Errors
-    /// When the terms contradict each other, or a pending payload is another one than the last.
+    /// When the terms contradict each other.
     pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
         let mut out = self.id.to_vec();
         out.extend_from_slice(&self.contact.0);
@@ -150,10 +136,6 @@ impl Given {
             GivenState::Waiting => out.push(0),
             GivenState::Offered => out.push(1),
             GivenState::Ended { why, when } => put_ended(&mut out, why, when),
-        }
-        match &self.last {
-            None => out.push(0),
-            Some(last) => last.put(&mut out)?,
         }
         Ok(out)
     }
@@ -179,7 +161,6 @@ impl Given {
                 }
                 _ => return Err(reader.malformed()),
             },
-            last: LastRecord::take(&mut reader)?,
         };
         reader.end()?;
         Ok(given)
@@ -187,38 +168,39 @@ impl Given {
 }
 
 impl LastRecord {
-    /// 1, or 2 with a payload behind, u8; index u64, hash 32, what it says 32, the payload.
-    fn put(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    /// Bytes of the row: index u64, hash 32, what it says 32, the payload if no node took it yet.
+    ///
+    /// # Errors
+    /// When the payload is another one than the last.
+    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
         if !self.is_sound() {
-            return Err(Malformed("newest record of a grant"));
+            return Err(Malformed(LAST));
         }
-        out.push(if self.pending.is_some() { 2 } else { 1 });
-        out.extend_from_slice(&self.index.to_le_bytes());
+        let mut out = self.index.to_le_bytes().to_vec();
         out.extend_from_slice(&self.hash);
         out.extend_from_slice(&self.said);
-        if let Some(payload) = &self.pending {
-            out.extend_from_slice(payload.as_slice());
-        }
-        Ok(())
+        out.extend(self.pending.iter().flat_map(|payload| payload.iter()));
+        Ok(out)
     }
 
-    fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
-        let pending = match reader.u8()? {
-            0 => return Ok(None),
-            1 => false,
-            2 => true,
-            _ => return Err(reader.malformed()),
-        };
+    /// Reads a row.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, LAST);
+        let (index, hash, said) = (reader.u64()?, reader.array()?, reader.array()?);
+        let is_pending = !reader.is_empty();
+        let pending = is_pending.then(|| reader.array().map(Box::new));
         let last = Self {
-            index: reader.u64()?,
-            hash: reader.array()?,
-            said: reader.array()?,
-            pending: pending.then(|| reader.array().map(Box::new)).transpose()?,
+            index,
+            hash,
+            said,
+            pending: pending.transpose()?,
         };
+        let malformed = reader.malformed();
+        reader.end()?;
         if last.is_sound() {
-            Ok(Some(last))
+            Ok(last)
         } else {
-            Err(reader.malformed())
+            Err(malformed)
         }
     }
 
@@ -230,13 +212,8 @@ impl LastRecord {
 }
 
 impl Received {
-    /// Index of the record to look for.
-    pub fn next(&self) -> u64 {
-        self.newest.map_or(0, |seen| seen.index.saturating_add(1))
-    }
-
-    /// Bytes of the row: id 16, fingerprint 32, owner 20, topic 32, cap key 32, inode u64, length u8 and label, terms,
-    /// made 12, state, 1 and the newest record (index u64, hash 32, time 12) or 0.
+    /// Bytes of the row: id 16, fingerprint 32, owner 20, topic 32, cap key 32, length u8 and label, terms, made 12,
+    /// state.
     ///
     /// # Errors
     /// When the terms contradict each other.
@@ -246,7 +223,6 @@ impl Received {
         out.extend_from_slice(&self.id);
         out.extend_from_slice(&self.contact.0);
         put_cap(&mut out, &self.feed, &self.cap);
-        out.extend_from_slice(&self.ino.0.to_le_bytes());
         put_name(&mut out, &self.label);
         self.terms.put(&mut out)?;
         put_time(&mut out, Some(self.made));
@@ -254,15 +230,6 @@ impl Received {
             ReceivedState::Offered => out.push(0),
             ReceivedState::Accepted => out.push(1),
             ReceivedState::Ended { why, when } => put_ended(&mut out, why, when),
-        }
-        out.push(u8::from(self.newest.is_some()));
-        if let Some(seen) = &self.newest {
-            if seen.index == u64::MAX {
-                return Err(Malformed(RECEIVED));
-            }
-            out.extend_from_slice(&seen.index.to_le_bytes());
-            out.extend_from_slice(&seen.hash);
-            put_time(&mut out, Some(seen.time));
         }
         Ok(out)
     }
@@ -272,7 +239,7 @@ impl Received {
         let mut reader = Reader::new(bytes, RECEIVED);
         let (id, contact) = (reader.array()?, Fingerprint(reader.array()?));
         let (feed, cap) = take_cap(&mut reader)?;
-        let (ino, label) = (Ino(reader.u64()?), take_name(&mut reader)?);
+        let label = take_name(&mut reader)?;
         let terms = Terms::take(&mut reader)?;
         let received = Self {
             id,
@@ -290,8 +257,6 @@ impl Received {
                 }
                 _ => return Err(reader.malformed()),
             },
-            newest: take_seen(&mut reader)?,
-            ino,
             label,
         };
         reader.end()?;
@@ -299,26 +264,49 @@ impl Received {
     }
 }
 
+impl SeenRecord {
+    /// Bytes of the row: index u64, hash 32, time 12, brought u8.
+    ///
+    /// # Errors
+    /// When there can be no record behind it.
+    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
+        if self.index == u64::MAX {
+            return Err(Malformed(SEEN));
+        }
+        let mut out = self.index.to_le_bytes().to_vec();
+        out.extend_from_slice(&self.hash);
+        put_time(&mut out, Some(self.time));
+        out.push(u8::from(self.is_brought));
+        Ok(out)
+    }
+
+    /// Reads a row.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, SEEN);
+        let seen = Self {
+            index: reader.u64()?,
+            hash: reader.array()?,
+            time: take_time(&mut reader)?,
+            is_brought: match reader.u8()? {
+                0 => false,
+                1 => true,
+                _ => return Err(reader.malformed()),
+            },
+        };
+        let malformed = reader.malformed();
+        reader.end()?;
+        if seen.index == u64::MAX {
+            return Err(malformed);
+        }
+        Ok(seen)
+    }
+}
+
+const LAST: &str = "row of the newest record of a grant";
+const SEEN: &str = "row of a record of a grant that was seen";
 const RECEIVED: &str = "row of a grant that was received";
 /// More than a row can need: two names, a purpose, and less than 300 bytes beside.
 const RECEIVED_MAX: usize = 1500;
-
-fn take_seen(reader: &mut Reader<'_>) -> Result<Option<SeenRecord>, Malformed> {
-    match reader.u8()? {
-        0 => return Ok(None),
-        1 => {}
-        _ => return Err(reader.malformed()),
-    }
-    let seen = SeenRecord {
-        index: reader.u64()?,
-        hash: reader.array()?,
-        time: take_time(reader)?,
-    };
-    if seen.index == u64::MAX {
-        return Err(reader.malformed());
-    }
-    Ok(Some(seen))
-}
 
 fn take_contact(reader: &mut Reader<'_>) -> Result<ContactName, Malformed> {
     let length = usize::from(reader.u8()?);

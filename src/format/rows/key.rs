@@ -126,10 +126,20 @@ impl Key {
         (Self::build(b'S', &[0]), Self::build(b'S', &[u64::MAX]))
     }
 
+    /// `L ‖ first 8 bytes of its id`: the newest record of a grant that the owner gave.
+    pub fn last_record(grant: &[u8; 16]) -> Self {
+        Self::build(b'L', &[first_8(grant)])
+    }
+
+    /// `V ‖ first 8 bytes of its id`: the newest record that was seen of a grant that the owner received.
+    pub fn seen_record(grant: &[u8; 16]) -> Self {
+        Self::build(b'V', &[first_8(grant)])
+    }
+
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' => bytes.len() == 9,
+            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,
