@@ -333,6 +333,10 @@ pub const CONTACT_NAME_MAX: usize = 64;
 pub const PURPOSE_MAX: usize = 400;
 /// Longest grant, in bytes: it travels in one message.
 pub const GRANT_MAX: usize = 1200;
+/// Grants that the owner gives, and that one person may give to the owner.
+pub const GRANTS_MAX: usize = 1000;
+/// How far behind what is known the newest record of a grant is looked for: up to two to this power.
+pub const GRANT_REACH: u32 = 20;
 /// Contacts of a pod.
 pub const CONTACTS_MAX: usize = 10_000;
 /// Cards that are looked for at once above the newest one known: so many lost in a row hide what is above them.
