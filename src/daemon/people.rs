@@ -12,14 +12,18 @@ use crate::crypto::identity::sign_public_key;
 use crate::crypto::identity::xwing_public_key;
 use crate::crypto::scalar::Owner;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::reconcile::Incomplete;
+use crate::daemon::reconcile::Reconciliation;
+use crate::daemon::shelf::PodShelf;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
 use crate::format::keyfile::Bundle;
 use crate::format::rows::Contact;
 use crate::format::wire::Malformed;
-use crate::index::Rows;
+use crate::pod::Pod;
 use crate::share::Contacts;
 use crate::share::Found;
+use crate::share::PeopleRows;
 use crate::share::ShareError;
 use crate::share::newest_card;
 use crate::store::Outage;
@@ -32,6 +36,7 @@ use crate::types::limits::CONTACTS_AT_ONCE;
 /// The people that the owner of a mounted pod knows.
 pub(super) struct People {
     contacts: Contacts,
+    reconciliation: Arc<Reconciliation>,
     keys: OwnKeys,
     clock: Clock,
     publishing: Arc<Publishing>,
@@ -39,13 +44,16 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn new(
-        rows: &Arc<Rows>,
+        pod: &Arc<Pod>,
         bundle: &Bundle,
         clock: Clock,
         publishing: Arc<Publishing>,
     ) -> Self {
+        let shelf = Arc::new(PodShelf(Arc::clone(pod)));
+        let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         Self {
-            contacts: Contacts::new(Arc::clone(rows)),
+            contacts: Contacts::new(Arc::clone(&rows)),
+            reconciliation: Reconciliation::new(Arc::clone(pod), rows),
             keys: OwnKeys {
                 pod_id: hex::encode(bundle.pod_id.0),
                 pod_number: bundle.pod,
@@ -62,9 +70,22 @@ impl People {
         }
     }
 
+    /// What makes their rows agree with the files that carry them.
+    pub(super) const fn reconciliation(&self) -> &Arc<Reconciliation> {
+        &self.reconciliation
+    }
+
     /// The answer to a request.
     pub(super) async fn answer(&self, request: PeopleRequest) -> PeopleResponse {
-        let answered = match request {
+        let answered = match self.reconciliation.complete().await {
+            Ok(()) => self.answered(request).await,
+            Err(incomplete) => Err(incomplete.into()),
+        };
+        answered.unwrap_or_else(|Refused(why, what)| PeopleResponse::Refused { why, what })
+    }
+
+    async fn answered(&self, request: PeopleRequest) -> Answered {
+        match request {
             PeopleRequest::Me => self.me(),
             PeopleRequest::List { after } => self.list(&after),
             PeopleRequest::Show { name } => self.show(&name),
@@ -86,8 +107,7 @@ impl People {
                 .remove(&name)
                 .map(|()| PeopleResponse::Done)
                 .map_err(Refused::from),
-        };
-        answered.unwrap_or_else(|Refused(why, what)| PeopleResponse::Refused { why, what })
+        }
     }
 
     fn me(&self) -> Answered {
@@ -254,9 +274,21 @@ impl From<ShareError> for Refused {
             }
             ShareError::Store(StoreError::Unavailable { .. }) => Refusal::Network,
             ShareError::Store(StoreError::Rejected(_)) => Refusal::Node,
-            ShareError::Journal(_) => Refusal::State,
+            ShareError::Journal(_) | ShareError::NoRow(_) | ShareError::NotCarried(_) => {
+                Refusal::State
+            }
         };
         Self(why, error.to_string())
+    }
+}
+
+impl From<Incomplete> for Refused {
+    fn from(incomplete: Incomplete) -> Self {
+        let why = match incomplete {
+            Incomplete::Fetching(_) => Refusal::Network,
+            Incomplete::ReadOnly => Refusal::State,
+        };
+        Self(why, incomplete.to_string())
     }
 }
 
