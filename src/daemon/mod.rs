@@ -44,6 +44,8 @@ mod publishing;
 pub mod purchase;
 pub mod quorum;
 mod reconcile;
+#[cfg(test)]
+mod reconcile_tests;
 pub mod recover;
 pub mod rekey;
 pub mod rent;

@@ -12,7 +12,6 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
-use zeroize::Zeroizing;
 
 use crate::daemon::shelf::read_state;
 use crate::daemon::shelf::read_state_here;
@@ -164,7 +163,10 @@ impl Reconciliation {
             if self.rows.get(&key)?.is_some() {
                 continue;
             }
-            match self.read_here(&key) {
+            if self.is_too_long(&key)? {
+                continue;
+            }
+            match read_state_here(&self.pod, &file_name(&key)) {
                 Ok(Some(bytes)) => self.adopt(key, &bytes)?,
                 Ok(None) => {}
                 Err(PodError::Absent { .. }) => open.strange.push(key),
@@ -176,7 +178,14 @@ impl Reconciliation {
             let Some(row) = self.rows.get(&key)? else {
                 continue;
             };
-            match self.read_here(&key) {
+            // One of another length need not be fetched to be another.
+            let (name, len) = (file_name(&key), row.len() as u64);
+            let file = self.pod.state_file(&name)?;
+            let read = match file.filter(|(_, size)| *size == len) {
+                Some(_) => read_state_here(&self.pod, &name),
+                None => Ok(None),
+            };
+            match read {
                 Ok(Some(bytes)) if **bytes == *row => {}
                 Err(PodError::Absent { .. }) => open.unsure.push(key),
                 Ok(_) | Err(PodError::Corrupt(_)) => open.unwritten |= !self.renew(&key),
@@ -192,14 +201,7 @@ impl Reconciliation {
         Ok(names.iter().filter_map(|name| key_of_file(name)).collect())
     }
 
-    /// What the file of a row holds; nothing when it is missing or cannot be a row.
-    fn read_here(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, PodError> {
-        if self.is_too_long(key)? {
-            return Ok(None);
-        }
-        read_state_here(&self.pod, &file_name(key))
-    }
-
+    /// Whether a file cannot be a row.
     fn is_too_long(&self, key: &Key) -> Result<bool, PodError> {
         let file = self.pod.state_file(&file_name(key))?;
         Ok(file.is_some_and(|(_, size)| size > ROW_VALUE_MAX as u64))
