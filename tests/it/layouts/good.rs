@@ -29,6 +29,7 @@ use podfs::types::Name;
 use podfs::types::Timespec;
 
 use crate::layouts::Named;
+use crate::layouts::grants;
 use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
@@ -223,7 +224,13 @@ fn manifest() -> Manifest {
 
 /// All of them by name.
 pub(super) fn good() -> Named {
-    let published = [published::good(), publishing::good(), people::good()].concat();
+    let published = [
+        published::good(),
+        publishing::good(),
+        people::good(),
+        grants::good(),
+    ]
+    .concat();
     [log(), keys(), values(), checkpoint(), published].concat()
 }
 
@@ -264,6 +271,8 @@ fn keys() -> Named {
             "rows-key-contact",
             bytes(Key::contact(0x0102_0304_0506_0708)),
         ),
+        ("rows-key-given", bytes(Key::given(&[0x1d; 16]))),
+        ("rows-key-received", bytes(Key::received(&[0x1d; 16]))),
     ]
 }
 
