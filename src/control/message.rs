@@ -8,6 +8,8 @@ use serde::Serialize;
 use crate::control::NetworkReport;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
+use crate::control::SharingRequest;
+use crate::control::SharingResponse;
 use crate::control::raw_path;
 
 /// What a command asks of the daemon.
@@ -45,6 +47,8 @@ pub enum Request {
     },
     /// Something about other people.
     People(PeopleRequest),
+    /// Something about what is shared.
+    Sharing(SharingRequest),
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -72,6 +76,8 @@ pub enum Response {
     Progress(Box<NetworkReport>),
     /// Something about other people.
     People(PeopleResponse),
+    /// Something about what is shared.
+    Sharing(SharingResponse),
     /// It is done.
     Done,
     /// The folder is in use; these programs hold it, as far as could be seen.

@@ -11,9 +11,11 @@ mod network;
 mod people;
 mod raw_path;
 mod server;
+mod sharing;
 
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
 pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};
 pub use people::{ContactReport, OwnKeys, PeopleRequest, PeopleResponse, Refusal};
 pub use server::{Deliveries, Server, Task};
+pub use sharing::{GivenReport, ReceivedReport, SharingRequest, SharingResponse};

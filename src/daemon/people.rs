@@ -263,7 +263,12 @@ impl From<ShareError> for Refused {
     fn from(error: ShareError) -> Self {
         let why = match &error {
             ShareError::Unknown(_) => Refusal::Unknown,
-            ShareError::NameTaken(_) | ShareError::Known(_) | ShareError::TooMany => Refusal::Taken,
+            ShareError::NoGrant(_) => Refusal::NoGrant,
+            ShareError::IsOver => Refusal::Over,
+            ShareError::NameTaken(_)
+            | ShareError::Known(_)
+            | ShareError::TooMany
+            | ShareError::TooManyGrants => Refusal::Taken,
             ShareError::Alarm(_) => Refusal::Alarm,
             ShareError::Own
             | ShareError::OwnOlder

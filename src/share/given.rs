@@ -110,7 +110,7 @@ impl GivenGrants {
             id: given.id,
             terms: given.terms.clone(),
             feed: secret.feed(),
-            cap: secret.cap(),
+            cap: secret.cap_key(),
         };
         grant.encode().map_err(ShareError::NoRow)
     }
@@ -247,7 +247,7 @@ impl GivenGrants {
             state: state.clone(),
         };
         let plain = record.encode().map_err(ShareError::NoRow)?;
-        let payload = seal_record(&secret.cap(), &place, &plain);
+        let payload = seal_record(&secret.cap_key(), &place, &plain);
         self.put_last(
             &given.id,
             &LastRecord {
@@ -317,7 +317,7 @@ impl GivenGrants {
     /// [`ShareError::Store`]: somebody does not answer.
     pub async fn goes_on(&self, given: &Given, endpoints: &Endpoints) -> Result<bool, ShareError> {
         let secret = self.grant(&given.id);
-        let found = newest_record(endpoints, (secret.feed(), &secret.cap()), 0).await?;
+        let found = newest_record(endpoints, (secret.feed(), &secret.cap_key()), 0).await?;
         let Some(found) = found else {
             return Ok(false);
         };

@@ -7,6 +7,9 @@
 mod cards;
 mod contacts;
 mod error;
+mod feed;
+mod given;
+mod received;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
@@ -16,4 +19,6 @@ mod tests;
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
+pub use given::{GivenGrants, Told};
+pub use received::ReceivedGrants;
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};

@@ -7,6 +7,7 @@ use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{CapKey, GrantFeed};
 use crate::format::grant::{Ended, Terms, put_cap, take_cap};
 use crate::format::published::{put_name, put_time, take_name, take_time};
+use crate::format::rows::Key;
 use crate::format::wire::{Malformed, Reader};
 use crate::types::limits::PAGE;
 use crate::types::{ContactName, Ino, Name, Timespec};
@@ -324,4 +325,30 @@ fn put_ended(out: &mut Vec<u8>, why: Ended, when: Timespec) {
 fn take_ended(reader: &mut Reader<'_>) -> Result<(Ended, Timespec), Malformed> {
     let why = Ended::of_code(reader.u8()?).ok_or(reader.malformed())?;
     Ok((why, take_time(reader)?))
+}
+
+/// Whether these are key and value of a row of a grant that was given.
+///
+/// # Errors
+/// When they are not.
+pub fn check_given_row(key: &Key, value: &[u8]) -> Result<(), Malformed> {
+    let row = Given::decode(value)?;
+    if *key == Key::given(&row.id) {
+        Ok(())
+    } else {
+        Err(Malformed("row of a grant that was given"))
+    }
+}
+
+/// Whether these are key and value of a row of a grant that was received.
+///
+/// # Errors
+/// When they are not.
+pub fn check_received_row(key: &Key, value: &[u8]) -> Result<(), Malformed> {
+    let row = Received::decode(value)?;
+    if *key == Key::received(&row.id) {
+        Ok(())
+    } else {
+        Err(Malformed(RECEIVED))
+    }
 }

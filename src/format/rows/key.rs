@@ -139,7 +139,9 @@ impl Key {
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V' => bytes.len() == 9,
+            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V' => {
+                bytes.len() == 9
+            }
             b'D' | b'E' | b'X' | b'N' | b'Q' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,

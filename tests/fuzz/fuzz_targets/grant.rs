@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use podfs::crypto::publish::HEAD_LEN;
 use podfs::format::grant::{Grant, GrantRecord};
-use podfs::format::rows::{Given, Received};
+use podfs::format::rows::{Given, LastRecord, Received, SeenRecord};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(grant) = Grant::decode(data) {
@@ -20,10 +20,14 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(row) = Given::decode(data) {
         assert_eq!(row.encode().unwrap(), data);
-        assert!(row.next() > 0 || row.last.is_none());
     }
     if let Ok(row) = Received::decode(data) {
         assert_eq!(*row.encode().unwrap(), data);
-        assert!(row.next() > 0 || row.newest.is_none());
+    }
+    if let Ok(row) = LastRecord::decode(data) {
+        assert_eq!(row.encode().unwrap(), data);
+    }
+    if let Ok(row) = SeenRecord::decode(data) {
+        assert_eq!(row.encode().unwrap(), data);
     }
 });

@@ -153,7 +153,7 @@ fn chunk(record: &GrantRecord) -> Vec<u8> {
     chunk.bytes().to_vec()
 }
 
-fn given(state: GivenState, last: Option<LastRecord>) -> Vec<u8> {
+fn given(state: GivenState) -> Vec<u8> {
     let given = Given {
         id: ID,
         contact: Fingerprint([0xf1; 32]),
@@ -164,22 +164,22 @@ fn given(state: GivenState, last: Option<LastRecord>) -> Vec<u8> {
         terms: terms(),
         made: MADE,
         state,
-        last,
     };
     given.encode().unwrap()
 }
 
-fn last(pending: bool) -> LastRecord {
+fn last(pending: bool) -> Vec<u8> {
     let payload = seal_record(&cap(), &place(0), &first().encode().unwrap());
-    LastRecord {
+    let last = LastRecord {
         index: 0,
         hash: *blake3::hash(payload.as_slice()).as_bytes(),
         said: GrantRecord::said(first().until, &first().state).unwrap(),
         pending: pending.then_some(payload),
-    }
+    };
+    last.encode().unwrap()
 }
 
-fn received(terms: Terms, state: ReceivedState, newest: Option<SeenRecord>) -> Vec<u8> {
+fn received(terms: Terms, state: ReceivedState) -> Vec<u8> {
     let (feed, cap) = (secret().feed(), cap());
     let received = Received {
         id: ID,
@@ -189,8 +189,6 @@ fn received(terms: Terms, state: ReceivedState, newest: Option<SeenRecord>) -> V
         cap,
         made: MADE,
         state,
-        newest,
-        ino: Ino(if newest.is_some() { 99 } else { 0 }),
         label: name("Laborwerte 2026 (2)"),
     };
     received.encode().unwrap().to_vec()
@@ -201,6 +199,7 @@ pub(super) fn good() -> Named {
         index: 8,
         hash: [0xbe; 32],
         time: MADE,
+        is_brought: true,
     };
     let when = time(1_800_000_000, 9);
     let over = GivenState::Ended {
@@ -220,25 +219,25 @@ pub(super) fn good() -> Named {
         ("grant-record-file", plain(&of_file)),
         ("grant-record-ended", plain(&revoked)),
         ("grant-chunk-good", chunk(&first())),
-        ("rows-given-waiting", given(GivenState::Waiting, None)),
-        (
-            "rows-given-pending",
-            given(GivenState::Offered, Some(last(true))),
-        ),
-        ("rows-given-ended", given(over, Some(last(false)))),
+        ("rows-given-waiting", given(GivenState::Waiting)),
+        ("rows-given-offered", given(GivenState::Offered)),
+        ("rows-given-ended", given(over)),
         (
             "rows-received-offered",
-            received(other_terms(), ReceivedState::Offered, None),
+            received(other_terms(), ReceivedState::Offered),
         ),
         (
             "rows-received-accepted",
-            received(terms(), ReceivedState::Accepted, Some(seen)),
+            received(terms(), ReceivedState::Accepted),
         ),
-        ("rows-received-ended", received(terms(), lost, Some(seen))),
+        ("rows-received-ended", received(terms(), lost)),
+        ("rows-last-record-pending", last(true)),
+        ("rows-last-record-sent", last(false)),
+        ("rows-seen-record-good", seen.encode().unwrap()),
     ]
 }
 
-pub(super) const CHANGED: [Changed; 25] = [
+pub(super) const CHANGED: [Changed; 24] = [
     ("grant-body-wrong-version", "grant-body-good", 0, 2),
     ("grant-body-wrong-rights", "grant-body-good", 102, 2),
     ("grant-body-wrong-kind", "grant-body-good", 103, 2),
@@ -258,12 +257,21 @@ pub(super) const CHANGED: [Changed; 25] = [
     ("grant-chunk-wrong-signature", "grant-chunk-good", 40, 0),
     ("grant-chunk-wrong-nonce", "grant-chunk-good", 105, 0),
     ("rows-given-wrong-state", "rows-given-waiting", 148, 3),
-    ("rows-given-wrong-last", "rows-given-waiting", 149, 3),
-    ("rows-given-wrong-pending", "rows-given-pending", 300, 0),
+    (
+        "rows-last-record-wrong-payload",
+        "rows-last-record-pending",
+        300,
+        0,
+    ),
     ("rows-given-wrong-why", "rows-given-ended", 149, 0),
     ("rows-given-wrong-contact", "rows-given-waiting", 71, b'/'),
-    ("rows-received-wrong-state", "rows-received-offered", 187, 3),
-    ("rows-received-wrong-seen", "rows-received-offered", 188, 2),
+    ("rows-received-wrong-state", "rows-received-offered", 179, 3),
+    (
+        "rows-seen-record-wrong-brought",
+        "rows-seen-record-good",
+        52,
+        2,
+    ),
 ];
 
 pub(super) const CUT: [Cut; 5] = [
@@ -280,11 +288,11 @@ pub(super) const CUT: [Cut; 5] = [
         4036,
         b"\0",
     ),
-    ("rows-given-wrong-longer", "rows-given-waiting", 150, b"\0"),
+    ("rows-given-wrong-longer", "rows-given-waiting", 149, b"\0"),
     (
         "rows-received-wrong-longer",
         "rows-received-offered",
-        189,
+        180,
         b"\0",
     ),
 ];
@@ -301,6 +309,8 @@ pub(super) fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         }
         "rows-given" => Given::decode(bytes).ok()?.encode().unwrap(),
         "rows-received" => Received::decode(bytes).ok()?.encode().unwrap().to_vec(),
+        "rows-last-record" => LastRecord::decode(bytes).ok()?.encode().unwrap(),
+        "rows-seen-record" => SeenRecord::decode(bytes).ok()?.encode().unwrap(),
         _ => return None,
     })
 }

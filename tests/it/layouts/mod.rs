@@ -67,6 +67,8 @@ const KINDS: [&str; 35] = [
     "grant-chunk",
     "rows-given",
     "rows-received",
+    "rows-last-record",
+    "rows-seen-record",
 ];
 
 type Named = Vec<(&'static str, Vec<u8>)>;
@@ -111,7 +113,8 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
         }
-        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received" => {
+        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
+        | "rows-last-record" | "rows-seen-record" => {
             return grants::written_again(kind, bytes);
         }
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),
