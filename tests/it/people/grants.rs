@@ -30,7 +30,7 @@ fn name(random: &mut Random) -> Name {
 
 fn time(random: &mut Random) -> Timespec {
     Timespec {
-        secs: random.below(4_000_000_000) as i64,
+        secs: random.below(4_000_000_000).cast_signed(),
         nanos: random.below(1_000_000_000) as u32,
     }
 }
@@ -38,7 +38,7 @@ fn time(random: &mut Random) -> Timespec {
 fn terms(random: &mut Random) -> Terms {
     let purpose = ["", "Überweisung", "診断\u{a0}書 – x"][random.index(3)];
     let sometime = |random: &mut Random, after: i64| {
-        let secs = after + random.below(1 << 40) as i64;
+        let secs = after + random.below(1 << 40).cast_signed();
         (random.below(2) == 0).then_some(secs)
     };
     Terms {
