@@ -40,7 +40,7 @@ pub enum RecordState {
 }
 
 impl GrantRecord {
-    /// Version u16, grant 16, index u64, hash 32, time 12, what [`said`] is the hash of, zeros.
+    /// Version u16, grant 16, index u64, hash 32, time 12, what [`GrantRecord::said`] is the hash of, zeros.
     ///
     /// # Errors
     /// When the first record has one before it, or what it shares cannot be shared.

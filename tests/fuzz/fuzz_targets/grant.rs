@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let mut padded = data.to_vec();
     padded.resize(data.len().max(HEAD_LEN), 0);
-    for bytes in [data, &padded] {
+    for bytes in [data, padded.as_slice()] {
         if let Ok(record) = GrantRecord::decode(bytes) {
             assert_eq!(record.encode().unwrap().expose(), bytes);
             assert!(GrantRecord::said(record.until, &record.state).is_ok());

@@ -9,7 +9,7 @@ use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 
 use crate::crypto::derive::enc;
 use crate::crypto::domain::{Prefix, ad};
-use crate::crypto::keys::CapKey;
+use crate::crypto::keys::{CapKey, GrantAeadKey, GrantCommitKey};
 use crate::crypto::publish::tests::{conv, grant, heads, in_box, page};
 use crate::crypto::publish::*;
 use crate::crypto::seal::{OpenError, PAGE_LEN, Tag, open_detached};
@@ -235,8 +235,8 @@ fn no_head_opens_under_two_keys() {
 
 #[test]
 fn no_record_of_a_grant_opens_under_two_cap_keys() {
-    let (grant, place) = grant(1);
-    let caps = [grant.cap_key(), super::grant(2).0.cap_key()];
+    let (secret, place) = grant(1);
+    let caps = [secret.cap_key(), grant(2).0.cap_key()];
     let index = place.index.to_be_bytes();
     let ad = enc(&[ad::CAP, &place.feed.owner.0, &place.feed.topic.0, &index]);
     let (aead, commit) = (
@@ -244,8 +244,8 @@ fn no_record_of_a_grant_opens_under_two_cap_keys() {
         caps.each_ref().map(CapKey::commit_key),
     );
     let payloads = committed_to_each(
-        aead.each_ref().map(|key| key.secret()),
-        commit.each_ref().map(|key| key.secret()),
+        aead.each_ref().map(GrantAeadKey::secret),
+        commit.each_ref().map(GrantCommitKey::secret),
         &ad,
     );
     for (payload, at) in payloads.iter().zip([0, 1]) {
