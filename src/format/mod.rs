@@ -5,6 +5,7 @@
 pub mod card;
 pub mod keyfile;
 pub mod manifest;
+pub mod message;
 pub mod node;
 pub mod published;
 pub mod record;

@@ -7,6 +7,7 @@
 mod cards;
 mod contacts;
 mod error;
+pub mod messages;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,7 @@ mod extent;
 mod heads;
 mod inode;
 mod key;
+mod message;
 mod published;
 mod shared;
 mod xattr;
@@ -17,6 +18,7 @@ pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag}
 pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};
 pub use inode::{FileKind, Inode};
 pub use key::Key;
+pub use message::{FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage};
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use shared::{SHARED_PAGES_MAX, Shared};
 pub use xattr::{Xattr, Xattrs};

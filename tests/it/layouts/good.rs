@@ -1,5 +1,6 @@
 //! Values of every layout, as bytes.
 
+use podfs::crypto::identity::Fingerprint;
 use podfs::format::manifest::Manifest;
 use podfs::format::manifest::Pin;
 use podfs::format::manifest::Position;
@@ -29,6 +30,7 @@ use podfs::types::Name;
 use podfs::types::Timespec;
 
 use crate::layouts::Named;
+use crate::layouts::messages;
 use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
@@ -223,7 +225,8 @@ fn manifest() -> Manifest {
 
 /// All of them by name.
 pub(super) fn good() -> Named {
-    let published = [published::good(), publishing::good(), people::good()].concat();
+    let published = [published::good(), publishing::good()].concat();
+    let published = [published, people::good(), messages::good()].concat();
     [log(), keys(), values(), checkpoint(), published].concat()
 }
 
@@ -263,6 +266,11 @@ fn keys() -> Named {
         (
             "rows-key-contact",
             bytes(Key::contact(0x0102_0304_0506_0708)),
+        ),
+        ("rows-key-message", bytes(Key::message(true, 7))),
+        (
+            "rows-key-feeds",
+            bytes(Key::feeds(&Fingerprint([0xf1; 32]))),
         ),
     ]
 }

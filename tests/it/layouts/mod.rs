@@ -1,6 +1,7 @@
 //! Every layout as bytes that never change, and bytes like them that are refused.
 
 mod good;
+mod messages;
 mod people;
 mod published;
 mod published_wrong;
@@ -30,7 +31,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 30] = [
+const KINDS: [&str; 33] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -61,6 +62,9 @@ const KINDS: [&str; 30] = [
     "card-signed",
     "rows-own-card",
     "rows-contact",
+    "message-plain",
+    "rows-message",
+    "rows-feeds",
 ];
 
 type Named = Vec<(&'static str, Vec<u8>)>;
@@ -104,6 +108,9 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "manifest-plain" => Manifest::decode(bytes).ok()?.encode(),
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
+        }
+        "message-plain" | "rows-message" | "rows-feeds" => {
+            return messages::written_again(kind, bytes);
         }
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),
         _ => return published::written_again(kind, bytes),
