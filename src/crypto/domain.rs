@@ -104,6 +104,8 @@ domains! {
     PhraseShare = "phrase-share",
     /// Random numbers for the shares of a phrase.
     PhraseShareStream = "phrase-share-stream",
+    /// Random numbers for the encapsulation of a message.
+    MessageStream = "message-stream",
 }
 
 /// First byte of every input to the keyed hash.
@@ -159,6 +161,10 @@ pub mod ad {
     pub const CAP: &[u8] = b"podfs/1/cap";
     /// A message.
     pub const MESSAGE: &[u8] = b"podfs/1/msg";
+    /// What the sender of a message signs.
+    pub const SIGNED_MESSAGE: &[u8] = b"podfs/1/signed-msg";
+    /// Where a message stands.
+    pub const PLACE: &[u8] = b"podfs/1/place";
     /// A keyfile slot.
     pub const SLOT: &[u8] = b"podfs/1/slot";
     /// The bundle inside a keyfile.
@@ -182,8 +188,23 @@ pub mod ad {
 
     /// Every name there is.
     pub const ALL: &[&[u8]] = &[
-        BLOCK, NODE, HEAD, CAP, MESSAGE, SLOT, BUNDLE, IDENTITY, AUDIT, RING, PAGE, RECORD,
-        SEGMENT, MANIFEST, WATERMARK,
+        BLOCK,
+        NODE,
+        HEAD,
+        CAP,
+        MESSAGE,
+        SIGNED_MESSAGE,
+        PLACE,
+        SLOT,
+        BUNDLE,
+        IDENTITY,
+        AUDIT,
+        RING,
+        PAGE,
+        RECORD,
+        SEGMENT,
+        MANIFEST,
+        WATERMARK,
     ];
 }
 

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod keys;
 pub mod keyslot;
 pub mod local;
+pub mod message;
 pub mod pairwise;
 pub mod passphrase;
 pub mod phrase;
@@ -23,6 +24,7 @@ pub mod publish;
 pub mod scalar;
 pub mod seal;
 pub mod secret;
+mod stream;
 pub mod swarm;
 
 pub use entropy::{Entropy, EntropyError};

@@ -6,6 +6,7 @@ pub mod card;
 pub mod grant;
 pub mod keyfile;
 pub mod manifest;
+pub mod message;
 pub mod node;
 pub mod published;
 pub mod record;

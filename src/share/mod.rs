@@ -9,6 +9,7 @@ mod contacts;
 mod error;
 mod feed;
 mod given;
+pub mod messages;
 mod received;
 mod rows;
 #[cfg(test)]

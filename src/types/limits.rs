@@ -362,3 +362,30 @@ pub const PEOPLE_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration
 pub const SHARES_MAX: u8 = 32;
 /// Longest file with a share or a phrase, in bytes.
 pub const PHRASE_FILE_MAX: u64 = 4096;
+
+/// Longest text in a message, in bytes: a path, a purpose, a reason.
+pub const MESSAGE_TEXT_MAX: usize = 1024;
+/// Messages of one contact that are kept in each direction; more are not read, and not written.
+pub const MESSAGES_KEPT_MAX: usize = 1024;
+/// Chunks of one feed that are read in one go.
+pub const MESSAGES_AT_ONCE: u64 = 256;
+/// Contacts whose feeds are read at once.
+pub const MAIL_CONTACTS_AT_ONCE: usize = 8;
+/// Weeks back that feeds are read, at most.
+pub const MAIL_WEEKS_MAX: u32 = 60;
+/// Weeks that are read before the one in which a contact was added, and again when keys are replaced: what came before
+/// was perhaps written to this pod and could not be opened.
+pub const MAIL_WEEKS_BEFORE: u32 = 8;
+/// A week.
+pub const MAIL_WEEK: i64 = 7 * 86_400;
+/// Clocks of two people differ by less.
+pub const MAIL_SKEW: i64 = 86_400;
+/// The feed of a week that is over is left when nothing more was there twice, so many seconds apart: nodes answer
+/// "not found" also for what is there.
+pub const MAIL_SURE: i64 = 900;
+/// How often messages are looked for and sent.
+pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
+/// How long a command waits for a look into the network.
+pub const MAIL_PATIENCE: Duration = Duration::from_secs(25);
+/// Messages in one answer on the control socket.
+pub const MESSAGES_IN_ANSWER: usize = 8;

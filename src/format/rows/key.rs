@@ -102,7 +102,12 @@ impl Key {
 
     /// The same, by the first eight bytes of the fingerprint of a public key. Nobody has the place of the own card.
     pub fn contact_of(identity: &[u8; 65]) -> Self {
-        let number = Fingerprint::of(identity).0.first_chunk().copied();
+        Self::contact_with(&Fingerprint::of(identity))
+    }
+
+    /// The same of a fingerprint.
+    pub fn contact_with(fingerprint: &Fingerprint) -> Self {
+        let number = fingerprint.0.first_chunk().copied();
         Self::contact(number.map_or(0, u64::from_be_bytes).max(1))
     }
 
@@ -136,13 +141,24 @@ impl Key {
         Self::build(b'V', &[first_8(grant)])
     }
 
+    /// `M ‖ 0 received, 1 sent ‖ number`: a message.
+    pub fn message(sent: bool, number: u64) -> Self {
+        Self::build(b'M', &[sent.into(), number])
+    }
+
+    /// `T ‖ first eight bytes of the fingerprint`: how far the feeds of a contact are read and written.
+    pub fn feeds(contact: &Fingerprint) -> Self {
+        let number = contact.0.first_chunk().copied();
+        Self::build(b'T', &[number.map_or(0, u64::from_be_bytes)])
+    }
+
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V' => {
+            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V' | b'T' => {
                 bytes.len() == 9
             }
-            b'D' | b'E' | b'X' | b'N' | b'Q' => bytes.len() == 17,
+            b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,
         };

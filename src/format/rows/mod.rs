@@ -8,6 +8,7 @@ mod grant;
 mod heads;
 mod inode;
 mod key;
+mod message;
 mod published;
 mod shared;
 mod xattr;
@@ -22,6 +23,7 @@ pub use grant::{
 pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};
 pub use inode::{FileKind, Inode};
 pub use key::Key;
+pub use message::{FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage};
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use shared::{SHARED_PAGES_MAX, Shared};
 pub use xattr::{Xattr, Xattrs};

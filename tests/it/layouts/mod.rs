@@ -2,6 +2,7 @@
 
 mod good;
 mod grants;
+mod messages;
 mod people;
 mod published;
 mod published_wrong;
@@ -31,7 +32,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 35] = [
+const KINDS: [&str; 40] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -69,6 +70,9 @@ const KINDS: [&str; 35] = [
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
+    "message-plain",
+    "rows-message",
+    "rows-feeds",
 ];
 
 type Named = Vec<(&'static str, Vec<u8>)>;
@@ -116,6 +120,9 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
         | "rows-last-record" | "rows-seen-record" => {
             return grants::written_again(kind, bytes);
+        }
+        "message-plain" | "rows-message" | "rows-feeds" => {
+            return messages::written_again(kind, bytes);
         }
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),
         _ => return published::written_again(kind, bytes),
