@@ -64,6 +64,7 @@ pub(super) fn run(args: &ShareArgs) -> Result<Exit, Fault> {
         until: args.until.map(when::When::seconds),
         purpose: args.purpose.clone(),
         snapshot: args.snapshot,
+        answers: None,
     })?;
     if args.format.json {
         print::json(&grant);
@@ -83,7 +84,11 @@ pub(super) fn run(args: &ShareArgs) -> Result<Exit, Fault> {
 /// Every name that becomes readable, one a line, as they will see it.
 fn list(path: &Path, format: FormatArgs) -> Result<Exit, Fault> {
     let failed = |path: &Path, error: &std::io::Error| {
-        Fault::io(FaultKind::Other, format!("cannot read {}", Quoted(path)), error)
+        Fault::io(
+            FaultKind::Other,
+            format!("cannot read {}", Quoted(path)),
+            error,
+        )
     };
     let top = path.canonicalize().map_err(|error| failed(path, &error))?;
     let above = top.parent().unwrap_or(Path::new("/")).to_owned();

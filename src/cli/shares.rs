@@ -88,7 +88,10 @@ pub(super) fn describe(grant: &GivenReport) -> String {
 /// One grant that was received, on one line.
 pub(super) fn describe_received(grant: &ReceivedReport) -> String {
     let place = grant.path.as_deref().unwrap_or(&grant.name);
-    let with = grant.with.as_deref().unwrap_or("somebody who is no contact any more");
+    let with = grant
+        .with
+        .as_deref()
+        .unwrap_or("somebody who is no contact any more");
     let what = format!(
         "{}  {}  from {}: {}",
         short(&grant.id),

@@ -35,7 +35,8 @@ use crate::types::limits::CONTACTS_AT_ONCE;
 
 /// The people that the owner of a mounted pod knows.
 pub(super) struct People {
-    contacts: Contacts,
+    rows: Arc<PeopleRows>,
+    contacts: Arc<Contacts>,
     reconciliation: Arc<Reconciliation>,
     keys: OwnKeys,
     clock: Clock,
@@ -52,8 +53,9 @@ impl People {
         let shelf = Arc::new(PodShelf(Arc::clone(pod)));
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         Self {
-            contacts: Contacts::new(Arc::clone(&rows)),
-            reconciliation: Reconciliation::new(Arc::clone(pod), rows),
+            contacts: Arc::new(Contacts::new(Arc::clone(&rows))),
+            reconciliation: Reconciliation::new(Arc::clone(pod), Arc::clone(&rows)),
+            rows,
             keys: OwnKeys {
                 pod_id: hex::encode(bundle.pod_id.0),
                 pod_number: bundle.pod,
@@ -75,11 +77,26 @@ impl People {
         &self.reconciliation
     }
 
+    /// The rows about other people.
+    pub(super) const fn rows(&self) -> &Arc<PeopleRows> {
+        &self.rows
+    }
+
+    /// Whom the owner knows.
+    pub(super) const fn contacts(&self) -> &Arc<Contacts> {
+        &self.contacts
+    }
+
+    /// Waits until all is known of them, not for long.
+    pub(super) async fn complete(&self) -> Result<(), Refused> {
+        Ok(self.reconciliation.complete().await?)
+    }
+
     /// The answer to a request.
     pub(super) async fn answer(&self, request: PeopleRequest) -> PeopleResponse {
-        let answered = match self.reconciliation.complete().await {
+        let answered = match self.complete().await {
             Ok(()) => self.answered(request).await,
-            Err(incomplete) => Err(incomplete.into()),
+            Err(refused) => Err(refused),
         };
         answered.unwrap_or_else(|Refused(why, what)| PeopleResponse::Refused { why, what })
     }
@@ -257,7 +274,7 @@ impl People {
 type Answered = Result<PeopleResponse, Refused>;
 
 /// Why it was not done.
-struct Refused(Refusal, String);
+pub(super) struct Refused(pub(super) Refusal, pub(super) String);
 
 impl From<ShareError> for Refused {
     fn from(error: ShareError) -> Self {
@@ -298,7 +315,7 @@ impl From<Incomplete> for Refused {
 }
 
 /// Waits for the network, not for ever.
-async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Refused> {
+pub(super) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Refused> {
     let answer = tokio::time::timeout(CARD_PATIENCE, answer).await;
     let late = StoreError::unavailable(Outage::Late(CARD_PATIENCE));
     answer.map_err(|_| ShareError::from(late).into())

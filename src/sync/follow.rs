@@ -1,10 +1,11 @@
 //! What is told to others as it is published: grants follow a folder or a file from publication to publication.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::format::published::Attributes;
 use crate::sync::error::SyncError;
+use crate::sync::kept::Kept;
 use crate::sync::publisher::Publisher;
 use crate::types::{Ino, Name};
 
@@ -93,6 +94,11 @@ impl Publisher {
         if self.follow.followers.set(followers).is_err() {
             tracing::warn!("what is published is told to whom it was said first");
         }
+    }
+
+    /// What is kept of what is published, for who brings what others publish.
+    pub fn kept_shared(&self) -> Arc<Kept> {
+        Arc::clone(&self.kept)
     }
 
     /// Somebody new follows: they are told soon, also if nothing changes.

@@ -335,6 +335,12 @@ pub const PURPOSE_MAX: usize = 400;
 pub const GRANT_MAX: usize = 1200;
 /// Grants that the owner gives, and that one person may give to the owner.
 pub const GRANTS_MAX: usize = 1000;
+/// How often what is shared is looked after.
+pub const SHARING_TICK: Duration = Duration::from_secs(2);
+/// Messages that are looked at together for grants.
+pub const MESSAGES_TAKEN: usize = 64;
+/// Grants in one answer of the daemon.
+pub const GRANTS_AT_ONCE: usize = 20;
 /// How far behind what is known the newest record of a grant is looked for: up to two to this power.
 pub const GRANT_REACH: u32 = 20;
 /// Contacts of a pod.

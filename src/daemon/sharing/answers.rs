@@ -11,16 +11,18 @@ use crate::daemon::people::Refused;
 use crate::daemon::people::in_time;
 use crate::daemon::sharing::Sharing;
 use crate::format::grant::Ended;
+use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
-use crate::format::grant::Grant;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
+use crate::format::rows::MessageState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::pod::PodError;
 use crate::share::ShareError;
+use crate::share::messages::MessageError;
 use crate::types::Ino;
 use crate::types::Name;
 use crate::types::Purpose;
@@ -39,6 +41,7 @@ struct Wish<'a> {
     until: Option<i64>,
     purpose: &'a str,
     snapshot: bool,
+    answers: Option<&'a str>,
 }
 
 impl Sharing {
@@ -67,6 +70,7 @@ impl Sharing {
                 until,
                 purpose,
                 snapshot,
+                answers,
             } => self.share(&Wish {
                 path: &path,
                 with: &with,
@@ -75,6 +79,7 @@ impl Sharing {
                 until,
                 purpose: &purpose,
                 snapshot,
+                answers: answers.as_deref(),
             }),
             SharingRequest::Revoke { id } => self.revoke(&id),
             SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
@@ -114,8 +119,15 @@ impl Sharing {
             made: now,
             state: GivenState::Waiting,
         };
+        let answers = wish.answers.map(|id| self.messages.one(id)).transpose()?;
+        let answers = answers.map(|kept| kept.row.message.id);
         self.given.give(&given)?;
-        self.keep_time()?;
+        let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
+        if is_now {
+            self.hand_over(&given, answers)?;
+        } else if let Some(answered) = answers {
+            self.messages.mark(answered, MessageState::Answered)?;
+        }
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(id))?)
     }
@@ -131,7 +143,11 @@ impl Sharing {
             let what = "this is what somebody else shares: only they can share it";
             return Err(Refused(Refusal::Taken, what.to_owned()));
         }
-        let kind = self.pod.getattr(ino).map_err(|error| missing(path, &error))?.kind;
+        let kind = self
+            .pod
+            .getattr(ino)
+            .map_err(|error| missing(path, &error))?
+            .kind;
         if !matches!(kind, FileKind::Regular | FileKind::Directory) {
             return Err(wrong(&"only files and folders can be shared"));
         }
@@ -165,9 +181,9 @@ impl Sharing {
         }
         let mut left = all.iter().skip(skip);
         let grants = left.by_ref().take(GRANTS_AT_ONCE);
-        let grants = grants.map(|given| self.given_report(given)).collect();
+        let grants: Result<Vec<_>, _> = grants.map(|given| self.given_report(given)).collect();
         Ok(SharingResponse::Given {
-            grants: (grants as Result<Vec<_>, ShareError>)?,
+            grants: grants?,
             more: left.next().is_some(),
         })
     }
@@ -185,9 +201,10 @@ impl Sharing {
         let all = self.received.all()?;
         let mut left = all.iter().skip(skip);
         let grants = left.by_ref().take(GRANTS_AT_ONCE);
-        let grants = grants.map(|received| self.received_report(received)).collect();
+        let grants = grants.map(|received| self.received_report(received));
+        let grants: Result<Vec<_>, _> = grants.collect();
         Ok(SharingResponse::Received {
-            grants: (grants as Result<Vec<_>, ShareError>)?,
+            grants: grants?,
             more: left.next().is_some(),
         })
     }
@@ -201,7 +218,9 @@ impl Sharing {
         };
         let is_taken = |other: &Received| other.id != received.id && other.label == label;
         if self.beside(&received)?.iter().any(is_taken) {
-            return Err(wrong(&"something else of theirs is seen under this name: choose another with --name"));
+            return Err(wrong(
+                &"something else of theirs is seen under this name: choose another with --name",
+            ));
         }
         self.received.accept(&received.id, &label)?;
         let received = self.received.one(&hex::encode(received.id))?;
@@ -216,7 +235,7 @@ impl Sharing {
 
     /// The grant of that id, or of the message of that id.
     fn meant(&self, id: &str) -> Result<Received, Refused> {
-        if let Ok(kept) = self.messages().one(id)
+        if let Ok(kept) = self.messages.one(id)
             && let MessageBody::Grant(bytes) = &kept.row.message.body
             && let Ok(grant) = Grant::decode(bytes)
         {
@@ -258,7 +277,9 @@ fn rights(text: &str) -> Result<Rights, Refused> {
     if rights == Rights::READ {
         Ok(rights)
     } else {
-        Err(wrong(&"this podfs shares for reading alone: writing by others is not there yet"))
+        Err(wrong(
+            &"this podfs shares for reading alone: writing by others is not there yet",
+        ))
     }
 }
 
@@ -269,4 +290,21 @@ fn missing(path: &Path, error: &PodError) -> Refused {
 
 fn wrong(why: &dyn std::fmt::Display) -> Refused {
     Refused(Refusal::Taken, why.to_string())
+}
+
+impl From<MessageError> for Refused {
+    fn from(error: MessageError) -> Self {
+        let why = match error {
+            MessageError::Share(error) => return error.into(),
+            MessageError::Unknown(_) | MessageError::Ambiguous(_) | MessageError::NoId(_) => {
+                Refusal::NoGrant
+            }
+            MessageError::NoCard | MessageError::BadKey(_) => Refusal::Card,
+            MessageError::Own(_) | MessageError::Full(_) => Refusal::Taken,
+            MessageError::Malformed(_) | MessageError::Journal(_) | MessageError::Entropy(_) => {
+                Refusal::State
+            }
+        };
+        Self(why, error.to_string())
+    }
 }

@@ -8,11 +8,12 @@ use crate::format::rows::ReceivedState;
 use crate::format::rows::SeenRecord;
 use crate::pod::PodError;
 use crate::share::ShareError;
+use crate::share::messages::MessageError;
 use crate::types::Name;
 
 impl Sharing {
     /// The newest of everything that the owner accepted.
-    pub(super) async fn bring_all(&self) -> Result<(), ShareError> {
+    pub(super) async fn bring_all(&self) -> Result<(), MessageError> {
         for received in self.received.all()? {
             match received.state {
                 ReceivedState::Accepted | ReceivedState::Offered => {}
@@ -71,7 +72,7 @@ impl Sharing {
 
     /// What the owner calls the one who gave it; who is a contact no more is called by the fingerprint.
     pub(super) fn person(&self, received: &Received) -> Result<Name, String> {
-        let contact = self.people.contacts().with_print(&received.contact);
+        let contact = self.messages.contact(&received.contact);
         let contact = contact.map_err(|error| error.to_string())?;
         let name = contact.map_or_else(
             || hex::encode(received.contact.0),

@@ -35,6 +35,8 @@ pub struct Wish {
     pub purpose: String,
     /// As it is now, and nothing that comes later.
     pub snapshot: bool,
+    /// Id of the request that it answers.
+    pub answers: Option<String>,
 }
 
 /// The daemon of a mounted pod, asked about what is shared.
@@ -89,6 +91,7 @@ impl SharingClient {
             until: wish.until,
             purpose: wish.purpose,
             snapshot: wish.snapshot,
+            answers: wish.answers,
         };
         self.gave(asked)
     }

@@ -40,7 +40,10 @@ fn followed(given: &Given) -> Followed {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
 fn failed(error: ShareError) -> String {
     error.to_string()
 }

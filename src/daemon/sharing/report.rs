@@ -14,13 +14,13 @@ use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
-use crate::share::ShareError;
+use crate::share::messages::MessageError;
 use crate::types::Name;
 use crate::types::Timespec;
 
 impl Sharing {
-    pub(super) fn given_report(&self, given: &Given) -> Result<GivenReport, ShareError> {
-        let contact = self.people.contacts().with_print(&given.contact)?;
+    pub(super) fn given_report(&self, given: &Given) -> Result<GivenReport, MessageError> {
+        let contact = self.messages.contact(&given.contact)?;
         let with = contact.map_or_else(|| given.contact_name.clone(), |contact| contact.name);
         let (state, ended) = match given.state {
             GivenState::Waiting => ("waiting", None),
@@ -46,8 +46,11 @@ impl Sharing {
         })
     }
 
-    pub(super) fn received_report(&self, received: &Received) -> Result<ReceivedReport, ShareError> {
-        let contact = self.people.contacts().with_print(&received.contact)?;
+    pub(super) fn received_report(
+        &self,
+        received: &Received,
+    ) -> Result<ReceivedReport, MessageError> {
+        let contact = self.messages.contact(&received.contact)?;
         let (state, ended) = match received.state {
             ReceivedState::Offered => ("offered", None),
             ReceivedState::Accepted => ("accepted", None),
@@ -56,7 +59,11 @@ impl Sharing {
         let is_shown = received.state == ReceivedState::Accepted;
         let path = self.person(received).ok().filter(|_| is_shown);
         let path = path.map(|person| {
-            format!("Shared with me/{}/{}", lossy(&person), lossy(&received.label))
+            format!(
+                "Shared with me/{}/{}",
+                lossy(&person),
+                lossy(&received.label)
+            )
         });
         let seen = self.received.seen(&received.id)?;
         Ok(ReceivedReport {
@@ -74,7 +81,9 @@ impl Sharing {
             made: received.made.secs,
             state: state.to_owned(),
             ended: ended.map(|when: Timespec| when.secs),
-            version: seen.filter(|seen| seen.is_brought).map(|seen| seen.time.secs),
+            version: seen
+                .filter(|seen| seen.is_brought)
+                .map(|seen| seen.time.secs),
             trouble: self.troubles.lock().get(&received.id).cloned(),
         })
     }

@@ -31,7 +31,10 @@ impl Tree for PodTree {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
 fn failed(error: PodError) -> String {
     error.to_string()
 }

@@ -3,6 +3,7 @@
 mod contacts;
 mod grants;
 mod refused;
+mod shared;
 mod shares;
 
 use serde_json::Value;

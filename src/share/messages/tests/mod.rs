@@ -7,6 +7,8 @@ use crate::crypto::phrase::Phrase;
 use crate::crypto::swarm::{SealedChunk, SocId, soc_owner};
 use crate::format::card::{Card, SignedCard};
 use crate::format::message::{AccessRequest, Rights};
+use crate::share::rows::PeopleRows;
+use crate::share::rows_tests::Files;
 use crate::share::Found;
 use crate::share::messages::pair::week_of;
 use crate::store::endpoints::Endpoints;
@@ -61,7 +63,8 @@ fn machine(person: u8, machine: u8, before: Option<&SignedCard>) -> Person {
     let chunk = sign_card(&identity, card.number, &card.encode()).unwrap();
     let card = SignedCard::read(chunk.bytes()).unwrap();
     let rows = Arc::new(Rows::memory());
-    let contacts = Arc::new(Contacts::new(Arc::clone(&rows)));
+    let people = PeopleRows::new(Arc::clone(&rows), Arc::new(Files::default()));
+    let contacts = Arc::new(Contacts::new(Arc::new(people)));
     contacts.use_own(&card).unwrap();
     let mut count = u64::from(person) << 32 | u64::from(machine) << 24;
     let random = move |bytes: &mut [u8]| {
