@@ -2,6 +2,7 @@
 
 mod contacts;
 mod grants;
+mod kept;
 mod refused;
 mod shared;
 mod shares;
