@@ -2,7 +2,7 @@ use crate::format::rows::{FileKind, Inode};
 use crate::pod::Pod;
 use crate::pod::error::PodError;
 use crate::types::limits::PAGE;
-use crate::types::{Ino, Timespec};
+use crate::types::{Ino, ROOT, Timespec};
 
 /// Sectors of a page: `st_blocks` counts 512 bytes.
 const SECTORS: u64 = PAGE as u64 / 512;
@@ -80,9 +80,42 @@ impl Attr {
 impl Pod {
     /// Attributes of an inode; of one that was removed what it was last, until the kernel forgets it.
     pub fn getattr(&self, ino: Ino) -> Result<Attr, PodError> {
+        if ino == ROOT {
+            return self.getattr_root();
+        }
         match self.find_inode(ino)? {
             Some(inode) => Ok(Attr::of(ino, &inode)),
             None => self.opens.gone(ino).ok_or(PodError::NotFound),
         }
     }
+
+    fn getattr_root(&self) -> Result<Attr, PodError> {
+        loop {
+            let reserved = self.reserved()?;
+            let root = self.inode(ROOT)?;
+            // It is made once and never removed: if it is the same before and after, it was the same between.
+            if self.reserved()? == reserved {
+                return Ok(Attr::of(ROOT, &without(root, reserved)));
+            }
+        }
+    }
+
+    /// What is shown of an inode whose lock is held.
+    pub(super) fn attr_of(&self, ino: Ino, inode: &Inode) -> Result<Attr, PodError> {
+        if ino == ROOT {
+            let root = without(inode.clone(), self.reserved()?);
+            return Ok(Attr::of(ino, &root));
+        }
+        Ok(Attr::of(ino, inode))
+    }
+}
+
+/// The root without what has the reserved name.
+fn without(mut root: Inode, reserved: Option<(Ino, FileKind)>) -> Inode {
+    if let Some((_, kind)) = reserved {
+        let subdirs = u32::from(kind == FileKind::Directory);
+        root.size = root.size.saturating_sub(1);
+        root.nlink = root.nlink.saturating_sub(subdirs);
+    }
+    root
 }

@@ -2,6 +2,7 @@ use crate::format::rows::{Dentries, FileKind, Key};
 use crate::pod::Pod;
 use crate::pod::attr::Attr;
 use crate::pod::error::PodError;
+use crate::pod::state::is_reserved;
 use crate::types::{Ino, ROOT};
 
 /// Rows read at a time while a directory is listed.
@@ -27,6 +28,9 @@ pub struct Entry<'a> {
 impl Pod {
     /// What `name` in `dir` names.
     pub fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Attr, PodError> {
+        if is_reserved(dir, name) {
+            return Err(PodError::NotFound);
+        }
         let spot = self.spot(dir, name)?;
         // A rename or unlink may come between the two reads; what the entry says then is read again.
         for _ in 0..8 {
@@ -91,7 +95,10 @@ impl Pod {
                 self.rows
                     .scan(&Key::dentry(dir, next), &Key::dentry(dir, u64::MAX), SCAN)?;
             for (key, value) in &rows {
-                if !list_row(key.field(1), &Dentries::decode(value)?, &mut take) {
+                let mut row = Dentries::decode(value)?;
+                row.0
+                    .retain(|entry| !is_reserved(dir, entry.name.as_bytes()));
+                if !list_row(key.field(1), &row, &mut take) {
                     return Ok(());
                 }
             }

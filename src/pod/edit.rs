@@ -2,6 +2,7 @@ use crate::format::rows::{Dentries, Dentry, FileKind, Inode, Key};
 use crate::journal::Batch;
 use crate::pod::Pod;
 use crate::pod::error::PodError;
+use crate::pod::state::is_reserved;
 use crate::types::{Ino, Name, Timespec};
 
 /// A name in a directory, whether anything has it or not.
@@ -152,8 +153,16 @@ impl<'p> Edit<'p> {
 }
 
 impl Pod {
-    /// Where `name` is or would be in `dir`.
+    /// Where `name` is or would be in `dir`, for programs: [`PodError::NotPermitted`] when it is not theirs.
     pub(super) fn spot(&self, dir: Ino, name: &[u8]) -> Result<Spot, PodError> {
+        if is_reserved(dir, name) {
+            return Err(PodError::NotPermitted);
+        }
+        self.any_spot(dir, name)
+    }
+
+    /// The same for every name.
+    pub(super) fn any_spot(&self, dir: Ino, name: &[u8]) -> Result<Spot, PodError> {
         let name = Name::parse(name)?;
         let hash = self.rows.name_hash(dir, name.as_bytes());
         Ok(Spot { dir, name, hash })

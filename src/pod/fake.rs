@@ -106,7 +106,7 @@ impl Fake {
     }
 
     /// Does `work`, again after each fetch that it needs.
-    pub(super) fn wait<T>(
+    pub(in crate::pod) fn wait<T>(
         &self,
         mut work: impl FnMut() -> Result<T, PodError>,
     ) -> Result<T, PodError> {

@@ -22,6 +22,7 @@ mod remote;
 mod remove;
 mod rename;
 mod setattr;
+mod state;
 mod statfs;
 #[cfg(test)]
 mod storm;
@@ -93,6 +94,8 @@ pub struct Pod {
     /// Guards the counts of shared pages.
     shared: parking_lot::Mutex<()>,
     reaper: Reaper,
+    /// Held while files in `.pod` change.
+    state: parking_lot::Mutex<()>,
 }
 
 impl Pod {
@@ -109,6 +112,7 @@ impl Pod {
             opens: Opens::new(),
             shared: parking_lot::Mutex::new(()),
             reaper: Reaper::new(),
+            state: parking_lot::Mutex::new(()),
         };
         if pod.find_inode(ROOT)?.is_none() {
             pod.make_root(parts.owner)?;

@@ -41,6 +41,9 @@ fn open(dir: &Path) -> Pod {
 
 /// One operation that is there wholly or not at all.
 fn operate(pod: &Pod, rng: &mut StdRng) -> Result<(), PodError> {
+    if rng.random_range(0..8) == 0 {
+        return keep(pod, rng);
+    }
     let name = |rng: &mut StdRng| format!("f{}", rng.random_range(0..9)).into_bytes();
     let (file, other) = (name(rng), name(rng));
     let Ok(found) = pod.lookup(ROOT, &file) else {
@@ -63,9 +66,31 @@ fn operate(pod: &Pod, rng: &mut StdRng) -> Result<(), PodError> {
     }
 }
 
+/// One of a file in `.pod`.
+fn keep(pod: &Pod, rng: &mut StdRng) -> Result<(), PodError> {
+    let name = format!("s{}", rng.random_range(0..4));
+    let bytes: Vec<u8> = (0..rng.random_range(0..40_000))
+        .map(|_| rng.random())
+        .collect();
+    match rng.random_range(0..6) {
+        0 => pod.remove_state(&name),
+        1 | 2 => pod.append_state(&name, &bytes),
+        _ => pod.put_state(&name, &bytes),
+    }
+}
+
 fn digest(pod: &Pod) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     let mut out = Vec::new();
+    for name in pod.state_names().unwrap() {
+        let (ino, size) = pod.state_file(&name).unwrap().unwrap();
+        let size = u32::try_from(size).unwrap();
+        pod.read(ino, 0, size, &mut out).unwrap();
+        hasher
+            .update(name.as_bytes())
+            .update(&size.to_le_bytes())
+            .update(&out);
+    }
     for nth in 0..9 {
         let Ok(file) = pod.lookup(ROOT, format!("f{nth}").as_bytes()) else {
             continue;
@@ -96,6 +121,8 @@ struct Life {
 
 fn live(dir: &Path, rng: &mut StdRng) -> Life {
     let mut pod = open(dir);
+    // Makes the directory, so that each of the following is one record.
+    pod.put_state("first", b"").unwrap();
     pod.fsync().unwrap();
     let mut life = Life {
         digests: vec![digest(&pod)],

@@ -1,5 +1,5 @@
 use crate::format::rows::{Inode, Key};
-use crate::journal::{Batch, Class};
+use crate::journal::{Batch, Class, Sealed};
 use crate::pod::Pod;
 use crate::pod::attr::Attr;
 use crate::pod::contents::{Freed, SharedGuard};
@@ -55,7 +55,7 @@ impl Pod {
             edit.count(spot.dir, -1, -i32::from(is_dir), now)?;
             let leaves = self.unname(&mut edit, ino, &mut batch)?;
             edit.finish(&mut batch);
-            return self.append_removal(batch, &leaves);
+            return self.append_removal(batch, None, &leaves);
         }
     }
 
@@ -125,9 +125,14 @@ impl Pod {
         Ok(freed)
     }
 
-    /// Appends a batch that ends an inode, and settles what others may still see of it.
-    pub(super) fn append_removal(&self, batch: Batch, leaves: &Leaves<'_>) -> Result<(), PodError> {
-        let result = self.rows.append(batch, None);
+    /// Appends a batch that ends an inode, and the pages it names, and settles what others may still see of it.
+    pub(super) fn append_removal(
+        &self,
+        batch: Batch,
+        sealed: Option<Sealed>,
+        leaves: &Leaves<'_>,
+    ) -> Result<(), PodError> {
+        let result = self.rows.append(batch, sealed);
         match (leaves, &result) {
             (_, Err(_)) => self.revive(leaves),
             (Leaves::Erased(ino, last, _), Ok(())) => self.opens.bury(*ino, *last),
@@ -160,7 +165,7 @@ impl Pod {
         if matches!(leaves, Leaves::Erased(_, _, _)) {
             batch.delete(Key::orphan(ino));
         }
-        self.append_removal(batch, &leaves)
+        self.append_removal(batch, None, &leaves)
     }
 }
 

@@ -127,7 +127,7 @@ impl Pod {
             return Err(error);
         }
         edit.finish(&mut batch);
-        self.append_removal(batch, &leaves)
+        self.append_removal(batch, None, &leaves)
     }
 
     fn exchange(

@@ -87,9 +87,10 @@ impl Pod {
         }
         inode.ctime = set.ctime.unwrap_or(now);
         batch.put(Key::inode(ino), inode.encode());
+        let attr = self.attr_of(ino, &inode)?;
         self.rows.append(batch, resized.sealed)?;
         drop(resized.guard);
-        Ok(Attr::of(ino, &inode))
+        Ok(attr)
     }
 }
 

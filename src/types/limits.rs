@@ -114,6 +114,8 @@ pub const SEGMENT_MIN: u64 = 4 << 20;
 pub const RECORD_BODY_MAX: usize = 16 << 20;
 /// Most pages in one record: a FUSE write of 1 MiB that straddles a page, or a batch of checkpoint nodes.
 pub const RECORD_PAGES_MAX: usize = 1024;
+/// Most bytes that are put into, or appended to, a file that podfs keeps for itself in a pod.
+pub const STATE_FILE_MAX: usize = 1 << 20;
 /// Longest row value: an extended attribute with its name, twice over for colliding hashes.
 pub const ROW_VALUE_MAX: usize = 256 * 1024;
 /// Unsynced bytes above which writers wait, so that a small fsync never pays for a big copy.

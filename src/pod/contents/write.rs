@@ -1,4 +1,5 @@
-use crate::journal::{Class, Pages, Sealed};
+use crate::format::rows::Inode;
+use crate::journal::{Batch, Class, Pages, Sealed};
 use crate::pod::Pod;
 use crate::pod::contents::edit::{Edit, Fill};
 use crate::pod::contents::{PAGE_BYTES, last_bucket};
@@ -55,6 +56,30 @@ impl Pod {
         self.touch(&mut inode);
         edit.append(ino, &inode, Class::Data, Some(sealed))?;
         Ok(len)
+    }
+
+    /// Rows for the contents of a file that the caller's batch makes; `inode` gets size and pages. What is sealed goes
+    /// with the batch. At most [`RECORD_PAGES_MAX`] pages.
+    pub(in crate::pod) fn fill(
+        &self,
+        ino: Ino,
+        inode: &mut Inode,
+        data: &[u8],
+        batch: &mut Batch,
+    ) -> Result<Option<Sealed>, PodError> {
+        inode.size = data.len() as u64;
+        if data.is_empty() {
+            return Ok(None);
+        }
+        let mut bytes = data.to_vec();
+        bytes.resize(data.len().next_multiple_of(PAGE), 0);
+        let sealed = self.rows.seal(bytes);
+        let mut edit = Edit::new(self);
+        let pages = 0..u64::from(sealed.pages());
+        edit.replace(ino, inode, pages, Fill::Sealed(&sealed, 0))?;
+        // Nothing was there, so no count of shared pages is in it, and nothing needs to be held.
+        drop(edit.finish(batch));
+        Ok(Some(sealed))
     }
 
     /// Seals `data`, made whole pages by what the file holds before and behind it.
