@@ -4,6 +4,7 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::cli::audit::AuditArgs;
 use crate::cli::bench::BenchArgs;
 use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
@@ -60,6 +61,7 @@ pub(super) enum Command {
     Drill(DrillArgs),
     Id(IdArgs),
     Contact(ContactArgs),
+    Audit(AuditArgs),
     Keys(KeysArgs),
     Passwd(PasswdArgs),
     Check(CheckArgs),
@@ -116,6 +118,7 @@ impl Command {
             Self::Stamp(args) => args.wants_json(),
             Self::Id(args) => args.wants_json(),
             Self::Contact(args) => args.wants_json(),
+            Self::Audit(args) => args.wants_json(),
             Self::Keys(args) => args.wants_json(),
             Self::Passwd(_) | Self::Completions(_) | Self::Man(_) => false,
         }

@@ -5,11 +5,13 @@
 
 mod args;
 mod ask;
+mod audit;
 mod bars;
 mod bench;
 mod check;
 mod completions;
 mod contact;
+mod csv;
 mod doctor;
 mod drill;
 mod exit;
@@ -101,6 +103,7 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Rent(args) => rent::run(args),
         Command::Id(args) => id::run(args),
         Command::Contact(args) => contact::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),

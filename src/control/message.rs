@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::control::AuditRequest;
+use crate::control::AuditResponse;
 use crate::control::NetworkReport;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
@@ -45,6 +47,8 @@ pub enum Request {
     },
     /// Something about other people.
     People(PeopleRequest),
+    /// Something about the audit log.
+    Audit(AuditRequest),
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -72,6 +76,8 @@ pub enum Response {
     Progress(Box<NetworkReport>),
     /// Something about other people.
     People(PeopleResponse),
+    /// Something about the audit log.
+    Audit(AuditResponse),
     /// It is done.
     Done,
     /// The folder is in use; these programs hold it, as far as could be seen.

@@ -135,9 +135,8 @@ fn open_with(
     let publishing = Publishing::new(&rows, bundle, system_clock(), stands_for)
         .map_err(|error| journal_fault(paths, error))?;
     let publishing = Arc::new(publishing);
-    let people = People::new(&rows, bundle, system_clock(), Arc::clone(&publishing));
     let parts = PodParts {
-        rows,
+        rows: Arc::clone(&rows),
         remote: Arc::new(Published {
             reader: Arc::clone(publishing.reader()),
             publisher: Arc::clone(publishing.publisher()),
@@ -148,6 +147,12 @@ fn open_with(
     };
     let pod = Pod::over(parts).map_err(|error| pod_fault(paths, &error))?;
     let pod = Arc::new(pod);
+    let people = People::new(
+        (&rows, &pod),
+        bundle,
+        system_clock(),
+        Arc::clone(&publishing),
+    );
     let copies = Arc::new(LocalCopies(Arc::clone(&pod)));
     let files: Arc<dyn Files> = Arc::clone(&copies) as Arc<dyn Files>;
     publishing.publisher().set_files(Arc::downgrade(&files));

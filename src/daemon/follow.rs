@@ -43,29 +43,8 @@ impl Follower {
     /// # Errors
     /// [`FaultKind::NotMounted`]: no pod is.
     pub fn of_path(path: &Path) -> Result<Self, Fault> {
-        let nothing = |why: &str| {
-            let what = format!(
-                "{} is in no pod of yours that is mounted{why}",
-                Quoted(path)
-            );
-            Fault::new(FaultKind::NotMounted, what)
-                .next("podfs status tells where a pod is mounted")
-        };
-        let place = path
-            .canonicalize()
-            .map_err(|error| nothing(&format!(": {error}")))?;
-        let mounts = mountinfo::mounts().map_err(|error| nothing(&format!(": {error}")))?;
-        let around = mounts
-            .iter()
-            .filter(|mount| mountinfo::is_below(&place, &mount.point));
-        // Of two at the same place the later one is seen.
-        let mount = around.max_by_key(|mount| mount.point.as_os_str().len());
-        let mount = mount
-            .filter(|mount| mount.is_ours())
-            .ok_or_else(|| nothing(""))?;
-        let paths = unmount::owner_of(mount).ok_or_else(|| nothing(""))?;
-        let inside = place.strip_prefix(&mount.point).unwrap_or(Path::new(""));
-        Self::of(paths, inside.to_owned())
+        let (paths, inside) = pod_at(path)?;
+        Self::of(paths, inside)
     }
 
     fn of(paths: PodPaths, path: PathBuf) -> Result<Self, Fault> {
@@ -181,6 +160,35 @@ impl Follower {
     }
 }
 
+/// The pod of this user that is mounted where `path` is, and the path as seen from its top.
+///
+/// # Errors
+/// [`FaultKind::NotMounted`]: there is none.
+pub(super) fn pod_at(path: &Path) -> Result<(PodPaths, PathBuf), Fault> {
+    let nothing = |why: &str| {
+        let what = format!(
+            "{} is in no pod of yours that is mounted{why}",
+            Quoted(path)
+        );
+        Fault::new(FaultKind::NotMounted, what).next("podfs status tells where a pod is mounted")
+    };
+    let place = path
+        .canonicalize()
+        .map_err(|error| nothing(&format!(": {error}")))?;
+    let mounts = mountinfo::mounts().map_err(|error| nothing(&format!(": {error}")))?;
+    let around = mounts
+        .iter()
+        .filter(|mount| mountinfo::is_below(&place, &mount.point));
+    // Of two at the same place the later one is seen.
+    let mount = around.max_by_key(|mount| mount.point.as_os_str().len());
+    let mount = mount
+        .filter(|mount| mount.is_ours())
+        .ok_or_else(|| nothing(""))?;
+    let paths = unmount::owner_of(mount).ok_or_else(|| nothing(""))?;
+    let inside = place.strip_prefix(&mount.point).unwrap_or(Path::new(""));
+    Ok((paths, inside.to_owned()))
+}
+
 /// The daemon of the pod there; no answer of it takes longer than `patience`.
 pub(super) fn connect(paths: &PodPaths, patience: Duration) -> Result<Client, Fault> {
     Client::connect(&paths.socket, patience).map_err(|error| {
@@ -211,6 +219,7 @@ pub(super) fn unexpected(answer: Response) -> Fault {
         | Response::Publication { .. }
         | Response::Weight { .. }
         | Response::People(_)
+        | Response::Audit(_)
         | Response::Progress(_)
         | Response::Done
         | Response::Busy { .. } => "the daemon answered something else".to_owned(),

@@ -6,6 +6,8 @@
 
 pub mod admit;
 mod ask;
+mod audit;
+pub mod audited;
 pub mod batches;
 pub mod bench;
 mod build;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::control::AuditRequest;
+use crate::control::AuditResponse;
 use crate::control::ContactReport;
 use crate::control::OwnKeys;
 use crate::control::PeopleRequest;
@@ -11,16 +13,22 @@ use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::sign_public_key;
 use crate::crypto::identity::xwing_public_key;
 use crate::crypto::scalar::Owner;
+use crate::daemon::audit::Audit;
 use crate::daemon::publishing::Publishing;
+use crate::format::audit::Kind;
+use crate::format::audit::Outcome;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
 use crate::format::keyfile::Bundle;
 use crate::format::rows::Contact;
 use crate::format::wire::Malformed;
 use crate::index::Rows;
+use crate::pod::Pod;
 use crate::share::Contacts;
 use crate::share::Found;
+use crate::share::Pinned;
 use crate::share::ShareError;
+use crate::share::audit::Happening;
 use crate::share::newest_card;
 use crate::store::Outage;
 use crate::store::StoreError;
@@ -35,16 +43,20 @@ pub(super) struct People {
     keys: OwnKeys,
     clock: Clock,
     publishing: Arc<Publishing>,
+    audit: Arc<Audit>,
 }
 
 impl People {
     pub(super) fn new(
-        rows: &Arc<Rows>,
+        (rows, pod): (&Arc<Rows>, &Arc<Pod>),
         bundle: &Bundle,
         clock: Clock,
         publishing: Arc<Publishing>,
     ) -> Self {
+        let publisher = Arc::clone(publishing.publisher());
+        let audit = Audit::new(Arc::clone(pod), bundle, Arc::clone(&clock), publisher);
         Self {
+            audit: Arc::new(audit),
             contacts: Contacts::new(Arc::clone(rows)),
             keys: OwnKeys {
                 pod_id: hex::encode(bundle.pod_id.0),
@@ -60,6 +72,25 @@ impl People {
             clock,
             publishing,
         }
+    }
+
+    /// What is recorded of the pod.
+    pub(super) const fn audit(&self) -> &Arc<Audit> {
+        &self.audit
+    }
+
+    /// The answer to a request about that.
+    pub(super) async fn audit_answer(&self, request: AuditRequest) -> AuditResponse {
+        let records = matches!(request, AuditRequest::Exported);
+        if records && !self.publishing.is_running() {
+            let what = "the pod is mounted read-only, and nothing can be recorded";
+            return AuditResponse::Refused {
+                what: what.to_owned(),
+            };
+        }
+        let own = self.contacts.own().ok().flatten();
+        let card = own.map(|(card, _)| hex::encode(card.bytes()));
+        self.audit.answer(request, card).await
     }
 
     /// The answer to a request.
@@ -80,12 +111,10 @@ impl People {
                 card,
                 identity,
             } => self.add(&name, card.as_deref(), identity.as_deref()).await,
-            PeopleRequest::Verified { name, fingerprint } => self.verified(&name, &fingerprint),
-            PeopleRequest::Remove { name } => self
-                .contacts
-                .remove(&name)
-                .map(|()| PeopleResponse::Done)
-                .map_err(Refused::from),
+            PeopleRequest::Verified { name, fingerprint } => {
+                self.verified(&name, &fingerprint).await
+            }
+            PeopleRequest::Remove { name } => self.remove(&name).await,
         };
         answered.unwrap_or_else(|Refused(why, what)| PeopleResponse::Refused { why, what })
     }
@@ -150,6 +179,9 @@ impl People {
             return Err(Refused(Refusal::Missing, what.to_owned()));
         }
         self.contacts.own_is_published(&card)?;
+        let number = format!("card number {}", card.card().number);
+        let published = Happening::new(Kind::CardPublished).of(number.as_bytes());
+        self.record(&published).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -168,11 +200,23 @@ impl People {
         Err(Refused(Refusal::Alarm, what))
     }
 
-    fn verified(&self, name: &str, fingerprint: &str) -> Answered {
+    async fn verified(&self, name: &str, fingerprint: &str) -> Answered {
         let mut compared = Fingerprint([0; 32]);
         hex::decode_to_slice(fingerprint, &mut compared.0)
             .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
         self.contacts.verify(name, &compared)?;
+        let verified = Happening::new(Kind::ContactVerified).with(compared.0, name);
+        self.record(&verified).await?;
+        Ok(PeopleResponse::Done)
+    }
+
+    async fn remove(&self, name: &str) -> Answered {
+        let card = self.contacts.named(name)?.card();
+        let card = card.map_err(ShareError::from)?;
+        self.contacts.remove(name)?;
+        let who = Fingerprint::of(&card.identity);
+        let removed = Happening::new(Kind::ContactRemoved).with(who.0, name);
+        self.record(&removed).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -187,8 +231,29 @@ impl People {
                 return Err(Refused(Refusal::Card, what.to_owned()));
             }
         };
-        self.contacts.pin(&name, &found, (self.clock)())?;
+        let pinned = self.contacts.pin(&name, &found, (self.clock)());
+        let card = found.newest.card();
+        let happened = match &pinned {
+            Ok(Pinned::New) => Some(Happening::new(Kind::ContactAdded)),
+            Ok(Pinned::Newer) => Some(Happening::new(Kind::ContactChanged)),
+            Err(ShareError::Alarm(_)) => {
+                Some(Happening::new(Kind::ContactAlarm).went(Outcome::Refused))
+            }
+            Ok(Pinned::Same) | Err(_) => None,
+        };
+        if let Some(happened) = happened {
+            let who = Fingerprint::of(&card.identity);
+            let number = format!("card number {}", card.number);
+            let happened = happened.with(who.0, name.as_str()).of(number.as_bytes());
+            self.record(&happened).await?;
+        }
+        pinned?;
         self.show(name.as_str())
+    }
+
+    async fn record(&self, happening: &Happening) -> Result<(), Refused> {
+        let recorded = self.audit.record(happening).await;
+        recorded.map_err(|fault| Refused(Refusal::State, fault.what))
     }
 
     /// A card that was handed over, with those that lead to it from the one that is pinned.

@@ -8,6 +8,7 @@ use crate::format::published::{Adopted, Batch, Head};
 use crate::format::rows::{HeadState, Key, OwnHead};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
+use crate::sync::audited::{with_checkpoint, without_checkpoint};
 use crate::sync::error::SyncError;
 use crate::sync::find::{Feed, next_known};
 use crate::sync::kept::damaged;
@@ -36,6 +37,8 @@ pub(super) struct Circumstances {
     pub(super) next_ino: u64,
     /// The postage batches in use, in ascending order.
     pub(super) batches: Vec<Batch>,
+    /// Checkpoint of the audit log; that of the head before without.
+    pub(super) checkpoint: Option<Box<[u8]>>,
     /// Random; taken for the first head of the feed.
     pub(super) nonce: [u8; 16],
 }
@@ -106,7 +109,8 @@ impl OwnFeed {
         let index = last.map_or(0, |(own, _)| own.index + 1);
         let previous =
             last.map(|(own, _)| (own.index, *blake3::hash(own.payload.as_slice()).as_bytes()));
-        let head = Head {
+        let parts = last.map_or_else(Vec::new, |(_, head)| head.skippable.clone());
+        let mut head = Head {
             one_scope: false,
             device: self.device,
             epoch: self.epoch,
@@ -121,8 +125,12 @@ impl OwnFeed {
             adopted: last.and_then(|(_, head)| head.adopted),
             journal: draft.journal,
             batches: said.batches,
-            skippable: last.map_or_else(Vec::new, |(_, head)| head.skippable.clone()),
+            skippable: with_checkpoint(parts, said.checkpoint),
         };
+        if head.encode().is_err() {
+            // Other things fill it: the next one has the checkpoint.
+            head.skippable = without_checkpoint(head.skippable);
+        }
         let confirmed = last.map_or(0, |(own, _)| own.confirmed);
         self.seal(&head, (said.publication, confirmed))
     }
