@@ -29,6 +29,7 @@ use podfs::types::Name;
 use podfs::types::Timespec;
 
 use crate::layouts::Named;
+use crate::layouts::audit;
 use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
@@ -223,7 +224,13 @@ fn manifest() -> Manifest {
 
 /// All of them by name.
 pub(super) fn good() -> Named {
-    let published = [published::good(), publishing::good(), people::good()].concat();
+    let published = [
+        published::good(),
+        publishing::good(),
+        people::good(),
+        audit::good(),
+    ]
+    .concat();
     [log(), keys(), values(), checkpoint(), published].concat()
 }
 

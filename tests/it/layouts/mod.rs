@@ -1,5 +1,6 @@
 //! Every layout as bytes that never change, and bytes like them that are refused.
 
+mod audit;
 mod good;
 mod people;
 mod published;
@@ -30,7 +31,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 30] = [
+const KINDS: [&str; 34] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -61,6 +62,10 @@ const KINDS: [&str; 30] = [
     "card-signed",
     "rows-own-card",
     "rows-contact",
+    "audit-event",
+    "audit-record",
+    "audit-checkpoint",
+    "audit-witness",
 ];
 
 type Named = Vec<(&'static str, Vec<u8>)>;
@@ -105,6 +110,7 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
         }
+        _ if kind.starts_with("audit-") => return audit::written_again(kind, bytes),
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),
         _ => return published::written_again(kind, bytes),
     })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::layouts::Named;
+use crate::layouts::audit;
 use crate::layouts::good::good;
 use crate::layouts::people;
 use crate::layouts::published_wrong;
@@ -112,7 +113,10 @@ const CUT: [Cut; 18] = [
 pub(super) fn wrong() -> Named {
     let good: BTreeMap<_, _> = good().into_iter().collect();
     let changed = CHANGED.into_iter().chain(published_wrong::CHANGED);
-    let changed = changed.chain(publishing::CHANGED).chain(people::CHANGED);
+    let changed = changed
+        .chain(publishing::CHANGED)
+        .chain(people::CHANGED)
+        .chain(audit::CHANGED);
     let changed = changed.map(|(name, from, at, byte)| {
         let mut bytes = good[from].clone();
         assert_ne!(bytes[at], byte, "{name}");
@@ -120,7 +124,10 @@ pub(super) fn wrong() -> Named {
         (name, bytes)
     });
     let cut = CUT.into_iter().chain(published_wrong::CUT);
-    let cut = cut.chain(publishing::CUT).chain(people::CUT);
+    let cut = cut
+        .chain(publishing::CUT)
+        .chain(people::CUT)
+        .chain(audit::CUT);
     let cut = cut.map(|(name, from, kept, more)| {
         let kept = &good[from][..kept.min(good[from].len())];
         (name, [kept, more].concat())
