@@ -14,6 +14,7 @@ use crate::crypto::identity::sign_public_key;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::keyfile::system_entropy;
+use crate::daemon::shelf::read_state;
 use crate::format::audit::Kind;
 use crate::format::audit::Witness;
 use crate::format::keyfile::Bundle;
@@ -27,6 +28,7 @@ use crate::share::audit::WITNESSES;
 use crate::sync::Publisher;
 use crate::types::Clock;
 use crate::types::limits::AUDIT_AT_ONCE;
+use crate::types::limits::PEOPLE_FILE_PATIENCE;
 
 /// Records what happens with a pod. There is one of these for a mount.
 pub(super) struct Audit {
@@ -123,27 +125,29 @@ impl Audit {
     }
 
     async fn read_tail(&self) -> Result<Tail, Fault> {
-        let (mut log, mut more) = (Vec::new(), true);
-        while more {
-            let part = part(&self.pod, LOG, log.len() as u64).await?;
-            log.extend(part.0);
-            more = part.1;
-        }
+        let log = read_state(&self.pod, LOG, PEOPLE_FILE_PATIENCE).await;
+        let log = log.map_err(|error| unread(&error))?.unwrap_or_default();
         Tail::of(self.origin, &log).map_err(|_| {
             let what = "the audit log is damaged, and takes no record more";
             Fault::new(FaultKind::Damaged, what).next("podfs audit verify")
         })
     }
 
-    /// The answer to a request. `card` is the signed card of the owner.
+    /// The answer to a request. `card` is the signed card of the owner; nothing is recorded of a pod that is mounted
+    /// read-only.
     pub(super) async fn answer(
         &self,
         request: AuditRequest,
         card: Option<String>,
+        may_record: bool,
     ) -> AuditResponse {
         let answered = match request {
             AuditRequest::Evidence => self.evidence(card),
             AuditRequest::Read { file, from } => self.read(file, from).await,
+            AuditRequest::Exported if !may_record => {
+                let what = "the pod is mounted read-only, and nothing can be recorded";
+                Err(Fault::new(FaultKind::State, what))
+            }
             AuditRequest::Exported => {
                 let exported = self.record(&Happening::new(Kind::Exported)).await;
                 exported.map(|()| AuditResponse::Done)
@@ -179,23 +183,22 @@ impl Audit {
 /// Bytes of a file that the pod keeps for itself, and whether more come behind them. There are none when there is no
 /// file.
 async fn part(pod: &Pod, name: &str, from: u64) -> Result<(Vec<u8>, bool), Fault> {
-    let unread = |error: PodError| {
-        let what = format!("the audit log cannot be read: {error}");
-        Fault::new(FaultKind::State, what)
-    };
     let length = u32::try_from(AUDIT_AT_ONCE).unwrap_or(u32::MAX);
     loop {
-        let Some((ino, size)) = pod.state_file(name).map_err(unread)? else {
+        let Some((ino, size)) = pod.state_file(name).map_err(|error| unread(&error))? else {
             return Ok((Vec::new(), false));
         };
         let mut bytes = Vec::new();
-        pod.open(ino).map_err(unread)?;
+        pod.open(ino).map_err(|error| unread(&error))?;
         let read = pod.read(ino, from, length, &mut bytes);
-        pod.release(ino).map_err(unread)?;
+        pod.release(ino).map_err(|error| unread(&error))?;
         match read {
-            Err(PodError::Absent { ino, pages }) => pod.fetch(ino, pages).await.map_err(unread)?,
+            Err(PodError::Absent { ino, pages }) => pod
+                .fetch(ino, pages)
+                .await
+                .map_err(|error| unread(&error))?,
             read => {
-                read.map_err(unread)?;
+                read.map_err(|error| unread(&error))?;
                 let end = from.saturating_add(bytes.len() as u64);
                 let more = !bytes.is_empty() && end < size;
                 return Ok((bytes, more));
@@ -214,6 +217,11 @@ async fn append(pod: &Pod, name: &str, bytes: &[u8]) -> Result<(), Fault> {
             appended => return appended.map_err(|error| not_recorded(&error)),
         }
     }
+}
+
+fn unread(why: &PodError) -> Fault {
+    let what = format!("the audit log cannot be read: {why}");
+    Fault::new(FaultKind::State, what)
 }
 
 fn not_recorded(why: &dyn std::fmt::Display) -> Fault {

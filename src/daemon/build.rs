@@ -147,12 +147,7 @@ fn open_with(
     };
     let pod = Pod::over(parts).map_err(|error| pod_fault(paths, &error))?;
     let pod = Arc::new(pod);
-    let people = People::new(
-        (&rows, &pod),
-        bundle,
-        system_clock(),
-        Arc::clone(&publishing),
-    );
+    let people = People::new(&pod, bundle, system_clock(), Arc::clone(&publishing));
     let copies = Arc::new(LocalCopies(Arc::clone(&pod)));
     let files: Arc<dyn Files> = Arc::clone(&copies) as Arc<dyn Files>;
     publishing.publisher().set_files(Arc::downgrade(&files));
@@ -207,12 +202,14 @@ impl House {
         Ok(Session { serving })
     }
 
-    /// Publishes from now on, unless nothing can be changed. What is in the way is told, and no reason not to mount.
+    /// Publishes from now on and fetches people, unless nothing can be changed. What is in the way is told, and no reason not to mount.
     pub(super) fn publish(&self, runtime: &Handle, config: &ServeConfig) -> Option<String> {
         if config.read_only() || self.broken().is_some() {
+            self.people.reconciliation().look();
             return None;
         }
         let started = self.publishing.start(runtime, &config.paths);
+        self.people.reconciliation().start(runtime);
         started.err().map(|fault| fault.what)
     }
 

@@ -167,11 +167,8 @@ fn newest(
 ) -> Result<Option<SignedCard>, Fault> {
     let may_be_first = keys.device == FIRST_DEVICE && keys.card.is_none();
     let flag = daemon.flag().to_owned();
-    let mut looks = if may_be_first || keys.card.is_some() {
-        1
-    } else {
-        LOOKS
-    };
+    let made_here = card_of(keys).is_some_and(|card| has_keys(card.card(), keys));
+    let mut looks = if may_be_first || made_here { 1 } else { LOOKS };
     loop {
         let asked = PeopleRequest::Look {
             identity: hex::encode(identity.owner().0),

@@ -14,19 +14,20 @@ use crate::crypto::identity::sign_public_key;
 use crate::crypto::identity::xwing_public_key;
 use crate::crypto::scalar::Owner;
 use crate::daemon::audit::Audit;
+use crate::daemon::happened;
 use crate::daemon::publishing::Publishing;
-use crate::format::audit::Kind;
-use crate::format::audit::Outcome;
+use crate::daemon::reconcile::Incomplete;
+use crate::daemon::reconcile::Reconciliation;
+use crate::daemon::shelf::PodShelf;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
 use crate::format::keyfile::Bundle;
 use crate::format::rows::Contact;
 use crate::format::wire::Malformed;
-use crate::index::Rows;
 use crate::pod::Pod;
 use crate::share::Contacts;
 use crate::share::Found;
-use crate::share::Pinned;
+use crate::share::PeopleRows;
 use crate::share::ShareError;
 use crate::share::audit::Happening;
 use crate::share::newest_card;
@@ -40,6 +41,7 @@ use crate::types::limits::CONTACTS_AT_ONCE;
 /// The people that the owner of a mounted pod knows.
 pub(super) struct People {
     contacts: Contacts,
+    reconciliation: Arc<Reconciliation>,
     keys: OwnKeys,
     clock: Clock,
     publishing: Arc<Publishing>,
@@ -48,16 +50,19 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn new(
-        (rows, pod): (&Arc<Rows>, &Arc<Pod>),
+        pod: &Arc<Pod>,
         bundle: &Bundle,
         clock: Clock,
         publishing: Arc<Publishing>,
     ) -> Self {
         let publisher = Arc::clone(publishing.publisher());
         let audit = Audit::new(Arc::clone(pod), bundle, Arc::clone(&clock), publisher);
+        let shelf = Arc::new(PodShelf(Arc::clone(pod)));
+        let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         Self {
             audit: Arc::new(audit),
-            contacts: Contacts::new(Arc::clone(rows)),
+            contacts: Contacts::new(Arc::clone(&rows)),
+            reconciliation: Reconciliation::new(Arc::clone(pod), rows),
             keys: OwnKeys {
                 pod_id: hex::encode(bundle.pod_id.0),
                 pod_number: bundle.pod,
@@ -81,21 +86,28 @@ impl People {
 
     /// The answer to a request about that.
     pub(super) async fn audit_answer(&self, request: AuditRequest) -> AuditResponse {
-        let records = matches!(request, AuditRequest::Exported);
-        if records && !self.publishing.is_running() {
-            let what = "the pod is mounted read-only, and nothing can be recorded";
-            return AuditResponse::Refused {
-                what: what.to_owned(),
-            };
-        }
         let own = self.contacts.own().ok().flatten();
         let card = own.map(|(card, _)| hex::encode(card.bytes()));
-        self.audit.answer(request, card).await
+        let may_record = self.publishing.is_running();
+        self.audit.answer(request, card, may_record).await
+    }
+
+    /// What makes their rows agree with the files that carry them.
+    pub(super) const fn reconciliation(&self) -> &Arc<Reconciliation> {
+        &self.reconciliation
     }
 
     /// The answer to a request.
     pub(super) async fn answer(&self, request: PeopleRequest) -> PeopleResponse {
-        let answered = match request {
+        let answered = match self.reconciliation.complete().await {
+            Ok(()) => self.answered(request).await,
+            Err(incomplete) => Err(incomplete.into()),
+        };
+        answered.unwrap_or_else(|Refused(why, what)| PeopleResponse::Refused { why, what })
+    }
+
+    async fn answered(&self, request: PeopleRequest) -> Answered {
+        match request {
             PeopleRequest::Me => self.me(),
             PeopleRequest::List { after } => self.list(&after),
             PeopleRequest::Show { name } => self.show(&name),
@@ -115,8 +127,7 @@ impl People {
                 self.verified(&name, &fingerprint).await
             }
             PeopleRequest::Remove { name } => self.remove(&name).await,
-        };
-        answered.unwrap_or_else(|Refused(why, what)| PeopleResponse::Refused { why, what })
+        }
     }
 
     fn me(&self) -> Answered {
@@ -179,9 +190,7 @@ impl People {
             return Err(Refused(Refusal::Missing, what.to_owned()));
         }
         self.contacts.own_is_published(&card)?;
-        let number = format!("card number {}", card.card().number);
-        let published = Happening::new(Kind::CardPublished).of(number.as_bytes());
-        self.record(&published).await?;
+        self.record(&happened::published(card.card())).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -205,8 +214,7 @@ impl People {
         hex::decode_to_slice(fingerprint, &mut compared.0)
             .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
         self.contacts.verify(name, &compared)?;
-        let verified = Happening::new(Kind::ContactVerified).with(compared.0, name);
-        self.record(&verified).await?;
+        self.record(&happened::verified(&compared, name)).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -214,9 +222,7 @@ impl People {
         let card = self.contacts.named(name)?.card();
         let card = card.map_err(ShareError::from)?;
         self.contacts.remove(name)?;
-        let who = Fingerprint::of(&card.identity);
-        let removed = Happening::new(Kind::ContactRemoved).with(who.0, name);
-        self.record(&removed).await?;
+        self.record(&happened::removed(&card, name)).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -232,20 +238,8 @@ impl People {
             }
         };
         let pinned = self.contacts.pin(&name, &found, (self.clock)());
-        let card = found.newest.card();
-        let happened = match &pinned {
-            Ok(Pinned::New) => Some(Happening::new(Kind::ContactAdded)),
-            Ok(Pinned::Newer) => Some(Happening::new(Kind::ContactChanged)),
-            Err(ShareError::Alarm(_)) => {
-                Some(Happening::new(Kind::ContactAlarm).went(Outcome::Refused))
-            }
-            Ok(Pinned::Same) | Err(_) => None,
-        };
-        if let Some(happened) = happened {
-            let who = Fingerprint::of(&card.identity);
-            let number = format!("card number {}", card.number);
-            let happened = happened.with(who.0, name.as_str()).of(number.as_bytes());
-            self.record(&happened).await?;
+        if let Some(met) = happened::met(found.newest.card(), name.as_str(), &pinned) {
+            self.record(&met).await?;
         }
         pinned?;
         self.show(name.as_str())
@@ -319,9 +313,21 @@ impl From<ShareError> for Refused {
             }
             ShareError::Store(StoreError::Unavailable { .. }) => Refusal::Network,
             ShareError::Store(StoreError::Rejected(_)) => Refusal::Node,
-            ShareError::Journal(_) => Refusal::State,
+            ShareError::Journal(_) | ShareError::NoRow(_) | ShareError::NotCarried(_) => {
+                Refusal::State
+            }
         };
         Self(why, error.to_string())
+    }
+}
+
+impl From<Incomplete> for Refused {
+    fn from(incomplete: Incomplete) -> Self {
+        let why = match incomplete {
+            Incomplete::Fetching(_) => Refusal::Network,
+            Incomplete::ReadOnly => Refusal::State,
+        };
+        Self(why, incomplete.to_string())
     }
 }
 

@@ -104,6 +104,7 @@ impl Stage<'_> {
             NotifyState::Status("closing the pod"),
         ]);
         mounted.take_down(self.runtime);
+        self.house.people().reconciliation().stop(self.runtime);
         self.house.publishing().stop(self.runtime);
         outcome
     }

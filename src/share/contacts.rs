@@ -9,10 +9,9 @@ use crate::crypto::scalar::Owner;
 use crate::format::card::{Card, SignedCard};
 use crate::format::rows::{Contact, Key, OwnCard};
 use crate::format::wire::Malformed;
-use crate::index::Rows;
-use crate::journal::{Batch, Class};
 use crate::share::cards::Found;
 use crate::share::error::ShareError;
+use crate::share::rows::PeopleRows;
 use crate::types::limits::CONTACTS_MAX;
 use crate::types::{ContactName, Timespec};
 
@@ -29,14 +28,14 @@ pub enum Pinned {
 
 /// The people that the owner of a pod knows. There is one of these for a pod.
 pub struct Contacts {
-    rows: Arc<Rows>,
+    rows: Arc<PeopleRows>,
     /// Held from reading a row to appending it.
     writing: Mutex<()>,
 }
 
 impl Contacts {
     /// Those among `rows`.
-    pub fn new(rows: Arc<Rows>) -> Self {
+    pub fn new(rows: Arc<PeopleRows>) -> Self {
         Self {
             rows,
             writing: Mutex::new(()),
@@ -81,7 +80,7 @@ impl Contacts {
     pub fn own_is_published(&self, card: &SignedCard) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
         match self.own()? {
-            Some((own, _)) if &own == card => self.put_own(card, true),
+            Some((own, false)) if &own == card => self.put_own(card, true),
             _ => Ok(()),
         }
     }
@@ -91,7 +90,7 @@ impl Contacts {
             published,
             card: bytes(card)?,
         };
-        self.put(Key::own_card(), row.encode())
+        self.rows.put(Key::own_card(), row.encode())
     }
 
     /// All contacts, in the order of their names.
@@ -183,7 +182,8 @@ impl Contacts {
             since: now,
             card: bytes(card)?,
         };
-        self.put(Key::contact_of(&card.card().identity), contact.encode())
+        let key = Key::contact_of(&card.card().identity);
+        self.rows.put(key, contact.encode())
     }
 
     fn pin_newer(&self, mut contact: Contact, found: &Found) -> Result<Pinned, ShareError> {
@@ -211,13 +211,15 @@ impl Contacts {
             if !card.follows(last) {
                 let error = ShareError::Alarm(name());
                 contact.alarm = Some(card.hash());
-                self.put(Key::contact_of(&card.card().identity), contact.encode())?;
+                let key = Key::contact_of(&card.card().identity);
+                self.rows.put(key, contact.encode())?;
                 return Err(error);
             }
             last = card;
         }
         contact.card = bytes(newest)?;
-        self.put(Key::contact_of(&newest.card().identity), contact.encode())?;
+        let key = Key::contact_of(&newest.card().identity);
+        self.rows.put(key, contact.encode())?;
         Ok(Pinned::Newer)
     }
 
@@ -237,7 +239,7 @@ impl Contacts {
             return Err(ShareError::Alarm(name.to_owned()));
         }
         contact.verified = true;
-        self.put(Key::contact_of(&identity), contact.encode())
+        self.rows.put(Key::contact_of(&identity), contact.encode())
     }
 
     /// Forgets a contact, and what was pinned of them.
@@ -247,15 +249,7 @@ impl Contacts {
     pub fn remove(&self, name: &str) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
         let identity = self.named(name)?.card()?.identity;
-        let mut batch = Batch::new(Class::Meta);
-        batch.delete(Key::contact_of(&identity));
-        Ok(self.rows.append(batch, None)?)
-    }
-
-    fn put(&self, key: Key, row: Vec<u8>) -> Result<(), ShareError> {
-        let mut batch = Batch::new(Class::Meta);
-        batch.put(key, row);
-        Ok(self.rows.append(batch, None)?)
+        self.rows.delete(Key::contact_of(&identity))
     }
 }
 

@@ -1,9 +1,10 @@
 use crate::format::wire::Malformed;
 use crate::journal::JournalError;
+use crate::share::rows::ShelfError;
 use crate::store::StoreError;
 
 /// Why something with other people was not done. The variant says what comes next. Nothing was changed; with
-/// [`ShareError::Alarm`] the contact may have been stopped.
+/// [`ShareError::Alarm`] the contact may have been stopped, and with [`ShareError::NotCarried`] what was put is there.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ShareError {
     /// There is no contact of this name.
@@ -39,6 +40,13 @@ pub enum ShareError {
     /// The network does not give what is needed.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// What came from another machine of the owner is no row of its kind, or a later podfs made it.
+    #[error("no {} that this podfs can read", .0.0)]
+    NoRow(Malformed),
+    /// It is noted on this machine, but not among the files of the pod, which carry it to others; the next mount tries
+    /// again.
+    #[error("noted on this machine only, and not yet for the network: {0}")]
+    NotCarried(#[from] ShelfError),
     /// The log of the pod.
     #[error("{0}")]
     Journal(#[from] JournalError),

@@ -8,9 +8,13 @@ pub mod audit;
 mod cards;
 mod contacts;
 mod error;
+mod rows;
+#[cfg(test)]
+mod rows_tests;
 #[cfg(test)]
 mod tests;
 
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
+pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};

@@ -9,7 +9,7 @@ use crate::crypto::keys::{IdentityKey, RootKey};
 use crate::crypto::phrase::Phrase;
 use crate::crypto::swarm::{SocId, chunk_address, soc_owner};
 use crate::format::card::{Card, SignedCard};
-use crate::index::Rows;
+use crate::share::rows_tests::{Files, people_rows};
 use crate::share::{Contacts, Found, Pinned, ShareError, newest_card};
 use crate::store::endpoints::{Endpoint, Endpoints, Patience, Role};
 use crate::store::{Fault, Faults, Memory, Store, StoreError};
@@ -80,7 +80,7 @@ fn name(text: &str) -> ContactName {
 }
 
 fn contacts() -> Contacts {
-    Contacts::new(Arc::new(Rows::memory()))
+    Contacts::new(Arc::new(people_rows(&Files::new())))
 }
 
 async fn stored(cards: &[SignedCard]) -> Arc<Fault<Memory>> {

@@ -335,6 +335,15 @@ pub const CONTACTS_AT_ONCE: usize = 128;
 pub const CARD_PATIENCE: Duration = Duration::from_secs(150);
 /// And the command for the daemon.
 pub const PEOPLE_PATIENCE: Duration = Duration::from_secs(200);
+/// How long a command about people waits for those that another machine knew, after which it is told that they are still
+/// being fetched.
+pub const PEOPLE_WAIT: Duration = Duration::from_secs(15);
+/// A file about people that has to be fetched has this long.
+pub const PEOPLE_FILE_PATIENCE: Duration = Duration::from_secs(60);
+/// Files about people fetched at once.
+pub const PEOPLE_AT_ONCE: usize = 16;
+/// Pause before what could not be fetched about people is tried again: the first, and the longest.
+pub const PEOPLE_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// Shares that a phrase is split into, at most.
 pub const SHARES_MAX: u8 = 32;
 /// Longest file with a share or a phrase, in bytes.

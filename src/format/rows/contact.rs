@@ -1,6 +1,7 @@
 //! Rows of cards: the owner's own, and those of contacts.
 
-use crate::format::card::{CARD_LEN, Card, SIGNED_CARD_LEN};
+use crate::format::card::{CARD_LEN, Card, SIGNED_CARD_LEN, SignedCard};
+use crate::format::rows::Key;
 use crate::format::wire::{Malformed, Reader};
 use crate::types::{ContactName, Timespec};
 
@@ -30,6 +31,25 @@ pub struct Contact {
 
 const VERIFIED: u8 = 1;
 const ALARM: u8 = 2;
+
+/// Whether a `C` row is what its key says: a card that is signed by the identity it names, under the key of that
+/// identity.
+///
+/// # Errors
+/// Says what it is not.
+pub fn check_card_row(key: &Key, row: &[u8]) -> Result<(), Malformed> {
+    if *key == Key::own_card() {
+        let own = OwnCard::decode(row)?;
+        return SignedCard::read(own.card.as_slice()).map(drop);
+    }
+    let contact = Contact::decode(row)?;
+    let card = SignedCard::read(contact.card.as_slice())?;
+    if Key::contact_of(&card.card().identity) == *key {
+        Ok(())
+    } else {
+        Err(Malformed("place of a contact"))
+    }
+}
 
 impl OwnCard {
     /// Bytes of the row: published u8, card 1544.

@@ -11,7 +11,7 @@ mod published;
 mod shared;
 mod xattr;
 
-pub use contact::{Contact, OwnCard};
+pub use contact::{Contact, OwnCard, check_card_row};
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};
 pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};

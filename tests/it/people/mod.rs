@@ -1,6 +1,7 @@
 //! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
 
 mod contacts;
+mod kept;
 mod refused;
 mod shares;
 
