@@ -22,9 +22,9 @@ use crate::daemon::units::parse_since;
 use crate::daemon::units::show_moment;
 use crate::types::system_clock;
 
-/// Show who did what with a pod: what was given, asked for, answered, taken back, and what went wrong.
+/// Show who did what with a pod.
 ///
-/// It tells what was recorded, in which order; not that everything was, nor what others did with what they were given.
+/// What was given, asked for, answered and taken back, whose keys were taken for whose, and what went wrong. It tells what was recorded, in which order; not that everything was, nor what others did with what they were given.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true, after_long_help = LINE_HELP)]
 pub(super) struct AuditArgs {
@@ -168,9 +168,9 @@ fn list(args: &ListArgs) -> Result<Exit, Fault> {
         lines.iter().for_each(print::json_line);
     } else if args.csv {
         print::line(csv::row(&COLUMNS.map(str::to_owned)));
-        lines
-            .iter()
-            .for_each(|line| print::line(csv::row(&cells(line))));
+        for line in &lines {
+            print::line(csv::row(&cells(line)));
+        }
     } else {
         print::table(
             &["NO", "WHEN (UTC)", "WHAT", "WHO", "OBJECT", "WHY"],

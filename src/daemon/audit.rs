@@ -13,6 +13,7 @@ use crate::crypto::audit::origin;
 use crate::crypto::identity::sign_public_key;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
+use crate::daemon::happened;
 use crate::daemon::keyfile::system_entropy;
 use crate::daemon::shelf::read_state;
 use crate::format::audit::Kind;
@@ -103,8 +104,31 @@ impl Audit {
         append(&self.pod, WITNESSES, &witness.encode()).await
     }
 
-    /// From now on heads have the checkpoint that stands behind the log, also before something is recorded.
-    pub(super) async fn load(self: Arc<Self>) {
+    /// As long as the mount lasts: heads have the checkpoint that stands behind the log, also before something is
+    /// recorded; and what is found wrong in publishing is recorded, each kind once.
+    pub(super) async fn watch(self: Arc<Self>) {
+        self.load().await;
+        let mut troubles = self.publisher.progress().troubles();
+        let mut told = Vec::new();
+        loop {
+            let first = troubles
+                .borrow_and_update()
+                .first()
+                .map(|(_, it)| it.clone());
+            let found = first.and_then(|error| happened::failed(&error));
+            if let Some(happening) = found.filter(|it| !told.contains(&it.kind())) {
+                told.push(happening.kind());
+                if let Err(fault) = self.record(&happening).await {
+                    tracing::warn!(%fault, "a failure is not in the audit log");
+                }
+            }
+            if troubles.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn load(&self) {
         let mut held = self.tail.lock().await;
         if held.is_some() {
             return;

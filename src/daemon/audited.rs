@@ -82,8 +82,14 @@ impl AuditClient {
     /// # Errors
     /// As with [`AuditClient::of_pod`].
     pub fn of_path(path: &Path, otherwise: PodPaths) -> Result<(Self, PathBuf), Fault> {
-        if let Ok((paths, inside)) = follow::pod_at(path) {
-            return Ok((Self::of_pod(paths)?, inside));
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // What is not there any more was in a folder that perhaps is.
+        let standing = whole.ancestors().find(|above| above.exists());
+        if let Some(above) = standing
+            && let Ok((paths, inside)) = follow::pod_at(above)
+        {
+            let below = whole.strip_prefix(above).unwrap_or(Path::new(""));
+            return Ok((Self::of_pod(paths)?, inside.join(below)));
         }
         let inside = path.strip_prefix("/").unwrap_or(path);
         Ok((Self::of_pod(otherwise)?, inside.to_owned()))
@@ -199,10 +205,11 @@ impl AuditClient {
     }
 
     fn evidence(&mut self) -> Result<AuditEvidence, Fault> {
-        match self.ask(AuditRequest::Evidence)? {
-            AuditResponse::Evidence(evidence) => Ok(*evidence),
-            _ => Err(unexpected()),
+        let answer = self.ask(AuditRequest::Evidence)?;
+        if let AuditResponse::Evidence(evidence) = answer {
+            return Ok(*evidence);
         }
+        Err(unexpected())
     }
 
     fn file(&mut self, file: AuditFile) -> Result<Vec<u8>, Fault> {

@@ -7,6 +7,7 @@ use crate::format::card::Card;
 use crate::share::Pinned;
 use crate::share::ShareError;
 use crate::share::audit::Happening;
+use crate::sync::SyncError;
 
 /// The card of the pod was published.
 pub(super) fn published(card: &Card) -> Happening {
@@ -38,6 +39,25 @@ pub(super) fn verified(who: &Fingerprint, name: &str) -> Happening {
 pub(super) fn removed(card: &Card, name: &str) -> Happening {
     let who = Fingerprint::of(&card.identity);
     Happening::new(Kind::ContactRemoved).with(who.0, name)
+}
+
+/// Publishing failed; nothing is recorded of what only has to be waited for.
+pub(super) fn failed(error: &SyncError) -> Option<Happening> {
+    let kind = match error {
+        SyncError::Behind { .. } | SyncError::Forked => Kind::RollbackAlarm,
+        SyncError::Malformed(_) | SyncError::Damaged(_) | SyncError::Contradiction(..) => {
+            Kind::IntegrityFailure
+        }
+        SyncError::Store(_)
+        | SyncError::Find(_)
+        | SyncError::Read(_)
+        | SyncError::Journal(_)
+        | SyncError::BatchFull
+        | SyncError::NoRoom
+        | SyncError::Interrupted => return None,
+    };
+    let happening = Happening::new(kind).went(Outcome::Failed);
+    Some(happening.because(&error.to_string()))
 }
 
 fn number(card: &Card) -> Vec<u8> {

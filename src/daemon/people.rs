@@ -239,15 +239,21 @@ impl People {
         };
         let pinned = self.contacts.pin(&name, &found, (self.clock)());
         if let Some(met) = happened::met(found.newest.card(), name.as_str(), &pinned) {
-            self.record(&met).await?;
+            let recorded = self.record(&met).await;
+            pinned?;
+            recorded?;
+        } else {
+            pinned?;
         }
-        pinned?;
         self.show(name.as_str())
     }
 
     async fn record(&self, happening: &Happening) -> Result<(), Refused> {
         let recorded = self.audit.record(happening).await;
-        recorded.map_err(|fault| Refused(Refusal::State, fault.what))
+        recorded.map_err(|fault| {
+            let what = format!("it was done, but {}", fault.what);
+            Refused(Refusal::State, what)
+        })
     }
 
     /// A card that was handed over, with those that lead to it from the one that is pinned.

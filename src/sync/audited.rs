@@ -59,10 +59,7 @@ pub(super) fn with_checkpoint(
     };
     let kind = Head::AUDIT;
     let mut parts = without_checkpoint(parts);
-    parts.push(Skippable {
-        kind,
-        bytes: bytes.into(),
-    });
+    parts.push(Skippable { kind, bytes });
     parts.sort_unstable_by_key(|part| part.kind);
     parts
 }

@@ -210,8 +210,6 @@ def verify(file):
         if not is_signed(key, previous, signature):
             raise Wrong(place, "changed")
         passed.append(checkpoint)
-    if passed and key != expected:
-        raise Wrong(began, "stranger")
     good = 0
     for _, size, checkpoint, signed in sorted(held(header), key=lambda held: held[1]):
         if not signed or checkpoint[1:33] != origin:
@@ -221,6 +219,8 @@ def verify(file):
         if passed[size - 1] != checkpoint:
             raise Wrong(good, "rewritten")
         good = size
+    if passed and key != expected:
+        raise Wrong(began, "stranger")
     if header.get("card"):
         look_at_card(unhex(header["card"]), expected)
     return len(passed)

@@ -137,12 +137,12 @@ const WITNESS_LEN: usize = SIGNED_CHECKPOINT_LEN + 32 + 32 + SIGNATURE_LEN;
 
 impl Witness {
     /// Countersigns a checkpoint of somebody else, as the person with this fingerprint.
-    pub fn sign(seen: SignedCheckpoint, who: [u8; 32], seed: &Secret<32>) -> Self {
+    pub fn sign(seen: SignedCheckpoint, who: [u8; 32], secret: &Secret<32>) -> Self {
         Self {
             seen,
             who,
-            key: sign_public_key(seed),
-            signature: sign(seed, &witness_hash(&seen.checkpoint.hash())),
+            key: sign_public_key(secret),
+            signature: sign(secret, &witness_hash(&seen.checkpoint.hash())),
         }
     }
 

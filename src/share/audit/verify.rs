@@ -192,11 +192,11 @@ pub fn verify(
 ) -> Verdict {
     let mut walk = Walk::new(evidence.origin);
     let mut fault = log.into_iter().find_map(|record| walk.step(record).err());
-    fault = fault.or_else(|| walk.stranger(evidence.key));
     let mut agreed = Vec::new();
     if fault.is_none() {
         fault = walk.compare(evidence, &mut agreed).err();
     }
+    fault = fault.or_else(|| walk.stranger(evidence.key));
     Verdict {
         records: walk.size(),
         root: walk.root,

@@ -2,6 +2,7 @@
 
 mod contacts;
 mod kept;
+mod recorded;
 mod refused;
 mod shares;
 
