@@ -343,7 +343,7 @@ pub const PEOPLE_FILE_PATIENCE: Duration = Duration::from_secs(60);
 /// Files about people fetched at once.
 pub const PEOPLE_AT_ONCE: usize = 16;
 /// Pause before what could not be fetched about people is tried again: the first, and the longest.
-pub const PEOPLE_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+pub const PEOPLE_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Shares that a phrase is split into, at most.
 pub const SHARES_MAX: u8 = 32;
 /// Longest file with a share or a phrase, in bytes.

@@ -98,6 +98,11 @@ fn people_who_were_not_fetched_yet_are_not_unknown() {
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
     acquainted(&anna, &ben);
     confirmed(&anna);
+    // The few things that changed last come back with the names: now these are others.
+    for nth in 0..100 {
+        fs::write(first.path(&format!("later {nth}")), "1").unwrap();
+    }
+    confirmed(&anna);
     first.unmount();
     second.unmount();
     let other = anna.elsewhere();
