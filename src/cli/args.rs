@@ -4,6 +4,8 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::cli::accept::AcceptArgs;
+use crate::cli::access::AccessArgs;
 use crate::cli::audit::AuditArgs;
 use crate::cli::bench::BenchArgs;
 use crate::cli::check::CheckArgs;
@@ -23,7 +25,10 @@ use crate::cli::passwd::PasswdArgs;
 use crate::cli::pin::PinArgs;
 use crate::cli::recover::RecoverArgs;
 use crate::cli::rent::RentArgs;
+use crate::cli::revoke::RevokeArgs;
 use crate::cli::scrub::ScrubArgs;
+use crate::cli::share::ShareArgs;
+use crate::cli::shares::SharesArgs;
 use crate::cli::stamp::StampArgs;
 use crate::cli::status::StatusArgs;
 use crate::cli::unmount::UnmountArgs;
@@ -61,6 +66,11 @@ pub(super) enum Command {
     Drill(DrillArgs),
     Id(IdArgs),
     Contact(ContactArgs),
+    Share(ShareArgs),
+    Shares(SharesArgs),
+    Access(AccessArgs),
+    Revoke(RevokeArgs),
+    Accept(AcceptArgs),
     Audit(AuditArgs),
     Keys(KeysArgs),
     Passwd(PasswdArgs),
@@ -114,6 +124,11 @@ impl Command {
             Self::Migrate(args) => args.format.json,
             Self::Rent(args) => args.format.json,
             Self::Drill(args) => args.format.json,
+            Self::Share(args) => args.format.json,
+            Self::Shares(args) => args.format.json,
+            Self::Access(args) => args.format.json,
+            Self::Revoke(args) => args.format.json,
+            Self::Accept(args) => args.format.json,
             Self::Node(args) => args.wants_json(),
             Self::Stamp(args) => args.wants_json(),
             Self::Id(args) => args.wants_json(),

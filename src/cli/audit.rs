@@ -63,7 +63,7 @@ struct ListArgs {
 ///
 /// Every record is signed with all before it. The log in the pod is compared with the newest published head, and with the
 /// checkpoints that others countersigned: they hold what it was then. The first record that is wrong is named, with exit
-/// code 60.
+/// code 62.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = VERIFY_HELP)]
 struct VerifyArgs {

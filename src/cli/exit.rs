@@ -75,8 +75,12 @@ pub enum Exit {
     CardChanged = 56,
     /// What was given is no card, or none that can be used.
     NoCard = 57,
+    /// There is no such grant, or several.
+    NoGrant = 60,
+    /// The grant has ended.
+    GrantOver = 61,
     /// The audit log is not what was signed.
-    Tampered = 60,
+    Tampered = 62,
 }
 
 impl Exit {
@@ -149,6 +153,11 @@ impl Exit {
             Self::NoCard,
             "what was given is no card, or none that can be used",
         ),
+        (
+            Self::NoGrant,
+            "there is no such grant, or there are several",
+        ),
+        (Self::GrantOver, "the grant has ended"),
         (Self::Tampered, "the audit log is not what was signed"),
     ];
 
@@ -192,6 +201,8 @@ impl Exit {
             FaultKind::NoContact => Self::NoContact,
             FaultKind::CardChanged => Self::CardChanged,
             FaultKind::NoCard => Self::NoCard,
+            FaultKind::NoGrant => Self::NoGrant,
+            FaultKind::GrantOver => Self::GrantOver,
             FaultKind::Tampered => Self::Tampered,
             FaultKind::Other => Self::Other,
         }
@@ -216,7 +227,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
-            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 60,
+            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 60, 61, 62,
         ];
         assert_eq!(numbers, fixed);
     }

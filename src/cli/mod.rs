@@ -3,6 +3,8 @@
 //! A command turns what was typed into plain values, asks the daemon room, prints, and returns an [`Exit`];
 //! nothing below this room sees the parser. A failure is printed once, here: what, why, what to type next.
 
+mod accept;
+mod access;
 mod args;
 mod ask;
 mod audit;
@@ -29,12 +31,16 @@ mod pin;
 mod print;
 mod recover;
 mod rent;
+mod revoke;
 mod scrub;
+mod share;
+mod shares;
 mod stamp;
 mod status;
 mod unmount;
 mod version;
 mod wait;
+mod when;
 
 pub use exit::Exit;
 
@@ -104,6 +110,11 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Id(args) => id::run(args),
         Command::Contact(args) => contact::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Share(args) => share::run(args),
+        Command::Shares(args) => shares::run(args),
+        Command::Access(args) => access::run(args),
+        Command::Revoke(args) => revoke::run(args),
+        Command::Accept(args) => accept::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),

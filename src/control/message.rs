@@ -10,6 +10,8 @@ use crate::control::AuditResponse;
 use crate::control::NetworkReport;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
+use crate::control::SharingRequest;
+use crate::control::SharingResponse;
 use crate::control::raw_path;
 
 /// What a command asks of the daemon.
@@ -49,6 +51,8 @@ pub enum Request {
     People(PeopleRequest),
     /// Something about the audit log.
     Audit(AuditRequest),
+    /// Something about what is shared.
+    Sharing(SharingRequest),
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -78,6 +82,8 @@ pub enum Response {
     People(PeopleResponse),
     /// Something about the audit log.
     Audit(AuditResponse),
+    /// Something about what is shared.
+    Sharing(SharingResponse),
     /// It is done.
     Done,
     /// The folder is in use; these programs hold it, as far as could be seen.

@@ -12,6 +12,7 @@ mod network;
 mod people;
 mod raw_path;
 mod server;
+mod sharing;
 
 pub use audit::{AuditEvidence, AuditFile, AuditRequest, AuditResponse};
 pub use client::{Client, ClientError};
@@ -19,3 +20,4 @@ pub use message::{Holder, Request, Response, StatusReport};
 pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};
 pub use people::{ContactReport, OwnKeys, PeopleRequest, PeopleResponse, Refusal};
 pub use server::{Deliveries, Server, Task};
+pub use sharing::{GivenReport, ReceivedReport, SharingRequest, SharingResponse};

@@ -92,6 +92,10 @@ pub enum PeopleResponse {
 pub enum Refusal {
     /// There is no such contact.
     Unknown,
+    /// There is no such grant or message, or several.
+    NoGrant,
+    /// The grant has ended.
+    Over,
     /// The name is taken, or the identity is pinned under another one.
     Taken,
     /// A card does not follow from the pinned one.

@@ -64,6 +64,8 @@ domains! {
     GrantCap = "grant-cap",
     /// Sealing key of a grant's feed.
     GrantAead = "grant-aead",
+    /// Nonce key of a grant's feed.
+    GrantNonce = "grant-nonce",
     /// Commitment key of a grant's feed.
     GrantCommit = "grant-commit",
     /// Secret shared by two people.
@@ -102,6 +104,8 @@ domains! {
     PhraseShare = "phrase-share",
     /// Random numbers for the shares of a phrase.
     PhraseShareStream = "phrase-share-stream",
+    /// Random numbers for the encapsulation of a message.
+    MessageStream = "message-stream",
 }
 
 /// First byte of every input to the keyed hash.
@@ -111,7 +115,7 @@ pub enum Prefix {
     Block,
     /// Key of a node.
     Node,
-    /// Nonce of a head.
+    /// Nonce of a head, or of a record of a grant's feed.
     Head,
     /// Commitment.
     Commitment,
@@ -157,6 +161,10 @@ pub mod ad {
     pub const CAP: &[u8] = b"podfs/1/cap";
     /// A message.
     pub const MESSAGE: &[u8] = b"podfs/1/msg";
+    /// What the sender of a message signs.
+    pub const SIGNED_MESSAGE: &[u8] = b"podfs/1/signed-msg";
+    /// Where a message stands.
+    pub const PLACE: &[u8] = b"podfs/1/place";
     /// A keyfile slot.
     pub const SLOT: &[u8] = b"podfs/1/slot";
     /// The bundle inside a keyfile.
@@ -191,6 +199,8 @@ pub mod ad {
         HEAD,
         CAP,
         MESSAGE,
+        SIGNED_MESSAGE,
+        PLACE,
         SLOT,
         BUNDLE,
         IDENTITY,

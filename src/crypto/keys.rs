@@ -15,7 +15,7 @@
 //!              ├─ signer[d] = SCALAR[feed-signer](enc(BOX, id16 d))
 //!              ├─ topic[d]  = KDF[feed-topic](enc(BOX, id16 d))     replica: KDF[feed-topic](enc(BOX, id16 d, le32 1))
 //!              ├─ GRANT[g]  = KDF[grant](enc(BOX, g)) → SCALAR[feed-signer](enc(GRANT)), KDF[feed-topic](enc(GRANT)),
-//!              │              cap = KDF[grant-cap](GRANT) → KDF[grant-aead | grant-commit](cap)
+//!              │              cap = KDF[grant-cap](GRANT) → KDF[grant-aead | grant-nonce | grant-commit](cap)
 //!              └─ audit     = KDF[audit-leaf](BOX)
 //! ```
 //!
@@ -104,6 +104,8 @@ key_types! {
     CapKey,
     /// Seals the feed of a grant.
     GrantAeadKey,
+    /// Makes the nonces of the feed of a grant.
+    GrantNonceKey,
     /// Commits the feed of a grant to its key.
     GrantCommitKey,
     /// Seals audit events.
@@ -122,6 +124,15 @@ stored_keys! { PodSecret KemX25519Key KemXwingSeed CapKey }
 /// Name of a feed. Not secret by itself, but only those who can derive it know what it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Topic(pub [u8; 32]);
+
+/// Where the records of a grant stand: who signs them, and under which name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GrantFeed {
+    /// Owner of its single-owner chunks.
+    pub owner: Owner,
+    /// Its topic.
+    pub topic: Topic,
+}
 
 /// Identifier of a pod, derived from its counter; it says nothing to who has not the phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -306,6 +317,14 @@ impl GrantSecret {
         topic(&[self.0.expose()])
     }
 
+    /// Where the grant's own feed stands.
+    pub fn feed(&self) -> GrantFeed {
+        GrantFeed {
+            owner: self.feed_signer().owner(),
+            topic: self.feed_topic(),
+        }
+    }
+
     /// The part that is handed over.
     pub fn cap_key(&self) -> CapKey {
         CapKey(kdf(Domain::GrantCap, self.0.expose()))
@@ -316,6 +335,11 @@ impl CapKey {
     /// Seals the records of the grant's feed.
     pub fn aead_key(&self) -> GrantAeadKey {
         GrantAeadKey(kdf(Domain::GrantAead, self.0.expose()))
+    }
+
+    /// Makes the nonces of the records of the grant's feed.
+    pub fn nonce_key(&self) -> GrantNonceKey {
+        GrantNonceKey(kdf(Domain::GrantNonce, self.0.expose()))
     }
 
     /// Commits the records of the grant's feed to their key.

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod keyslot;
 pub mod local;
 pub mod merkle;
+pub mod message;
 pub mod pairwise;
 pub mod passphrase;
 pub mod phrase;
@@ -25,6 +26,7 @@ pub mod publish;
 pub mod scalar;
 pub mod seal;
 pub mod secret;
+mod stream;
 pub mod swarm;
 
 pub use entropy::{Entropy, EntropyError};

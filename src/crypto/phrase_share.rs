@@ -5,17 +5,16 @@
 //! values at `x`.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use blahaj::{Share, Sharks};
-use rand_core::{TryCryptoRng, TryRng};
 use zeroize::Zeroizing;
 
-use crate::crypto::derive::{derived, kdf};
+use crate::crypto::derive::kdf;
 use crate::crypto::domain::Domain;
 use crate::crypto::entropy::{Entropy, EntropyError, random_secret};
 use crate::crypto::phrase::Phrase;
 use crate::crypto::secret::Secret;
+use crate::crypto::stream::Stream;
 
 /// One share. A secret of its own: with enough others it is the phrase.
 pub struct PhraseShare {
@@ -59,10 +58,7 @@ pub fn split(
     entropy: &mut Entropy<'_>,
 ) -> Result<Vec<PhraseShare>, EntropyError> {
     let secret = phrase.entropy();
-    let mut stream = Stream {
-        seed: random_secret(entropy)?,
-        block: 0,
-    };
+    let mut stream = Stream::new(Domain::PhraseShareStream, random_secret(entropy)?);
     let set = set_of(&secret);
     let dealt = Sharks(threshold.max(2)).dealer_rng(secret.expose(), &mut stream);
     let shares = dealt.take(count.into()).map(|share| {
@@ -124,52 +120,6 @@ fn set_of(entropy: &Secret<32>) -> [u8; 4] {
     let set = kdf(Domain::PhraseShare, entropy.expose());
     set.expose().first_chunk().copied().unwrap_or_default()
 }
-
-/// Random bytes from a seed, for a library that takes no other source.
-struct Stream {
-    seed: Secret<32>,
-    block: u64,
-}
-
-impl Stream {
-    fn fill(&mut self, out: &mut [u8]) {
-        for piece in out.chunks_mut(32) {
-            let block = self.block.to_le_bytes();
-            let bytes: Secret<32> = derived(Domain::PhraseShareStream, |hasher| {
-                hasher.update(self.seed.expose()).update(&block);
-            });
-            self.block = self.block.saturating_add(1);
-            for (to, from) in piece.iter_mut().zip(bytes.expose()) {
-                *to = *from;
-            }
-        }
-    }
-
-    fn word<const N: usize>(&mut self) -> [u8; N] {
-        let mut word = [0; N];
-        self.fill(&mut word);
-        word
-    }
-}
-
-impl TryRng for Stream {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(u32::from_le_bytes(self.word()))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(u64::from_le_bytes(self.word()))
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        self.fill(out);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Stream {}
 
 #[cfg(test)]
 mod tests {

@@ -45,20 +45,20 @@ pub(super) struct Audit {
 
 impl Audit {
     pub(super) fn new(
-        pod: Arc<Pod>,
+        pod: &Arc<Pod>,
         bundle: &Bundle,
-        clock: Clock,
-        publisher: Arc<Publisher>,
-    ) -> Self {
-        Self {
-            pod,
-            publisher,
-            clock,
+        clock: &Clock,
+        publisher: &Arc<Publisher>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            pod: Arc::clone(pod),
+            publisher: Arc::clone(publisher),
+            clock: Arc::clone(clock),
             seed: Secret::from_bytes(bundle.sign_seed.expose()),
             origin: origin(&bundle.pod_id.0),
             device: bundle.device,
             tail: Mutex::const_new(None),
-        }
+        })
     }
 
     /// Records what happened; it is durable on this machine when this returns. To be called before anybody is told that

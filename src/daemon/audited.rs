@@ -86,7 +86,7 @@ impl AuditClient {
         // What is not there any more was in a folder that perhaps is.
         let standing = whole.ancestors().find(|above| above.exists());
         if let Some(above) = standing
-            && let Ok((paths, inside)) = follow::pod_at(above)
+            && let Ok((paths, inside)) = follow::locate(above)
         {
             let below = whole.strip_prefix(above).unwrap_or(Path::new(""));
             return Ok((Self::of_pod(paths)?, inside.join(below)));

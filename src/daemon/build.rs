@@ -18,7 +18,9 @@ use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths::PodPaths;
 use crate::daemon::people::People;
 use crate::daemon::published::Published;
+use crate::daemon::publishing::OWN_BOX;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::sharing::Sharing;
 use crate::format::keyfile::Bundle;
 use crate::format::keyfile::unlock;
 use crate::format::rows::Bucket;
@@ -48,6 +50,7 @@ pub(super) struct House {
     pod: Arc<Pod>,
     publishing: Arc<Publishing>,
     people: Arc<People>,
+    sharing: Arc<Sharing>,
     _copies: Arc<LocalCopies>,
 }
 
@@ -136,7 +139,7 @@ fn open_with(
         .map_err(|error| journal_fault(paths, error))?;
     let publishing = Arc::new(publishing);
     let parts = PodParts {
-        rows: Arc::clone(&rows),
+        rows,
         remote: Arc::new(Published {
             reader: Arc::clone(publishing.reader()),
             publisher: Arc::clone(publishing.publisher()),
@@ -148,13 +151,42 @@ fn open_with(
     let pod = Pod::over(parts).map_err(|error| pod_fault(paths, &error))?;
     let pod = Arc::new(pod);
     let people = People::new(&pod, bundle, system_clock(), Arc::clone(&publishing));
+    let people = Arc::new(people);
+    let messages = Arc::new(crate::share::messages::Messages::new(
+        crate::share::messages::MessagesParts {
+            rows: Arc::clone(pod.rows()),
+            contacts: Arc::clone(people.contacts()),
+            keys: crate::share::messages::MessageKeys {
+                x25519: crate::crypto::keys::KemX25519Key::restore(Secret::from_bytes(
+                    bundle.kem_x25519.secret().expose(),
+                )),
+                xwing: crate::crypto::keys::KemXwingSeed::restore(Secret::from_bytes(
+                    bundle.kem_xwing.secret().expose(),
+                )),
+                sign: Secret::from_bytes(bundle.sign_seed.expose()),
+            },
+            random: Box::new(|bytes| {
+                getrandom::fill(bytes).map_err(|_| crate::crypto::EntropyError)
+            }),
+        },
+    ));
+    let (number, epoch) = OWN_BOX;
+    let secret = bundle.pod_secret.box_secret(number, epoch);
+    let sharing = Sharing::new(
+        &pod,
+        (&people, &messages),
+        &publishing,
+        secret,
+        (owner, system_clock()),
+    );
     let copies = Arc::new(LocalCopies(Arc::clone(&pod)));
     let files: Arc<dyn Files> = Arc::clone(&copies) as Arc<dyn Files>;
     publishing.publisher().set_files(Arc::downgrade(&files));
     Ok(House {
         pod,
         publishing,
-        people: Arc::new(people),
+        people,
+        sharing,
         _copies: copies,
     })
 }
@@ -210,6 +242,7 @@ impl House {
         }
         let started = self.publishing.start(runtime, &config.paths);
         self.people.reconciliation().start(runtime);
+        self.sharing.start(runtime);
         started.err().map(|fault| fault.what)
     }
 
@@ -221,6 +254,11 @@ impl House {
     /// Whom the owner of the pod knows.
     pub(super) const fn people(&self) -> &Arc<People> {
         &self.people
+    }
+
+    /// What is shared.
+    pub(super) const fn sharing(&self) -> &Arc<Sharing> {
+        &self.sharing
     }
 
     /// What publishes the pod.

@@ -252,9 +252,11 @@ impl PeopleClient {
     }
 }
 
-fn kind(why: Refusal) -> FaultKind {
+pub(super) fn kind(why: Refusal) -> FaultKind {
     match why {
         Refusal::Unknown => FaultKind::NoContact,
+        Refusal::NoGrant => FaultKind::NoGrant,
+        Refusal::Over => FaultKind::GrantOver,
         Refusal::Taken => FaultKind::Usage,
         Refusal::Alarm => FaultKind::CardChanged,
         Refusal::Card => FaultKind::NoCard,

@@ -69,6 +69,10 @@ pub enum FaultKind {
     Missing,
     /// The state folder is older than what was published from it, or there are two of it.
     Overtaken,
+    /// There is no such grant, or several.
+    NoGrant,
+    /// The grant has ended.
+    GrantOver,
     /// There is no contact of that name.
     NoContact,
     /// A contact shows a card that their pinned one does not vouch for.

@@ -43,7 +43,7 @@ impl Follower {
     /// # Errors
     /// [`FaultKind::NotMounted`]: no pod is.
     pub fn of_path(path: &Path) -> Result<Self, Fault> {
-        let (paths, inside) = pod_at(path)?;
+        let (paths, inside) = locate(path)?;
         Self::of(paths, inside)
     }
 
@@ -160,11 +160,11 @@ impl Follower {
     }
 }
 
-/// The pod of this user that is mounted where `path` is, and the path as seen from its top.
+/// The pod of this user that is mounted around a path, and the path as seen from its top.
 ///
 /// # Errors
-/// [`FaultKind::NotMounted`]: there is none.
-pub(super) fn pod_at(path: &Path) -> Result<(PodPaths, PathBuf), Fault> {
+/// [`FaultKind::NotMounted`]: no pod is.
+pub(super) fn locate(path: &Path) -> Result<(PodPaths, PathBuf), Fault> {
     let nothing = |why: &str| {
         let what = format!(
             "{} is in no pod of yours that is mounted{why}",
@@ -220,6 +220,7 @@ pub(super) fn unexpected(answer: Response) -> Fault {
         | Response::Weight { .. }
         | Response::People(_)
         | Response::Audit(_)
+        | Response::Sharing(_)
         | Response::Progress(_)
         | Response::Done
         | Response::Busy { .. } => "the daemon answered something else".to_owned(),

@@ -145,6 +145,9 @@ impl Live {
                 Request::Audit(request) => Ok(Response::Audit(
                     live.house.people().audit_answer(request).await,
                 )),
+                Request::Sharing(request) => Ok(Response::Sharing(
+                    live.house.sharing().answer(request).await,
+                )),
                 Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };
             let response = response.unwrap_or_else(|error| Response::Failed {

@@ -56,6 +56,7 @@ mod repeats;
 pub mod report;
 pub mod serve;
 pub mod settings;
+pub mod sharing;
 mod shelf;
 pub mod stale;
 pub mod tenancy;

@@ -245,7 +245,7 @@ async fn bring_one(house: &House, ino: Ino, left: &mut Vec<Ino>) -> Result<(), P
 }
 
 /// What is at `path`, as seen from the top of the pod.
-fn find(pod: &Pod, path: &Path) -> Result<Ino, PodError> {
+pub(super) fn find(pod: &Pod, path: &Path) -> Result<Ino, PodError> {
     let mut at = ROOT;
     for part in path.components() {
         if let Component::Normal(name) = part {

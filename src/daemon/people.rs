@@ -40,7 +40,8 @@ use crate::types::limits::CONTACTS_AT_ONCE;
 
 /// The people that the owner of a mounted pod knows.
 pub(super) struct People {
-    contacts: Contacts,
+    rows: Arc<PeopleRows>,
+    contacts: Arc<Contacts>,
     reconciliation: Arc<Reconciliation>,
     keys: OwnKeys,
     clock: Clock,
@@ -55,14 +56,13 @@ impl People {
         clock: Clock,
         publishing: Arc<Publishing>,
     ) -> Self {
-        let publisher = Arc::clone(publishing.publisher());
-        let audit = Audit::new(Arc::clone(pod), bundle, Arc::clone(&clock), publisher);
         let shelf = Arc::new(PodShelf(Arc::clone(pod)));
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         Self {
-            audit: Arc::new(audit),
-            contacts: Contacts::new(Arc::clone(&rows)),
-            reconciliation: Reconciliation::new(Arc::clone(pod), rows),
+            audit: Audit::new(pod, bundle, &clock, publishing.publisher()),
+            contacts: Arc::new(Contacts::new(Arc::clone(&rows))),
+            reconciliation: Reconciliation::new(Arc::clone(pod), Arc::clone(&rows)),
+            rows,
             keys: OwnKeys {
                 pod_id: hex::encode(bundle.pod_id.0),
                 pod_number: bundle.pod,
@@ -97,11 +97,26 @@ impl People {
         &self.reconciliation
     }
 
+    /// The rows about other people.
+    pub(super) const fn rows(&self) -> &Arc<PeopleRows> {
+        &self.rows
+    }
+
+    /// Whom the owner knows.
+    pub(super) const fn contacts(&self) -> &Arc<Contacts> {
+        &self.contacts
+    }
+
+    /// Waits until all is known of them, not for long.
+    pub(super) async fn complete(&self) -> Result<(), Refused> {
+        Ok(self.reconciliation.complete().await?)
+    }
+
     /// The answer to a request.
     pub(super) async fn answer(&self, request: PeopleRequest) -> PeopleResponse {
-        let answered = match self.reconciliation.complete().await {
+        let answered = match self.complete().await {
             Ok(()) => self.answered(request).await,
-            Err(incomplete) => Err(incomplete.into()),
+            Err(refused) => Err(refused),
         };
         answered.unwrap_or_else(|Refused(why, what)| PeopleResponse::Refused { why, what })
     }
@@ -302,13 +317,18 @@ impl People {
 type Answered = Result<PeopleResponse, Refused>;
 
 /// Why it was not done.
-struct Refused(Refusal, String);
+pub(super) struct Refused(pub(super) Refusal, pub(super) String);
 
 impl From<ShareError> for Refused {
     fn from(error: ShareError) -> Self {
         let why = match &error {
             ShareError::Unknown(_) => Refusal::Unknown,
-            ShareError::NameTaken(_) | ShareError::Known(_) | ShareError::TooMany => Refusal::Taken,
+            ShareError::NoGrant(_) => Refusal::NoGrant,
+            ShareError::IsOver => Refusal::Over,
+            ShareError::NameTaken(_)
+            | ShareError::Known(_)
+            | ShareError::TooMany
+            | ShareError::TooManyGrants => Refusal::Taken,
             ShareError::Alarm(_) => Refusal::Alarm,
             ShareError::Own
             | ShareError::OwnOlder
@@ -338,7 +358,7 @@ impl From<Incomplete> for Refused {
 }
 
 /// Waits for the network, not for ever.
-async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Refused> {
+pub(super) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Refused> {
     let answer = tokio::time::timeout(CARD_PATIENCE, answer).await;
     let late = StoreError::unavailable(Outage::Late(CARD_PATIENCE));
     answer.map_err(|_| ShareError::from(late).into())

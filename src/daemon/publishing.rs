@@ -37,7 +37,7 @@ use crate::types::limits::PUBLISH_STOP;
 const METER: Duration = Duration::from_millis(900);
 
 /// Number of the pod's own box, and the only epoch that it has.
-const OWN_BOX: (u32, u32) = (0, 0);
+pub(super) const OWN_BOX: (u32, u32) = (0, 0);
 
 /// The publisher of one mount, and what runs for it.
 pub(super) struct Publishing {

@@ -34,6 +34,7 @@ pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
             | Response::Weight { .. }
             | Response::People(_)
             | Response::Audit(_)
+            | Response::Sharing(_)
             | Response::Progress(_),
         ) => Some("the daemon answered something else".to_owned()),
         Err(ClientError::Absent) => None,

@@ -4,8 +4,10 @@
 
 pub mod audit;
 pub mod card;
+pub mod grant;
 pub mod keyfile;
 pub mod manifest;
+pub mod message;
 pub mod node;
 pub mod published;
 pub mod record;

@@ -6,6 +6,7 @@ mod answer;
 mod attr;
 mod contents;
 mod errno;
+mod kernel;
 mod listing;
 mod serve;
 mod session;

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use fuser::{Config, Session, SessionACL};
 use tokio::runtime::Handle;
 
+use crate::fuse::kernel::Told;
 use crate::fuse::serve::Adapter;
 use crate::fuse::watchdog::Running;
 use crate::pod::Pod;
@@ -79,7 +80,7 @@ impl Serving {
 pub fn serve(fd: OwnedFd, pod: Arc<Pod>, options: ServeOptions) -> io::Result<Serving> {
     let running = Arc::new(Running::new());
     let adapter = Adapter {
-        pod,
+        pod: Arc::clone(&pod),
         running: Arc::clone(&running),
         runtime: options.runtime,
     };
@@ -93,6 +94,7 @@ pub fn serve(fd: OwnedFd, pod: Arc<Pod>, options: ServeOptions) -> io::Result<Se
     config.n_threads = Some(options.threads.max(1));
     config.clone_fd = options.clone_fd;
     let session = Session::from_fd(adapter, fd, acl, config)?;
+    pod.set_kernel(Arc::new(Told(session.notifier())));
     let session = std::thread::Builder::new()
         .name("fuse".into())
         .spawn(move || session.run())?;

@@ -2,8 +2,9 @@ use crate::format::rows::{Dentries, FileKind, Key};
 use crate::pod::Pod;
 use crate::pod::attr::Attr;
 use crate::pod::error::PodError;
+use crate::pod::received::SHARED_NAME;
 use crate::pod::state::is_reserved;
-use crate::types::{Ino, ROOT};
+use crate::types::{Ino, ROOT, SHARED};
 
 /// Rows read at a time while a directory is listed.
 const SCAN: usize = 128;
@@ -11,6 +12,8 @@ const SCAN: usize = 128;
 const SELF: u64 = 1;
 /// Cookie of `..`.
 const PARENT: u64 = 2;
+/// Cookie of what stands in the root directory without a row; hashes of names are below it, or nearly never the same.
+const LAST: u64 = i64::MAX as u64;
 
 /// One entry of a listing.
 #[derive(Clone, Copy)]
@@ -56,7 +59,7 @@ impl Pod {
 
     /// The directory that holds `dir`; of the root the root, of a removed directory itself.
     pub fn parent(&self, dir: Ino) -> Result<Ino, PodError> {
-        if dir == ROOT {
+        if dir == ROOT || dir == SHARED {
             return Ok(ROOT);
         }
         let (from, to) = (
@@ -104,9 +107,21 @@ impl Pod {
             }
             match rows.last() {
                 Some((key, _)) if rows.len() == SCAN => next = key.field(1).saturating_add(1),
-                _ => return Ok(()),
+                _ => break,
             }
         }
+        if cookie < LAST
+            && dir == ROOT
+            && let Some(shared) = self.shared_entry(SHARED_NAME)?
+        {
+            take(Entry {
+                ino: shared.ino,
+                kind: shared.kind,
+                name: SHARED_NAME,
+                cookie: LAST,
+            });
+        }
+        Ok(())
     }
 }
 

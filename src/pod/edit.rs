@@ -3,7 +3,7 @@ use crate::journal::Batch;
 use crate::pod::Pod;
 use crate::pod::error::PodError;
 use crate::pod::state::is_reserved;
-use crate::types::{Ino, Name, Timespec};
+use crate::types::{Ino, Name, ROOT, Timespec};
 
 /// A name in a directory, whether anything has it or not.
 #[derive(Clone)]
@@ -170,10 +170,13 @@ impl Pod {
 
     /// All entries whose names have the spot's hash.
     pub(super) fn entries(&self, spot: &Spot) -> Result<Dentries, PodError> {
-        match self.rows.get(&Key::dentry(spot.dir, spot.hash))? {
-            Some(row) => Ok(Dentries::decode(&row)?),
-            None => Ok(Dentries::default()),
+        let row = self.rows.get(&Key::dentry(spot.dir, spot.hash))?;
+        let row = row.map(|row| Dentries::decode(&row)).transpose()?;
+        let mut row = row.unwrap_or_default();
+        if spot.dir == ROOT && row.find(&spot.name).is_none() {
+            row.0.extend(self.shared_entry(spot.name.as_bytes())?);
         }
+        Ok(row)
     }
 
     /// What the name names this moment.

@@ -18,6 +18,7 @@ mod locks;
 mod opens;
 #[cfg(test)]
 mod power;
+mod received;
 mod remote;
 mod remove;
 mod rename;
@@ -29,8 +30,8 @@ mod storm;
 mod xattr;
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::format::rows::{Inode, Key};
 use crate::index::Rows;
@@ -46,6 +47,7 @@ pub use check::{Finding, Report};
 pub use contents::Seek;
 pub use dir::Entry;
 pub use error::PodError;
+pub use received::{Arrived, Kernel};
 pub use remote::{Fetch, Nowhere, Remote};
 pub use rename::Taken;
 pub use setattr::{SetAttr, SetTime};
@@ -94,6 +96,8 @@ pub struct Pod {
     /// Guards the counts of shared pages.
     shared: parking_lot::Mutex<()>,
     reaper: Reaper,
+    /// Who remembers names and attributes, and must hear when somebody else changes them.
+    kernel: OnceLock<Arc<dyn Kernel>>,
     /// Held while files in `.pod` change.
     state: parking_lot::Mutex<()>,
 }
@@ -112,6 +116,7 @@ impl Pod {
             opens: Opens::new(),
             shared: parking_lot::Mutex::new(()),
             reaper: Reaper::new(),
+            kernel: OnceLock::new(),
             state: parking_lot::Mutex::new(()),
         };
         if pod.find_inode(ROOT)?.is_none() {

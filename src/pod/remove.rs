@@ -5,7 +5,8 @@ use crate::pod::attr::Attr;
 use crate::pod::contents::{Freed, SharedGuard};
 use crate::pod::edit::{Edit, Spot};
 use crate::pod::error::PodError;
-use crate::types::Ino;
+use crate::pod::received::refuse_received;
+use crate::types::{Ino, SHARED};
 
 /// What becomes of an inode whose last name went.
 pub(super) enum Leaves<'p> {
@@ -26,18 +27,24 @@ pub(super) enum Leaves<'p> {
 impl Pod {
     /// Removes a name that is no directory's; with the last name and the last open of a file its contents go.
     pub fn unlink(&self, dir: Ino, name: &[u8]) -> Result<(), PodError> {
+        refuse_received(&[dir])?;
         self.remove(&self.spot(dir, name)?, false)
     }
 
     /// Removes an empty directory.
     pub fn rmdir(&self, dir: Ino, name: &[u8]) -> Result<(), PodError> {
+        refuse_received(&[dir])?;
         self.remove(&self.spot(dir, name)?, true)
     }
 
-    fn remove(&self, spot: &Spot, directory: bool) -> Result<(), PodError> {
+    /// Takes a name away, in whoever's directory.
+    pub(super) fn remove(&self, spot: &Spot, directory: bool) -> Result<(), PodError> {
         self.rows.admit(0)?;
         loop {
             let (ino, kind) = self.named(spot)?.ok_or(PodError::NotFound)?;
+            if ino == SHARED {
+                return Err(PodError::NotPermitted);
+            }
             let _held = self.locks.lock(&[spot.dir, ino]);
             let mut edit = Edit::new(self);
             if edit.entry(spot)? != Some((ino, kind)) {

@@ -4,9 +4,10 @@ use crate::pod::Pod;
 use crate::pod::attr::Attr;
 use crate::pod::edit::{Edit, Spot};
 use crate::pod::error::PodError;
+use crate::pod::received::refuse_received;
 use crate::pod::remove::Leaves;
 use crate::types::limits::LINK_MAX;
-use crate::types::{Ino, ROOT};
+use crate::types::{Ino, ROOT, SHARED};
 
 /// What a rename does with a name that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ type Named = (Ino, FileKind);
 impl Pod {
     /// Gives `ino` one more name.
     pub fn link(&self, ino: Ino, dir: Ino, name: &[u8]) -> Result<Attr, PodError> {
+        refuse_moves(ino, dir)?;
         let spot = self.spot(dir, name)?;
         self.rows.admit(0)?;
         let _held = self.locks.lock(&[dir, ino]);
@@ -61,11 +63,15 @@ impl Pod {
         (to, new_name): (Ino, &[u8]),
         taken: Taken,
     ) -> Result<(), PodError> {
+        refuse_moves(from, to)?;
         let (source, target) = (self.spot(from, name)?, self.spot(to, new_name)?);
         self.rows.admit(0)?;
         loop {
             let moved = self.named(&source)?.ok_or(PodError::NotFound)?;
             let other = self.named(&target)?;
+            if moved.0 == SHARED || other.is_some_and(|(ino, _)| ino == SHARED) {
+                return Err(PodError::NotPermitted);
+            }
             let dirs = moved.1 == FileKind::Directory
                 || other.is_some_and(|(_, kind)| kind == FileKind::Directory);
             let _moves = (dirs && from != to).then(|| self.locks.moves());
@@ -185,6 +191,15 @@ impl Pod {
             at = above;
         }
         Ok(true)
+    }
+}
+
+/// What others share moves nowhere, and nothing moves there.
+fn refuse_moves(from: Ino, to: Ino) -> Result<(), PodError> {
+    if from.is_received() == to.is_received() {
+        refuse_received(&[from])
+    } else {
+        Err(PodError::CrossDevice)
     }
 }
 

@@ -3,6 +3,7 @@ use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
 use crate::pod::contents::Resized;
 use crate::pod::error::PodError;
+use crate::pod::received::refuse_received;
 use crate::pod::{Caller, Pod};
 use crate::types::{Ino, Timespec};
 
@@ -54,6 +55,7 @@ impl Pod {
     /// what goes with a change is done here: suid and sgid fall with a new owner, and with a new size unless root
     /// sets it.
     pub fn setattr(&self, ino: Ino, set: &SetAttr, caller: Caller) -> Result<Attr, PodError> {
+        refuse_received(&[ino])?;
         self.rows.admit(0)?;
         let _held = self.locks.lock(&[ino]);
         let mut inode = self.inode(ino)?;

@@ -2,6 +2,7 @@ use crate::format::rows::{Key, Xattr, Xattrs};
 use crate::journal::{Batch, Class, Value};
 use crate::pod::Pod;
 use crate::pod::error::PodError;
+use crate::pod::received::refuse_received;
 use crate::types::Ino;
 use crate::types::limits::{NAME_MAX, XATTR_LIST_MAX, XATTR_VALUE_MAX};
 
@@ -43,6 +44,7 @@ impl Pod {
         if value.len() > XATTR_VALUE_MAX {
             return Err(PodError::TooLarge);
         }
+        refuse_received(&[ino])?;
         self.rows.admit(value.len() as u64)?;
         let _held = self.locks.lock(&[ino]);
         let mut inode = self.inode(ino)?;
@@ -112,6 +114,7 @@ impl Pod {
         if name.starts_with(RESERVED) {
             return Err(PodError::NotPermitted);
         }
+        refuse_received(&[ino])?;
         self.rows.admit(0)?;
         let _held = self.locks.lock(&[ino]);
         let mut inode = self.inode(ino)?;

@@ -34,6 +34,15 @@ pub enum ShareError {
     /// There are as many contacts as may be.
     #[error("there are too many contacts")]
     TooMany,
+    /// There is no grant whose id begins so, or there are several.
+    #[error("there is not one grant whose id begins with {0:?}")]
+    NoGrant(String),
+    /// There are as many grants as may be.
+    #[error("there are too many grants")]
+    TooManyGrants,
+    /// The grant has ended.
+    #[error("this grant is over")]
+    IsOver,
     /// What was given, or what stands in the network at the place of a card, is none, or a later podfs made it.
     #[error("no card that this podfs can read: {0}")]
     NoCard(#[from] Malformed),

@@ -8,6 +8,10 @@ pub mod audit;
 mod cards;
 mod contacts;
 mod error;
+mod feed;
+mod given;
+pub mod messages;
+mod received;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
@@ -17,4 +21,6 @@ mod tests;
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
+pub use given::{GivenGrants, Told};
+pub use received::ReceivedGrants;
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};

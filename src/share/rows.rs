@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::format::rows::{Key, check_card_row};
+use crate::format::rows::{Key, check_card_row, check_given_row, check_received_row};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
 use crate::journal::{Batch, Class, JournalError, Value};
@@ -27,11 +27,23 @@ struct Kind {
 }
 
 /// All kinds. What is not listed here stays on this machine.
-const KINDS: &[Kind] = &[Kind {
-    letter: b'C',
-    fields: 1,
-    check: check_card_row,
-}];
+const KINDS: &[Kind] = &[
+    Kind {
+        letter: b'C',
+        fields: 1,
+        check: check_card_row,
+    },
+    Kind {
+        letter: b'G',
+        fields: 1,
+        check: check_given_row,
+    },
+    Kind {
+        letter: b'S',
+        fields: 1,
+        check: check_received_row,
+    },
+];
 
 /// Where the files are.
 pub trait Shelf: Send + Sync {

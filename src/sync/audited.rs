@@ -1,6 +1,9 @@
 //! The checkpoint of the audit log on its way into heads.
 
+use std::sync::Arc;
+
 use crate::format::published::{Head, Skippable};
+use crate::journal::Snapshot;
 use crate::sync::error::SyncError;
 use crate::sync::publisher::Publisher;
 
@@ -13,16 +16,6 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Before a cut is made.
-    pub(super) fn newest(&self) -> Option<Box<[u8]>> {
-        self.newest.clone()
-    }
-
-    /// Afterwards: it has this number.
-    pub(super) fn is_cut(&mut self, generation: u64, seen: Option<Box<[u8]>>) {
-        self.cut = Some((generation, seen));
-    }
-
     /// What belongs to the publication with this number; nothing after a start, when it was cut before that.
     pub(super) fn of(&self, generation: u64) -> Option<Box<[u8]>> {
         let (_, seen) = self.cut.as_ref().filter(|(cut, _)| *cut == generation)?;
@@ -31,6 +24,16 @@ impl Checkpoints {
 }
 
 impl Publisher {
+    /// Cuts the log, to be published as it is now.
+    pub(super) async fn make_cut(&self) -> Result<Arc<Snapshot>, SyncError> {
+        let rows = Arc::clone(self.kept.rows());
+        let seen = self.checkpoints.lock().newest.clone();
+        let made = tokio::task::spawn_blocking(move || rows.make_cut()).await;
+        let cut = made.map_err(|_| SyncError::Interrupted)??;
+        self.checkpoints.lock().cut = Some((cut.generation, seen));
+        Ok(cut)
+    }
+
     /// The newest checkpoint of the audit log, at most 512 bytes: the next head has it. It is said after the log has it,
     /// and makes no publication.
     pub fn set_checkpoint(&self, checkpoint: Vec<u8>) {

@@ -93,6 +93,9 @@ impl Changes {
 
     fn take(&mut self, row: &Difference, inodes: &mut Vec<Ino>) -> Result<(), SyncError> {
         let ino = Ino(row.key.field(0));
+        if ino.is_received() {
+            return Ok(());
+        }
         match row.key.kind() {
             b'D' => self.entries(ino, row)?,
             b'E' => {
@@ -137,7 +140,7 @@ impl Changes {
         view: &View<'_>,
         (base, cut): (u64, u64),
     ) -> Result<(), SyncError> {
-        let last = Key::published(Ino(u64::MAX));
+        let last = Key::published(Ino::LAST_OWN);
         let mut next = Some(Key::published(Ino(1)));
         while let Some(from) = next {
             let rows = kept.rows().scan(&from, &last, ROWS)?;

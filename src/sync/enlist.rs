@@ -87,7 +87,7 @@ impl Publisher {
             running: JoinSet::new(),
         };
         walk.heads()?;
-        let last = Key::published(Ino(u64::MAX));
+        let last = Key::published(Ino::LAST_OWN);
         let mut next = Some(Key::published(Ino(1)));
         while let Some(from) = next {
             let rows = self.kept.rows().scan(&from, &last, ROWS)?;

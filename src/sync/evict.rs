@@ -85,7 +85,7 @@ impl Evict {
             let first = Key::published(from.unwrap_or(Ino(0)));
             let rows = kept
                 .rows()
-                .scan(&first, &Key::published(Ino(u64::MAX)), ROWS)?;
+                .scan(&first, &Key::published(Ino::LAST_OWN), ROWS)?;
             let whole = rows.len() == ROWS;
             let mut next = None;
             for (key, row) in rows {

@@ -87,7 +87,7 @@ impl Publisher {
         self.leftover.lock().forget();
         if self.head_of(cut)?.is_none() {
             // Rows that are half of this cut and half of the one before lead nowhere.
-            self.prepared(cut, &Attempts::new())?;
+            self.prepared(cut, &Attempts::new(), &[])?;
         }
         self.enlist(&upload.network).await?;
         let is_found = self.carry_heads(upload).await?;

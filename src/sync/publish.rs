@@ -15,10 +15,11 @@ use crate::store::{Rejection, StoreError};
 use crate::sync::changes::Changes;
 use crate::sync::edit::KeptEdit;
 use crate::sync::error::SyncError;
+use crate::sync::follow::Followed;
 use crate::sync::heads::Circumstances;
 use crate::sync::load::Part;
 use crate::sync::network::{Freight, Network};
-use crate::sync::prepare::{Attempts, Draft, Parts, Preparation};
+use crate::sync::prepare::{Attempts, Draft, Parts, Preparation, Prepared};
 use crate::sync::publisher::Publisher;
 use crate::sync::reader::Reader;
 use crate::sync::upload::Upload;
@@ -40,7 +41,8 @@ impl Publisher {
         let mut attempts = Attempts::new();
         let mut head = self.head_of(cut)?;
         while head.is_none() {
-            let draft = self.prepared(cut, &attempts)?;
+            let list = self.follow.list()?;
+            let Prepared { draft, seen } = self.prepared(cut, &attempts, &list.followed)?;
             let base = self.kept.rows().journal().base();
             let before = base.map_or(0, |base| base.generation);
             let part = Part::Cut(Arc::clone(cut), before);
@@ -49,6 +51,7 @@ impl Publisher {
                 return Ok(false);
             }
             if no_room.is_empty() {
+                self.follow.tell(list, seen)?;
                 let Some(draft) = draft else { break };
                 head = self.make_head(draft, cut.generation)?;
                 if head.is_none() {
@@ -122,12 +125,13 @@ impl Publisher {
         Ok(last.filter(|own| own.publication == cut.generation))
     }
 
-    /// What the cut publishes; `None` when nothing differs. Takes long, and waits for what has to be fetched.
+    /// What the cut publishes. Takes long, and waits for what has to be fetched.
     pub(super) fn prepared(
         &self,
         cut: &Arc<Snapshot>,
         attempts: &Attempts,
-    ) -> Result<Option<Draft>, SyncError> {
+        followed: &[Followed],
+    ) -> Result<Prepared, SyncError> {
         let journal = self.kept.rows().journal();
         let base = journal.base();
         let runtime = Handle::current();
@@ -135,8 +139,8 @@ impl Publisher {
         let work = || {
             let first = attempts.is_empty();
             let changes = Changes::between(&self.kept, base.as_deref(), cut, first)?;
-            if changes.is_empty() && base.is_some() && first {
-                return Ok(None);
+            if changes.is_empty() && base.is_some() && first && !self.follow.is_due() {
+                return Ok(Prepared::default());
             }
             let parts = Parts {
                 cut,
@@ -146,6 +150,7 @@ impl Publisher {
                 owner: self.owner,
                 attempts,
                 fetch: &fetch,
+                followed,
                 stopped: &self.stopped,
                 pace: &self.pace,
             };

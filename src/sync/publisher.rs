@@ -15,6 +15,7 @@ use crate::sync::audited::Checkpoints;
 use crate::sync::confirm::{Confirm, Later};
 use crate::sync::error::SyncError;
 use crate::sync::evict::{Evict, Files, Standstill, shortage};
+use crate::sync::follow::Follow;
 use crate::sync::heads::OwnFeed;
 use crate::sync::kept::Kept;
 use crate::sync::leftover::Leftover;
@@ -66,6 +67,7 @@ pub struct Publisher {
     pub(super) standstill: Standstill,
     pub(super) standing: Standing,
     pub(super) leftover: Mutex<Leftover>,
+    pub(super) follow: Follow,
     /// Chunks that were queued for another node.
     pub(super) enlisted: AtomicU64,
     /// Something changed that the loops wait for.
@@ -97,6 +99,7 @@ impl Publisher {
             standstill: Standstill::default(),
             standing: Standing::default(),
             leftover: Mutex::default(),
+            follow: Follow::default(),
             enlisted: AtomicU64::new(0),
             changed: Notify::new(),
             stopped: AtomicBool::new(false),
@@ -235,12 +238,7 @@ impl Publisher {
             if !self.schedule.lock().is_due(now, operations, tight) {
                 return left;
             }
-            let rows = Arc::clone(self.kept.rows());
-            let seen = self.checkpoints.lock().newest();
-            let made = tokio::task::spawn_blocking(move || rows.make_cut()).await;
-            let cut = made.map_err(|_| SyncError::Interrupted)??;
-            self.checkpoints.lock().is_cut(cut.generation, seen);
-            cut
+            self.make_cut().await?
         };
         if self.publish(network, &cut).await? {
             self.schedule.lock().published();

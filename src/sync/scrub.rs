@@ -60,7 +60,7 @@ impl Scrub {
         let mut found = Scrubbed::default();
         let mut next = Some(Key::nodes(Ino(0), 0));
         while let Some(from) = next {
-            let last = Key::nodes(Ino(u64::MAX), u64::MAX);
+            let last = Key::nodes(Ino::LAST_OWN, 0);
             let rows = self.kept.rows().scan(&from, &last, ROWS)?;
             next = rows.last().and_then(|(key, _)| key.successor());
             if rows.len() < ROWS {

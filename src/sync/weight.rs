@@ -24,7 +24,7 @@ impl Kept {
         let (mut ino, mut of_one) = (0, 0);
         self.each(
             Key::extent(Ino(0), 0),
-            Key::extent(Ino(u64::MAX), u64::MAX),
+            Key::extent(Ino::LAST_OWN, 0),
             |key, row| {
                 if key.field(0) != ino {
                     pages += many(of_one);
@@ -40,7 +40,7 @@ impl Kept {
         )?;
         pages += many(of_one);
         let mut inodes = 0;
-        self.each(Key::inode(Ino(0)), Key::inode(Ino(u64::MAX)), |_, _| {
+        self.each(Key::inode(Ino(0)), Key::inode(Ino::LAST_OWN), |_, _| {
             inodes += 1;
             Ok(())
         })?;

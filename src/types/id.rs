@@ -5,9 +5,19 @@ pub struct Ino(pub u64);
 /// The root directory: device 0, counter 1, as FUSE demands.
 pub const ROOT: Ino = Ino(1);
 
+/// In place of a device, in the numbers of inodes that others share with the owner of the pod: rows of this machine,
+/// which are never published. No device has it.
+pub const RECEIVED: u16 = u16::MAX;
+
+/// The directory of what others share; it stands in the root directory, though no row says so.
+pub const SHARED: Ino = Ino::new(RECEIVED, 1);
+
 impl Ino {
     /// Bits of the counter; the device number stands above them.
     pub const COUNTER_BITS: u32 = 48;
+
+    /// The last number that something of the owner's can have: behind it is what others share.
+    pub const LAST_OWN: Self = Self((RECEIVED as u64) << Self::COUNTER_BITS);
 
     /// The inode number `counter` of `device`.
     pub const fn new(device: u16, counter: u64) -> Self {
@@ -22,6 +32,11 @@ impl Ino {
     /// The device that made it.
     pub const fn device(self) -> u64 {
         self.0 >> Self::COUNTER_BITS
+    }
+
+    /// Whether it is something that another person shares.
+    pub const fn is_received(self) -> bool {
+        self.device() == RECEIVED as u64
     }
 }
 

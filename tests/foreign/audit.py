@@ -112,7 +112,7 @@ def fields_of(event):
     grant = take(16).hex() if there & 2 else None
     until = struct.unpack("<q", take(8))[0] if there & 4 else None
     texts = []
-    for most in (4096, 64, 400):
+    for most in (4096, 64, 1024):
         length = struct.unpack("<H", take(2))[0]
         if length > most:
             raise ValueError("too long")

@@ -185,6 +185,7 @@ def tree(case):
     keys["grant_topic"] = kdf("feed-topic", enc(grant))
     keys["grant_cap"] = cap = kdf("grant-cap", grant)
     keys["grant_aead"] = kdf("grant-aead", cap)
+    keys["grant_nonce"] = kdf("grant-nonce", cap)
     keys["grant_commit"] = kdf("grant-commit", cap)
     return keys
 

@@ -128,6 +128,7 @@ fn in_the_box(root: &RootKey, input: &Value, keys: &mut Vec<(&str, Vec<u8>)>) {
         ("grant_topic", grant.feed_topic().0.to_vec()),
         ("grant_cap", cap.secret().expose().to_vec()),
         ("grant_aead", cap.aead_key().secret().expose().to_vec()),
+        ("grant_nonce", cap.nonce_key().secret().expose().to_vec()),
         ("grant_commit", cap.commit_key().secret().expose().to_vec()),
     ]);
 }

@@ -149,7 +149,7 @@ pub struct Event {
     pub name: String,
     /// Under which grant.
     pub grant: Option<[u8; 16]>,
-    /// Why: a purpose or a reason; at most 400 bytes, no control characters.
+    /// Why: a purpose or a reason; at most 1024 bytes, no control characters.
     pub text: String,
     /// Until when it is allowed: seconds since 1970.
     pub until: Option<i64>,

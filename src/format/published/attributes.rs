@@ -233,7 +233,7 @@ const fn usual_nlink(kind: FileKind) -> u32 {
 }
 
 /// Adds seconds i64 and nanoseconds u32.
-pub(super) fn put_time(out: &mut Vec<u8>, time: Option<Timespec>) {
+pub(in crate::format) fn put_time(out: &mut Vec<u8>, time: Option<Timespec>) {
     if let Some(time) = time {
         out.extend_from_slice(&time.secs.to_le_bytes());
         out.extend_from_slice(&time.nanos.to_le_bytes());
@@ -241,7 +241,7 @@ pub(super) fn put_time(out: &mut Vec<u8>, time: Option<Timespec>) {
 }
 
 /// Reads seconds and nanoseconds.
-pub(super) fn take_time(reader: &mut Reader<'_>) -> Result<Timespec, Malformed> {
+pub(in crate::format) fn take_time(reader: &mut Reader<'_>) -> Result<Timespec, Malformed> {
     let (secs, nanos) = (reader.i64()?, reader.u32()?);
     if nanos < 1_000_000_000 {
         Ok(Timespec { secs, nanos })

@@ -33,7 +33,7 @@ impl Entry {
     }
 
     /// Reads an entry from the front of `reader`.
-    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(in crate::format) fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             name: take_name(reader)?,
             attributes: Attributes::take(reader)?,
@@ -48,13 +48,13 @@ impl Entry {
 }
 
 /// Adds length u8 and name.
-pub(super) fn put_name(out: &mut Vec<u8>, name: &Name) {
+pub(in crate::format) fn put_name(out: &mut Vec<u8>, name: &Name) {
     out.push(u8::try_from(name.as_bytes().len()).unwrap_or(u8::MAX));
     out.extend_from_slice(name.as_bytes());
 }
 
 /// Reads length and name.
-pub(super) fn take_name(reader: &mut Reader<'_>) -> Result<Name, Malformed> {
+pub(in crate::format) fn take_name(reader: &mut Reader<'_>) -> Result<Name, Malformed> {
     let len = usize::from(reader.u8()?);
     Name::parse(reader.bytes(len)?).map_err(|_| reader.malformed())
 }

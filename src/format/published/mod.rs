@@ -24,7 +24,9 @@ mod tree;
 mod xattr;
 
 pub use attributes::Attributes;
+pub(in crate::format) use attributes::{put_time, take_time};
 pub use entry::Entry;
+pub(in crate::format) use entry::{put_name, take_name};
 pub use head::Head;
 pub use header::Page;
 pub use inner::{Inner, Pointer};

@@ -102,15 +102,63 @@ impl Key {
 
     /// The same, by the first eight bytes of the fingerprint of a public key. Nobody has the place of the own card.
     pub fn contact_of(identity: &[u8; 65]) -> Self {
-        let number = Fingerprint::of(identity).0.first_chunk().copied();
+        Self::contact_with(&Fingerprint::of(identity))
+    }
+
+    /// The same of a fingerprint.
+    pub fn contact_with(fingerprint: &Fingerprint) -> Self {
+        let number = fingerprint.0.first_chunk().copied();
         Self::contact(number.map_or(0, u64::from_be_bytes).max(1))
+    }
+
+    /// `G ‖ first 8 bytes of its id`: a grant that the owner gave.
+    pub fn given(grant: &[u8; 16]) -> Self {
+        Self::build(b'G', &[first_8(grant)])
+    }
+
+    /// The first and the last key that a grant which the owner gave can have.
+    pub fn all_given() -> (Self, Self) {
+        (Self::build(b'G', &[0]), Self::build(b'G', &[u64::MAX]))
+    }
+
+    /// `S ‖ first 8 bytes of its id`: a grant that the owner received.
+    pub fn received(grant: &[u8; 16]) -> Self {
+        Self::build(b'S', &[first_8(grant)])
+    }
+
+    /// The first and the last key that a grant which the owner received can have.
+    pub fn all_received() -> (Self, Self) {
+        (Self::build(b'S', &[0]), Self::build(b'S', &[u64::MAX]))
+    }
+
+    /// `L ‖ first 8 bytes of its id`: the newest record of a grant that the owner gave.
+    pub fn last_record(grant: &[u8; 16]) -> Self {
+        Self::build(b'L', &[first_8(grant)])
+    }
+
+    /// `V ‖ first 8 bytes of its id`: the newest record that was seen of a grant that the owner received.
+    pub fn seen_record(grant: &[u8; 16]) -> Self {
+        Self::build(b'V', &[first_8(grant)])
+    }
+
+    /// `M ‖ 0 received, 1 sent ‖ number`: a message.
+    pub fn message(sent: bool, number: u64) -> Self {
+        Self::build(b'M', &[sent.into(), number])
+    }
+
+    /// `T ‖ first eight bytes of the fingerprint`: how far the feeds of a contact are read and written.
+    pub fn feeds(contact: &Fingerprint) -> Self {
+        let number = contact.0.first_chunk().copied();
+        Self::build(b'T', &[number.map_or(0, u64::from_be_bytes)])
     }
 
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' => bytes.len() == 9,
-            b'D' | b'E' | b'X' | b'N' | b'Q' => bytes.len() == 17,
+            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V' | b'T' => {
+                bytes.len() == 9
+            }
+            b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,
         };
@@ -167,15 +215,20 @@ impl Key {
         None
     }
 
-    /// Whether the row is about a file as everybody sees it, and not about where it is kept.
-    pub const fn is_of_files(&self) -> bool {
-        matches!(self.kind(), b'D' | b'E' | b'I' | b'X')
+    /// Whether the row is about a file of the owner as everybody sees it, and not about where it is kept.
+    pub fn is_of_files(&self) -> bool {
+        matches!(self.kind(), b'D' | b'E' | b'I' | b'X') && !Ino(self.field(0)).is_received()
     }
 
     /// The type byte.
     pub const fn kind(&self) -> u8 {
         self.bytes[0]
     }
+}
+
+fn first_8(id: &[u8; 16]) -> u64 {
+    id.first_chunk()
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 impl PartialEq for Key {

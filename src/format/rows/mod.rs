@@ -4,9 +4,11 @@
 mod contact;
 mod dentry;
 mod extent;
+mod grant;
 mod heads;
 mod inode;
 mod key;
+mod message;
 mod published;
 mod shared;
 mod xattr;
@@ -14,9 +16,14 @@ mod xattr;
 pub use contact::{Contact, OwnCard, check_card_row};
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};
+pub use grant::{
+    Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, check_given_row,
+    check_received_row,
+};
 pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};
 pub use inode::{FileKind, Inode};
 pub use key::Key;
+pub use message::{FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage};
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use shared::{SHARED_PAGES_MAX, Shared};
 pub use xattr::{Xattr, Xattrs};

@@ -3,6 +3,7 @@
 //! Nothing is repaired and nothing is locked: the pod must be still while it is checked.
 
 mod cards;
+mod messages;
 mod names;
 mod pages;
 
@@ -206,6 +207,7 @@ impl Pod {
         self.check_orphans(&mut inodes, &mut report)?;
         self.check_extents(&mut inodes, &mut report, contents)?;
         self.check_cards(&mut report)?;
+        self.check_messages(&mut report)?;
         names::compare(&inodes, &mut report);
         Ok(report)
     }
@@ -218,7 +220,8 @@ impl Pod {
     ) -> Result<(), PodError> {
         let bounds = [0, u8::MAX].map(|byte| {
             let fields = match kind {
-                b'C' | b'F' | b'H' | b'I' | b'K' | b'O' | b'R' => 8,
+                b'C' | b'F' | b'G' | b'H' | b'I' | b'K' | b'L' | b'O' | b'R' | b'S' | b'T'
+                | b'V' => 8,
                 b'P' => 24,
                 _ => 16,
             };

@@ -2,7 +2,7 @@ use crate::format::rows::{Dentries, FileKind, Inode, Key, Xattrs};
 use crate::pod::Pod;
 use crate::pod::check::{Finding, Inodes, Report, Seen};
 use crate::pod::error::PodError;
-use crate::types::{Ino, ROOT};
+use crate::types::{Ino, ROOT, SHARED};
 
 /// No directory: what the parent of an unnamed one is.
 const NOWHERE: Ino = Ino(0);
@@ -151,7 +151,7 @@ pub(super) fn compare(inodes: &Inodes, report: &mut Report) {
         let is_dir = seen.kind == FileKind::Directory;
         let found = if !is_dir {
             seen.links
-        } else if seen.links > 0 || ino == ROOT {
+        } else if seen.links > 0 || is_top(ino) {
             seen.subdirectories + 2
         } else {
             0
@@ -166,7 +166,7 @@ pub(super) fn compare(inodes: &Inodes, report: &mut Report) {
         }
         if is_dir
             && seen.nlink > 0
-            && (seen.links != u32::from(ino != ROOT) || !rooted(inodes, seen))
+            && (seen.links != u32::from(!is_top(ino)) || !rooted(inodes, seen))
         {
             report.add(Finding::NotInTree(ino));
         }
@@ -184,12 +184,17 @@ pub(super) fn compare(inodes: &Inodes, report: &mut Report) {
     }
 }
 
+/// No row names it.
+fn is_top(ino: Ino) -> bool {
+    ino == ROOT || ino == SHARED
+}
+
 /// Whether the parents of a directory lead to the root. A tortoise follows at half the speed: it is met in a ring.
 fn rooted(inodes: &Inodes, seen: &Seen) -> bool {
     let parent = |of: &Seen| inodes.position(of.parent).and_then(|at| inodes.0.get(at));
     let (mut hare, mut tortoise) = (seen, seen);
     let mut even = false;
-    while hare.ino != ROOT {
+    while !is_top(hare.ino) {
         let (Some(next), Some(behind)) = (parent(hare), parent(tortoise)) else {
             return false;
         };

@@ -10,6 +10,7 @@
 //! - A remote run stands where it was made, in place of published pages; it goes, and is never moved or copied.
 
 mod allocate;
+mod arrive;
 mod buckets;
 mod clone;
 mod edit;
@@ -31,6 +32,7 @@ mod tests;
 use crate::format::rows::{FileKind, Inode};
 use crate::pod::Pod;
 use crate::pod::error::PodError;
+use crate::pod::received::refuse_received;
 use crate::types::Ino;
 use crate::types::limits::PAGE;
 
@@ -71,6 +73,7 @@ fn regular(inode: &Inode) -> Result<(), PodError> {
 impl Pod {
     /// The inode of a regular file whose lock is held, with nothing dead among its buckets up to `last`.
     fn file_clear_to(&self, ino: Ino, last: u64) -> Result<Inode, PodError> {
+        refuse_received(&[ino])?;
         let mut inode = self.file(ino)?;
         if inode.cut <= last {
             self.finish_reaping(ino, &mut inode)?;

@@ -10,6 +10,7 @@ use crate::store::{Outage, Store, StoreError};
 use crate::sync::find::head::{Door, own_box};
 use crate::sync::find::probe::{climb, newest_if_any};
 use crate::sync::find::{Feed, FindError, FoundHead};
+use crate::types::RECEIVED;
 use crate::types::limits::FIND_FEEDS_MAX;
 
 /// Devices above the highest that has a head which are asked for too.
@@ -139,7 +140,7 @@ impl Survey {
     /// The lowest device number that no feed was found of: for a machine that comes new.
     pub fn free_device(&self) -> Option<u16> {
         let taken: BTreeSet<_> = self.heads.keys().map(|feed| feed.device).collect();
-        (0..=u16::MAX).find(|device| !taken.contains(device))
+        (0..RECEIVED).find(|device| !taken.contains(device))
     }
 
     /// The feeds to be searched by what is known so far.

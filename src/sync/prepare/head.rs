@@ -25,8 +25,8 @@ impl Preparation<'_> {
             None => None,
         };
         let journal = match names {
-            Some(names) => self.journal(&names)?,
-            None => None,
+            Some(names) if !self.are_followed(&names)? => self.journal(&names)?,
+            _ => None,
         };
         let journal = if let Some(journal) = journal {
             journal
@@ -199,4 +199,4 @@ const GROUPS_MAX: usize = 8;
 /// Depth of a directory that is no more.
 const GONE: usize = usize::MAX;
 /// Directories in directories, far more than any path can name.
-const PATH_MAX: usize = 1 << 20;
+pub(super) const PATH_MAX: usize = 1 << 20;

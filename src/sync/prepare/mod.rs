@@ -6,14 +6,15 @@
 
 mod attributes;
 mod contents;
+mod followed;
 mod head;
 mod known;
 mod names;
 mod pages;
+mod parts;
 mod scope;
 mod tree;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -23,10 +24,11 @@ use crate::crypto::keys::{BoxSecret, ConvKey};
 use crate::crypto::publish::{Reference, seal_node};
 use crate::format::published::{Place, Rate};
 use crate::format::rows::{HeadState, Key, Published};
-use crate::journal::{Change, Class, Snapshot};
+use crate::journal::{Change, Class};
 use crate::sync::changes::{Changes, Touched};
 use crate::sync::edit::KeptEdit;
 use crate::sync::error::SyncError;
+use crate::sync::follow::Followed;
 use crate::sync::heads::OwnFeed;
 use crate::sync::kept::{Kept, UNFINISHED};
 use crate::sync::newest::NEWEST;
@@ -37,40 +39,10 @@ use crate::types::Ino;
 use crate::types::limits::{PAGE, PREPARED_PAGES, PREPARED_ROWS};
 
 pub(super) use head::Draft;
+pub(super) use parts::{Attempts, Fetch, Lacking, Parts, Prepared};
 
 /// Parity of all that is published.
 const RATE: Rate = Rate::DEFAULT;
-
-/// A node that is not on this machine: whose, its place, and what it is referred to by.
-pub(super) type Lacking = (Ino, Place, Reference);
-
-/// Reads such nodes from the network: one answer for each.
-pub(super) type Fetch<'a> = &'a dyn Fn(Vec<Lacking>) -> Vec<Result<Secret<PAGE>, SyncError>>;
-
-/// Later attempts at sealing, for chunks whose bucket in the postage batch is full.
-pub(super) type Attempts = BTreeMap<(Ino, Place), u8>;
-
-/// What a publication is made from.
-pub(super) struct Parts<'a> {
-    /// What is published; its generation is the number of the publication.
-    pub(super) cut: &'a Snapshot,
-    /// What was published last.
-    pub(super) base: Option<&'a Snapshot>,
-    /// Rows and what is kept.
-    pub(super) kept: &'a Kept,
-    /// The feed that the publication is for.
-    pub(super) feed: &'a OwnFeed,
-    /// Owner and group that stand for the owner of the pod.
-    pub(super) owner: (u32, u32),
-    /// Places that are sealed anew.
-    pub(super) attempts: &'a Attempts,
-    /// Reads nodes that are not on this machine.
-    pub(super) fetch: Fetch<'a>,
-    /// Whether the program ends.
-    pub(super) stopped: &'a AtomicBool,
-    /// How fast it may go.
-    pub(super) pace: &'a Pace,
-}
 
 /// A publication in the making.
 pub(super) struct Preparation<'a> {
@@ -83,6 +55,7 @@ pub(super) struct Preparation<'a> {
     owner: (u32, u32),
     attempts: &'a Attempts,
     fetch: Fetch<'a>,
+    followed: &'a [Followed],
     /// The file in the making, and what was published of it.
     current: Option<(Ino, Published)>,
     stopped: &'a AtomicBool,
@@ -108,6 +81,7 @@ impl<'a> Preparation<'a> {
             owner: parts.owner,
             attempts: parts.attempts,
             fetch: parts.fetch,
+            followed: parts.followed,
             current: None,
             stopped: parts.stopped,
             pace: parts.pace,
@@ -118,9 +92,8 @@ impl<'a> Preparation<'a> {
         }
     }
 
-    /// Makes all of it. What it gives goes into the head once everything that is queued was sent; nothing when the
-    /// newest head says the same.
-    pub(super) fn run(mut self, changes: &Changes) -> Result<Option<Draft>, SyncError> {
+    /// Makes all of it.
+    pub(super) fn run(mut self, changes: &Changes) -> Result<Prepared, SyncError> {
         self.begin()?;
         // Who goes on with the lineage of another is compared with what that one was.
         for (ino, touched) in &changes.contents {
@@ -150,7 +123,11 @@ impl<'a> Preparation<'a> {
         let is_told = last.is_some_and(|(own, head)| {
             own.state != HeadState::Made && head.root == draft.root && head.journal == draft.journal
         });
-        Ok((!is_told).then_some(draft))
+        let seen = self.seen()?;
+        Ok(Prepared {
+            draft: (!is_told).then_some(draft),
+            seen,
+        })
     }
 
     /// Notes that rows are about to tell of this publication, whatever becomes of it.

@@ -14,29 +14,32 @@ use crate::types::Ino;
 use crate::types::limits::{PAGE, PAGE_BYTES, SPARSE_MIN, TARGET_MAX, XATTRS_MAX};
 
 /// An inode that is to be fetched: its entry does not say all.
-pub(super) struct Details {
-    pub(super) attributes: Attributes,
-    pub(super) inode: Reference,
-    pub(super) family: Arc<Family>,
+pub(in crate::sync) struct Details {
+    pub(in crate::sync) attributes: Attributes,
+    pub(in crate::sync) inode: Reference,
+    pub(in crate::sync) family: Arc<Family>,
 }
 
 /// What it says.
-pub(super) struct Found {
-    pub(super) page: Secret<PAGE>,
-    pub(super) scope: ScopeId,
+pub(in crate::sync) struct Found {
+    pub(in crate::sync) page: Secret<PAGE>,
+    pub(in crate::sync) scope: ScopeId,
     /// Of a symlink whose target does not stand in its entry.
-    pub(super) target: Box<[u8]>,
-    pub(super) xattrs: Vec<Xattr>,
+    pub(in crate::sync) target: Box<[u8]>,
+    pub(in crate::sync) xattrs: Vec<Xattr>,
     /// Whether the attributes are not to be had.
-    pub(super) lost: bool,
+    pub(in crate::sync) lost: bool,
     /// Where a file has pages, roughly.
-    pub(super) pages: Vec<Range<u64>>,
+    pub(in crate::sync) pages: Vec<Range<u64>>,
 }
 
 impl Details {
     /// Fetches it; nothing when it is lost and held nothing but extended attributes. That of the top directory has no
     /// parity: one lost chunk must not take all names with it.
-    pub(super) async fn fetch(&self, fetcher: &Fetcher) -> Result<Option<Found>, RestoreError> {
+    pub(in crate::sync) async fn fetch(
+        &self,
+        fetcher: &Fetcher,
+    ) -> Result<Option<Found>, RestoreError> {
         let (of, ino) = (&self.attributes, self.attributes.ino);
         let page = match node(ino, fetcher, &self.inode, &self.family).await {
             Err(RestoreError::Fetch(_, FetchError::Missing(_))) if of.is_dir() => return Ok(None),
@@ -101,12 +104,12 @@ impl Details {
 }
 
 /// Whether it is so large that it is worth looking where it has pages at all.
-pub(super) fn is_large(of: &Attributes) -> bool {
+pub(in crate::sync) fn is_large(of: &Attributes) -> bool {
     of.kind() == FileKind::Regular && of.size > SPARSE_MIN
 }
 
 /// All pages that a file can have.
-pub(super) fn all_pages(of: &Attributes) -> Vec<Range<u64>> {
+pub(in crate::sync) fn all_pages(of: &Attributes) -> Vec<Range<u64>> {
     let file = of.kind() == FileKind::Regular && of.size > 0;
     Vec::from_iter(file.then(|| 0..of.size.div_ceil(PAGE_BYTES)))
 }

@@ -4,7 +4,7 @@
 //! its size. Nothing is believed: every directory has as many names as it says, every inode as many names, and every
 //! node stands where its parent says. Rows are written as they come; an interrupted recovery is begun anew.
 
-mod details;
+pub(in crate::sync) mod details;
 mod directory;
 mod entry;
 mod node;

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use podfs::format::rows::{
-    Bucket, Dentries, Inode, Key, KeptNodes, OwnHead, Published, Queued, SeenHeads, Shared, Slot,
-    Xattrs,
+    Bucket, Dentries, FeedCursor, Inode, KeptNodes, Key, MessageRow, OwnHead, Published, Queued,
+    SeenHeads, Shared, Slot, Xattrs,
 };
 
 fn bucket(bucket: &Bucket, data: &[u8]) {
@@ -61,6 +61,12 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(heads) = SeenHeads::decode(data) {
         assert_eq!(heads.encode(), data);
+    }
+    if let Ok(message) = MessageRow::decode(data) {
+        assert!(message.encode().as_deref() == Ok(data));
+    }
+    if let Ok(cursor) = FeedCursor::decode(data) {
+        assert_eq!(cursor.encode(), data);
     }
     if let Ok(decoded) = Bucket::decode(data) {
         bucket(&decoded, data);

@@ -1,5 +1,6 @@
 //! Values of every layout, as bytes.
 
+use podfs::crypto::identity::Fingerprint;
 use podfs::format::manifest::Manifest;
 use podfs::format::manifest::Pin;
 use podfs::format::manifest::Position;
@@ -30,6 +31,8 @@ use podfs::types::Timespec;
 
 use crate::layouts::Named;
 use crate::layouts::audit;
+use crate::layouts::grants;
+use crate::layouts::messages;
 use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
@@ -229,6 +232,8 @@ pub(super) fn good() -> Named {
         publishing::good(),
         people::good(),
         audit::good(),
+        grants::good(),
+        messages::good(),
     ]
     .concat();
     [log(), keys(), values(), checkpoint(), published].concat()
@@ -270,6 +275,13 @@ fn keys() -> Named {
         (
             "rows-key-contact",
             bytes(Key::contact(0x0102_0304_0506_0708)),
+        ),
+        ("rows-key-given", bytes(Key::given(&[0x1d; 16]))),
+        ("rows-key-received", bytes(Key::received(&[0x1d; 16]))),
+        ("rows-key-message", bytes(Key::message(true, 7))),
+        (
+            "rows-key-feeds",
+            bytes(Key::feeds(&Fingerprint([0xf1; 32]))),
         ),
     ]
 }

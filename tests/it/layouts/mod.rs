@@ -2,6 +2,8 @@
 
 mod audit;
 mod good;
+mod grants;
+mod messages;
 mod people;
 mod published;
 mod published_wrong;
@@ -31,7 +33,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 34] = [
+const KINDS: [&str; 44] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -62,6 +64,16 @@ const KINDS: [&str; 34] = [
     "card-signed",
     "rows-own-card",
     "rows-contact",
+    "grant-body",
+    "grant-record",
+    "grant-chunk",
+    "rows-given",
+    "rows-received",
+    "rows-last-record",
+    "rows-seen-record",
+    "message-plain",
+    "rows-message",
+    "rows-feeds",
     "audit-event",
     "audit-record",
     "audit-checkpoint",
@@ -109,6 +121,13 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "manifest-plain" => Manifest::decode(bytes).ok()?.encode(),
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
+        }
+        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
+        | "rows-last-record" | "rows-seen-record" => {
+            return grants::written_again(kind, bytes);
+        }
+        "message-plain" | "rows-message" | "rows-feeds" => {
+            return messages::written_again(kind, bytes);
         }
         _ if kind.starts_with("audit-") => return audit::written_again(kind, bytes),
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::layouts::Named;
 use crate::layouts::audit;
 use crate::layouts::good::good;
+use crate::layouts::grants;
+use crate::layouts::messages;
 use crate::layouts::people;
 use crate::layouts::published_wrong;
 use crate::layouts::publishing;
@@ -113,10 +115,10 @@ const CUT: [Cut; 18] = [
 pub(super) fn wrong() -> Named {
     let good: BTreeMap<_, _> = good().into_iter().collect();
     let changed = CHANGED.into_iter().chain(published_wrong::CHANGED);
-    let changed = changed
-        .chain(publishing::CHANGED)
-        .chain(people::CHANGED)
-        .chain(audit::CHANGED);
+    let changed = changed.chain(publishing::CHANGED).chain(people::CHANGED);
+    let changed = changed.chain(grants::CHANGED);
+    let changed = changed.chain(messages::CHANGED);
+    let changed = changed.chain(audit::CHANGED);
     let changed = changed.map(|(name, from, at, byte)| {
         let mut bytes = good[from].clone();
         assert_ne!(bytes[at], byte, "{name}");
@@ -124,10 +126,9 @@ pub(super) fn wrong() -> Named {
         (name, bytes)
     });
     let cut = CUT.into_iter().chain(published_wrong::CUT);
-    let cut = cut
-        .chain(publishing::CUT)
-        .chain(people::CUT)
-        .chain(audit::CUT);
+    let cut = cut.chain(publishing::CUT).chain(people::CUT);
+    let cut = cut.chain(grants::CUT).chain(messages::CUT);
+    let cut = cut.chain(audit::CUT);
     let cut = cut.map(|(name, from, kept, more)| {
         let kept = &good[from][..kept.min(good[from].len())];
         (name, [kept, more].concat())

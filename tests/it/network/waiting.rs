@@ -40,6 +40,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 | Request::Weigh
                 | Request::People(_)
                 | Request::Audit(_)
+                | Request::Sharing(_)
                 | Request::Nodes
                 | Request::Pin { .. }
                 | Request::Unmount { .. } => Response::Failed {

@@ -1,9 +1,11 @@
 //! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
 
 mod contacts;
+mod grants;
 mod kept;
 mod recorded;
 mod refused;
+mod shared;
 mod shares;
 
 use serde_json::Value;

@@ -155,7 +155,7 @@ fn is_verified_anywhere(pod: &Pod, file: &str) {
     }
     let text = fs::read_to_string(file).unwrap();
     fs::write(file, text.replace("contact-verified", "contact-added")).unwrap();
-    let said = fails(pod, 60, &verify);
+    let said = fails(pod, 62, &verify);
     assert!(said.contains("record 2 is no record"), "{said}");
     fs::write(file, "{}").unwrap();
     let said = fails(pod, 2, &verify);
@@ -206,7 +206,7 @@ fn checkpoint(pod: &Pod, at: usize) -> SignedCheckpoint {
 fn is_named(pod: &Pod, record: u64, wrong: &str, words: &str) {
     let mount = mounted(pod, &[]);
     mount.expect_warnings();
-    let said = fails(pod, 60, &["audit", "verify"]);
+    let said = fails(pod, 62, &["audit", "verify"]);
     assert!(said.contains("WRONG") && said.contains(words), "{said}");
     let output = pod
         .command(&["audit", "verify", "--json"])

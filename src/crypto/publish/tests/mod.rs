@@ -1,9 +1,10 @@
 //! Sealing and opening, and everything that must not open.
 
+mod grants;
 mod refused;
 mod salamander;
 
-use crate::crypto::keys::{BoxSecret, ConvKey, HeadKeys, RootKey, ScopeId};
+use crate::crypto::keys::{BoxSecret, ConvKey, GrantSecret, HeadKeys, RootKey, ScopeId};
 use crate::crypto::phrase::Phrase;
 use crate::crypto::publish::*;
 use crate::crypto::scalar::Owner;
@@ -35,6 +36,16 @@ fn heads() -> (HeadKeys, HeadPlace) {
         index: 7,
     };
     (in_box.head_keys(), place)
+}
+
+/// A grant, and the place of one of its records.
+fn grant(id: u8) -> (GrantSecret, RecordPlace) {
+    let grant = in_box(0).grant(&[id; 16]);
+    let place = RecordPlace {
+        feed: grant.feed(),
+        index: 7,
+    };
+    (grant, place)
 }
 
 #[test]

@@ -9,10 +9,11 @@ use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 
 use crate::crypto::derive::enc;
 use crate::crypto::domain::{Prefix, ad};
-use crate::crypto::keys::HeadKeys;
-use crate::crypto::publish::tests::{conv, heads, in_box, page};
+use crate::crypto::keys::{CapKey, GrantAeadKey, GrantCommitKey};
+use crate::crypto::publish::tests::{conv, grant, heads, in_box, page};
 use crate::crypto::publish::*;
 use crate::crypto::seal::{OpenError, PAGE_LEN, Tag, open_detached};
+use crate::crypto::secret::Secret;
 use crate::crypto::swarm::{ChunkError, SealedChunk, page_address};
 
 /// `x¹²⁸` in the field, and the one of its product: see [`product`].
@@ -164,8 +165,8 @@ fn another_page_with_the_same_tag_has_another_address() {
 }
 
 /// Ciphertext and tag that open under both keys: two blocks solve two equations.
-fn opens_under_both(keys: [&HeadKeys; 2], nonce: &[u8; 12], ad: &[u8]) -> ([u8; HEAD_LEN], Tag) {
-    let sivs = keys.map(|keys| Siv::new(keys.aead.secret().expose(), nonce));
+fn opens_under_both(keys: [&Secret<32>; 2], nonce: &[u8; 12], ad: &[u8]) -> ([u8; HEAD_LEN], Tag) {
+    let sivs = keys.map(|key| Siv::new(key.expose(), nonce));
     let fits = |tag: &Tag| sivs.iter().all(|siv| siv.sum_of(tag, nonce).is_some());
     let tag = (0..1000_u128).map(u128::to_le_bytes).find(fits).unwrap();
     let mut sealed: [u8; HEAD_LEN] = *page(b"common").first_chunk().unwrap();
@@ -189,30 +190,67 @@ fn opens_under_both(keys: [&HeadKeys; 2], nonce: &[u8; 12], ad: &[u8]) -> ([u8; 
     (sealed, tag)
 }
 
+/// Bytes that the cipher takes under both keys, each time with the commitment to one of them.
+fn committed_to_each(
+    aead: [&Secret<32>; 2],
+    commit: [&Secret<32>; 2],
+    ad: &[u8],
+) -> [[u8; PAGE_LEN]; 2] {
+    let nonce = [3; 12];
+    let (sealed, tag) = opens_under_both(aead, &nonce, ad);
+    for key in aead {
+        let cipher = Aes256GcmSiv::new(key.expose().into());
+        let mut opened = sealed;
+        let taken = open_detached(&cipher, &nonce.into(), ad, &mut opened, &tag);
+        assert_eq!(taken, Ok(()), "the cipher alone takes it under both keys");
+    }
+    commit.map(|key| {
+        let fields = [&nonce[..], blake3::hash(ad).as_bytes(), &tag].map(<[u8]>::to_vec);
+        let fields = enc(&fields.each_ref().map(Vec::as_slice));
+        let material = [&[Prefix::Commitment.byte()], &fields[..]].concat();
+        let commitment = blake3::keyed_hash(key.expose(), &material);
+        let parts = [&nonce[..], commitment.as_bytes(), &sealed, &tag];
+        parts.concat().try_into().unwrap()
+    })
+}
+
 #[test]
 fn no_head_opens_under_two_keys() {
     let (keys, place) = heads();
     let others = in_box(1).head_keys();
-    let nonce = [3; 12];
     let index = place.index.to_be_bytes();
     let ad = enc(&[ad::HEAD, &place.owner.0, &place.topic.0, &index]);
-    let (sealed, tag) = opens_under_both([&keys, &others], &nonce, &ad);
-    for keys in [&keys, &others] {
-        let cipher = Aes256GcmSiv::new(keys.aead.secret().expose().into());
-        let mut opened = sealed;
-        let taken = open_detached(&cipher, &nonce.into(), &ad, &mut opened, &tag);
-        assert_eq!(taken, Ok(()), "the cipher alone takes it under both keys");
+    let both = [&keys, &others];
+    let payloads = committed_to_each(
+        both.map(|keys| keys.aead.secret()),
+        both.map(|keys| keys.commit.secret()),
+        &ad,
+    );
+    for (payload, at) in payloads.iter().zip([0, 1]) {
+        assert!(open_head(both[at], &place, payload).is_ok());
+        let other = open_head(both[1 - at], &place, payload);
+        assert_eq!(other.err(), Some(OpenError));
     }
+}
 
-    let commitment = |keys: &HeadKeys| {
-        let fields = [&nonce[..], blake3::hash(&ad).as_bytes(), &tag].map(<[u8]>::to_vec);
-        let fields = enc(&fields.each_ref().map(Vec::as_slice));
-        let material = [&[Prefix::Commitment.byte()], &fields[..]].concat();
-        *blake3::keyed_hash(keys.commit.secret().expose(), &material).as_bytes()
-    };
-    for (committed, other) in [(&keys, &others), (&others, &keys)] {
-        let payload = [&nonce[..], &commitment(committed), &sealed, &tag].concat();
-        assert!(open_head(committed, &place, &payload).is_ok());
-        assert_eq!(open_head(other, &place, &payload).err(), Some(OpenError));
+#[test]
+fn no_record_of_a_grant_opens_under_two_cap_keys() {
+    let (secret, place) = grant(1);
+    let caps = [secret.cap_key(), grant(2).0.cap_key()];
+    let index = place.index.to_be_bytes();
+    let ad = enc(&[ad::CAP, &place.feed.owner.0, &place.feed.topic.0, &index]);
+    let (aead, commit) = (
+        caps.each_ref().map(CapKey::aead_key),
+        caps.each_ref().map(CapKey::commit_key),
+    );
+    let payloads = committed_to_each(
+        aead.each_ref().map(GrantAeadKey::secret),
+        commit.each_ref().map(GrantCommitKey::secret),
+        &ad,
+    );
+    for (payload, at) in payloads.iter().zip([0, 1]) {
+        assert!(open_record(&caps[at], &place, payload).is_ok());
+        let other = open_record(&caps[1 - at], &place, payload);
+        assert_eq!(other.err(), Some(OpenError));
     }
 }

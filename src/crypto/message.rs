@@ -1,0 +1,319 @@
+//! Messages: one chunk each, that only the recipient opens and only the sender can have written.
+//!
+//! Sign, then seal with HPKE (RFC 9180, Base mode): the signature inside names both people, the key that it was sealed to
+//! and the very encapsulation, so nobody passes a message on as if it had been written to somebody else, or moves it.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use hpke::aead::ChaCha20Poly1305;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::XWing;
+use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable, setup_receiver};
+use hpke::{HpkeError, setup_sender_with_rng};
+use zeroize::Zeroizing;
+
+use crate::crypto::derive::enc;
+use crate::crypto::domain::{Domain, ad};
+use crate::crypto::identity::{Fingerprint, XWING_LEN};
+use crate::crypto::keys::{KemXwingSeed, Topic};
+use crate::crypto::scalar::Owner;
+use crate::crypto::secret::Secret;
+use crate::crypto::stream::Stream;
+use crate::crypto::swarm::PAYLOAD_MAX;
+
+/// Bytes of an encapsulation of X-Wing.
+const ENCAPSULATED_LEN: usize = 1120;
+const SIGNATURE_LEN: usize = 64;
+const TAG_LEN: usize = 16;
+/// Bytes of what a message says, with the zeros behind.
+pub const MESSAGE_BODY_LEN: usize = PAYLOAD_MAX - ENCAPSULATED_LEN - TAG_LEN - SIGNATURE_LEN;
+
+/// KEM 0x647a (X-Wing), KDF 0x0001 (HKDF-SHA256), AEAD 0x0003 (ChaCha20-Poly1305), big-endian as in HPKE.
+const SUITE: [u8; 6] = [0x64, 0x7a, 0, 1, 0, 3];
+
+/// What a message says, padded with zeros: all messages are alike.
+pub type MessageBytes = Zeroizing<[u8; MESSAGE_BODY_LEN]>;
+
+/// A message as it stands in Swarm: `encapsulation 1120 ‖ ciphertext 2960 ‖ tag 16`.
+pub type MessagePayload = [u8; PAYLOAD_MAX];
+
+/// Why bytes are no message: of nobody, to somebody else, for another place, changed. Which of these is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no message to this pod from this contact at this place")]
+pub struct NoMessage;
+
+/// Why a message cannot be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the card of the recipient holds an X-Wing key that is none")]
+pub struct NoKey;
+
+/// Where a message stands, which it is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessagePlace {
+    /// Owner of the feed.
+    pub owner: Owner,
+    /// The feed.
+    pub topic: Topic,
+    /// Index in it.
+    pub index: u64,
+}
+
+/// From whom to whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Correspondents<'a> {
+    /// Fingerprint of the sender's identity.
+    pub sender: &'a Fingerprint,
+    /// Fingerprint of the recipient's identity.
+    pub recipient: &'a Fingerprint,
+}
+
+impl MessagePlace {
+    /// `enc("podfs/1/place", owner, topic, le64 index)`.
+    fn encoded(&self) -> Vec<u8> {
+        let index = self.index.to_le_bytes();
+        enc(&[ad::PLACE, &self.owner.0, &self.topic.0, &index])
+    }
+}
+
+/// Signs `body` with the Ed25519 key of a seed and seals it to an X-Wing key. `seed` is 32 random bytes that are
+/// used for nothing else.
+///
+/// # Errors
+/// [`NoKey`]: the bytes of the recipient's key are no key.
+pub fn seal_message(
+    body: &MessageBytes,
+    place: &MessagePlace,
+    between: Correspondents<'_>,
+    (sign, recipient_key): (&Secret<32>, &[u8; XWING_LEN]),
+    seed: Secret<32>,
+) -> Result<Box<MessagePayload>, NoKey> {
+    let key = <XWing as Kem>::PublicKey::from_bytes(recipient_key).map_err(|_| NoKey)?;
+    let mut random = Stream::new(Domain::MessageStream, seed);
+    let (encapsulated, mut context) = setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
+        &OpModeS::Base,
+        &key,
+        &info(),
+        &mut random,
+    )
+    .map_err(|_| NoKey)?;
+    let mut payload = Box::new([0; PAYLOAD_MAX]);
+    let (front, back) = payload.split_at_mut(ENCAPSULATED_LEN);
+    encapsulated.write_exact(front);
+    let hash = signed_hash(body, place, between, recipient_key, front);
+    let signature = SigningKey::from_bytes(sign.expose()).sign(&hash);
+    let mut plain = Zeroizing::new(Vec::with_capacity(SIGNATURE_LEN + MESSAGE_BODY_LEN));
+    plain.extend_from_slice(&signature.to_bytes());
+    plain.extend_from_slice(body.as_slice());
+    let sealed = context.seal(&plain, &place.encoded()).map_err(|_| NoKey)?;
+    for (to, from) in back.iter_mut().zip(sealed) {
+        *to = from;
+    }
+    Ok(payload)
+}
+
+/// Opens a message with the own X-Wing seed, and sees that the owner of the Ed25519 key `signer` wrote it to us and for
+/// this place.
+///
+/// # Errors
+/// [`NoMessage`], whatever is wrong.
+pub fn open_message(
+    payload: &[u8],
+    place: &MessagePlace,
+    between: Correspondents<'_>,
+    signer: &[u8; 32],
+    own: &KemXwingSeed,
+) -> Result<MessageBytes, NoMessage> {
+    let payload: &MessagePayload = payload.try_into().map_err(|_| NoMessage)?;
+    let (front, back) = payload.split_at(ENCAPSULATED_LEN);
+    let key = <XWing as Kem>::PrivateKey::from_bytes(own.secret().expose());
+    let key = key.map_err(|_| NoMessage)?;
+    let plain = opened(front, back, &key, place).map_err(|_| NoMessage)?;
+    let (signature, body) = plain.split_first_chunk().ok_or(NoMessage)?;
+    let body: &[u8; MESSAGE_BODY_LEN] = body.try_into().map_err(|_| NoMessage)?;
+    let body = Zeroizing::new(*body);
+    let mut public = [0; XWING_LEN];
+    XWing::sk_to_pk(&key).write_exact(&mut public);
+    let hash = signed_hash(&body, place, between, &public, front);
+    let signer = VerifyingKey::from_bytes(signer).map_err(|_| NoMessage)?;
+    let signature = Signature::from_bytes(signature);
+    let verified = signer.verify_strict(&hash, &signature);
+    verified.map(|()| body).map_err(|_| NoMessage)
+}
+
+fn opened(
+    encapsulated: &[u8],
+    sealed: &[u8],
+    key: &<XWing as Kem>::PrivateKey,
+    place: &MessagePlace,
+) -> Result<Zeroizing<Vec<u8>>, HpkeError> {
+    let encapsulated = <XWing as Kem>::EncappedKey::from_bytes(encapsulated)?;
+    let mut context = setup_receiver::<ChaCha20Poly1305, HkdfSha256, XWing>(
+        &OpModeR::Base,
+        key,
+        &encapsulated,
+        &info(),
+    )?;
+    context.open(sealed, &place.encoded()).map(Zeroizing::new)
+}
+
+/// `enc("podfs/1/msg", suite)`.
+fn info() -> Vec<u8> {
+    enc(&[ad::MESSAGE, &SUITE])
+}
+
+/// BLAKE3 of `enc("podfs/1/signed-msg", recipient's X-Wing key, encapsulation, sender, recipient, place, body)`.
+fn signed_hash(
+    body: &MessageBytes,
+    place: &MessagePlace,
+    between: Correspondents<'_>,
+    recipient_key: &[u8; XWING_LEN],
+    encapsulated: &[u8],
+) -> [u8; 32] {
+    let place = place.encoded();
+    let fields: [&[u8]; 7] = [
+        ad::SIGNED_MESSAGE,
+        recipient_key,
+        encapsulated,
+        &between.sender.0,
+        &between.recipient.0,
+        &place,
+        body.as_slice(),
+    ];
+    let mut hasher = blake3::Hasher::new();
+    crate::crypto::derive::update_fields(&mut hasher, &fields);
+    *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::identity::{sign_public_key, xwing_public_key};
+
+    struct Person {
+        print: Fingerprint,
+        sign: Secret<32>,
+        xwing: KemXwingSeed,
+    }
+
+    fn person(byte: u8) -> Person {
+        Person {
+            print: Fingerprint([byte; 32]),
+            sign: Secret::from_bytes(&[byte + 100; 32]),
+            xwing: KemXwingSeed::restore(Secret::from_bytes(&[byte + 200; 32])),
+        }
+    }
+
+    fn place(index: u64) -> MessagePlace {
+        MessagePlace {
+            owner: Owner([1; 20]),
+            topic: Topic([2; 32]),
+            index,
+        }
+    }
+
+    fn body() -> MessageBytes {
+        let mut body = Zeroizing::new([0; MESSAGE_BODY_LEN]);
+        body[..5].copy_from_slice(b"hello");
+        body
+    }
+
+    fn seal(from: &Person, to: &Person, index: u64, seed: u8) -> Box<MessagePayload> {
+        let between = Correspondents {
+            sender: &from.print,
+            recipient: &to.print,
+        };
+        let seed = Secret::from_bytes(&[seed; 32]);
+        let key = xwing_public_key(&to.xwing);
+        seal_message(&body(), &place(index), between, (&from.sign, &key), seed).unwrap()
+    }
+
+    fn open(payload: &[u8], from: &Person, to: &Person, index: u64) -> Result<(), NoMessage> {
+        let between = Correspondents {
+            sender: &from.print,
+            recipient: &to.print,
+        };
+        let signer = sign_public_key(&from.sign);
+        let opened = open_message(payload, &place(index), between, &signer, &to.xwing)?;
+        assert_eq!(*opened, *body());
+        Ok(())
+    }
+
+    #[test]
+    fn the_recipient_opens_it_and_nobody_else() {
+        let (anna, ben, eve) = (person(1), person(2), person(3));
+        let sealed = seal(&anna, &ben, 7, 1);
+        assert!(*sealed == *seal(&anna, &ben, 7, 1), "the same again");
+        assert!(*sealed != *seal(&anna, &ben, 7, 2));
+        assert_eq!(open(sealed.as_slice(), &anna, &ben, 7), Ok(()));
+        assert_eq!(open(sealed.as_slice(), &anna, &eve, 7), Err(NoMessage));
+        // Not for another place, not by another signer, not by the recipient himself.
+        assert_eq!(open(sealed.as_slice(), &anna, &ben, 8), Err(NoMessage));
+        assert_eq!(open(sealed.as_slice(), &eve, &ben, 7), Err(NoMessage));
+        assert_eq!(open(sealed.as_slice(), &ben, &ben, 7), Err(NoMessage));
+    }
+
+    #[test]
+    fn another_length_is_refused() {
+        let (anna, ben) = (person(1), person(2));
+        let sealed = seal(&anna, &ben, 7, 1);
+        let longer = [sealed.as_slice(), &[0]].concat();
+        for wrong in [&sealed[..4095], &longer, &[], &sealed[..1120]] {
+            assert_eq!(open(wrong, &anna, &ben, 7), Err(NoMessage));
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_noticed_wherever_it_is() {
+        let (anna, ben) = (person(1), person(2));
+        let sealed = seal(&anna, &ben, 7, 1);
+        // Every byte of the head, the tag and the seams; the others in steps.
+        let all = (0..PAYLOAD_MAX)
+            .step_by(7)
+            .chain(1110..1130)
+            .chain(4070..4096);
+        for at in all {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1 << (at % 8);
+            let opened = open(changed.as_slice(), &anna, &ben, 7);
+            assert_eq!(opened, Err(NoMessage), "byte {at}");
+        }
+    }
+
+    /// The recipient seals what he was told to somebody else: the signature inside names him and his key.
+    #[test]
+    fn it_cannot_be_passed_on_as_if_written_to_another() {
+        let (anna, ben, eve) = (person(1), person(2), person(3));
+        let sealed = seal(&anna, &ben, 7, 1);
+        let key = <XWing as Kem>::PrivateKey::from_bytes(ben.xwing.secret().expose()).unwrap();
+        let (front, back) = sealed.split_at(ENCAPSULATED_LEN);
+        let plain = opened(front, back, &key, &place(7)).unwrap();
+        let to = xwing_public_key(&eve.xwing);
+        let to = <XWing as Kem>::PublicKey::from_bytes(to.as_slice()).unwrap();
+        let mut random = Stream::new(Domain::MessageStream, Secret::from_bytes(&[9; 32]));
+        let (encapsulated, mut context) = setup_sender_with_rng::<
+            ChaCha20Poly1305,
+            HkdfSha256,
+            XWing,
+        >(&OpModeS::Base, &to, &info(), &mut random)
+        .unwrap();
+        let again = context.seal(&plain, &place(7).encoded()).unwrap();
+        let passed_on = [encapsulated.to_bytes().as_slice(), &again].concat();
+        assert_eq!(open(&passed_on, &anna, &eve, 7), Err(NoMessage));
+        // It does open, and it is the signature that does not fit.
+        let key = <XWing as Kem>::PrivateKey::from_bytes(eve.xwing.secret().expose()).unwrap();
+        let (front, back) = passed_on.split_at(ENCAPSULATED_LEN);
+        assert_eq!(*opened(front, back, &key, &place(7)).unwrap(), *plain);
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_refused() {
+        let (anna, ben) = (person(1), person(2));
+        let between = Correspondents {
+            sender: &anna.print,
+            recipient: &ben.print,
+        };
+        let seed = Secret::from_bytes(&[1; 32]);
+        let key = [0xff; XWING_LEN];
+        let sealed = seal_message(&body(), &place(0), between, (&anna.sign, &key), seed);
+        assert_eq!(sealed.err(), Some(NoKey));
+    }
+}

@@ -1,0 +1,310 @@
+//! What the daemon answers when it is asked about what is shared.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::control::Refusal;
+use crate::control::SharingRequest;
+use crate::control::SharingResponse;
+use crate::daemon::network::find;
+use crate::daemon::people::Refused;
+use crate::daemon::people::in_time;
+use crate::daemon::sharing::Sharing;
+use crate::format::grant::Ended;
+use crate::format::grant::Grant;
+use crate::format::grant::Terms;
+use crate::format::message::MessageBody;
+use crate::format::rows::FileKind;
+use crate::format::rows::Given;
+use crate::format::rows::GivenState;
+use crate::format::rows::MessageState;
+use crate::format::rows::Received;
+use crate::format::rows::ReceivedState;
+use crate::pod::PodError;
+use crate::share::ShareError;
+use crate::share::messages::MessageError;
+use crate::types::Ino;
+use crate::types::Name;
+use crate::types::Purpose;
+use crate::types::ROOT;
+use crate::types::Rights;
+use crate::types::limits::GRANTS_AT_ONCE;
+
+type Answered = Result<SharingResponse, Refused>;
+
+/// What is to be shared, and how.
+struct Wish<'a> {
+    path: &'a Path,
+    with: &'a str,
+    rights: &'a str,
+    from: Option<i64>,
+    until: Option<i64>,
+    purpose: &'a str,
+    snapshot: bool,
+    answers: Option<&'a str>,
+}
+
+impl Sharing {
+    /// The answer to a request.
+    pub(in crate::daemon) async fn answer(&self, request: SharingRequest) -> SharingResponse {
+        let answered = match self.people.complete().await {
+            Ok(()) => self.answered(request).await,
+            Err(refused) => Err(refused),
+        };
+        answered.unwrap_or_else(|Refused(why, what)| SharingResponse::Refused { why, what })
+    }
+
+    async fn answered(&self, request: SharingRequest) -> Answered {
+        match request {
+            SharingRequest::Given { skip, path } => self.list_given(skip, path.as_deref()),
+            SharingRequest::Received { skip } => self.list_received(skip),
+            _ if !self.publishing.is_running() => {
+                let what = "the pod is mounted read-only: nothing can be shared or taken";
+                Err(Refused(Refusal::State, what.to_owned()))
+            }
+            SharingRequest::Share {
+                path,
+                with,
+                rights,
+                from,
+                until,
+                purpose,
+                snapshot,
+                answers,
+            } => self.share(&Wish {
+                path: &path,
+                with: &with,
+                rights: &rights,
+                from,
+                until,
+                purpose: &purpose,
+                snapshot,
+                answers: answers.as_deref(),
+            }),
+            SharingRequest::Revoke { id } => self.revoke(&id),
+            SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
+        }
+    }
+
+    fn share(&self, wish: &Wish<'_>) -> Answered {
+        let contact = self.people.contacts().named(wish.with)?;
+        if contact.alarm.is_some() {
+            return Err(ShareError::Alarm(wish.with.to_owned()).into());
+        }
+        let (target, directory, name, kind) = self.target(wish.path)?;
+        let now = (self.clock)();
+        let terms = Terms {
+            name: name.clone(),
+            kind,
+            rights: rights(wish.rights)?,
+            snapshot: wish.snapshot,
+            from: wish.from,
+            until: wish.until,
+            purpose: Purpose::parse(wish.purpose).map_err(|error| wrong(&error))?,
+        };
+        if !terms.are_sound() || terms.until.is_some_and(|until| until <= now.secs) {
+            return Err(wrong(&"it would be over before it begins"));
+        }
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| Refused(Refusal::State, error.to_string()))?;
+        let card = contact.card().map_err(ShareError::from)?;
+        let given = Given {
+            id,
+            contact: crate::crypto::identity::Fingerprint::of(&card.identity),
+            contact_name: contact.name,
+            target,
+            directory,
+            name,
+            terms,
+            made: now,
+            state: GivenState::Waiting,
+        };
+        let answers = wish.answers.map(|id| self.messages.one(id)).transpose()?;
+        let answers = answers.map(|kept| kept.row.message.id);
+        self.given.give(&given)?;
+        let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
+        if is_now {
+            self.hand_over(&given, answers)?;
+        } else if let Some(answered) = answers {
+            self.messages.mark(answered, MessageState::Answered)?;
+        }
+        self.wake.notify_one();
+        self.gave(&self.given.one(&hex::encode(id))?)
+    }
+
+    /// What is at a path, and where.
+    fn target(&self, path: &Path) -> Result<(Ino, Ino, Name, FileKind), Refused> {
+        let ino = find(&self.pod, path).map_err(|error| missing(path, &error))?;
+        if ino == ROOT {
+            let what = "the whole pod cannot be shared, for what podfs keeps for itself stands in it: share folders in it";
+            return Err(Refused(Refusal::Taken, what.to_owned()));
+        }
+        if ino.is_received() {
+            let what = "this is what somebody else shares: only they can share it";
+            return Err(Refused(Refusal::Taken, what.to_owned()));
+        }
+        let kind = self
+            .pod
+            .getattr(ino)
+            .map_err(|error| missing(path, &error))?
+            .kind;
+        if !matches!(kind, FileKind::Regular | FileKind::Directory) {
+            return Err(wrong(&"only files and folders can be shared"));
+        }
+        let above = find(&self.pod, path.parent().unwrap_or(Path::new("")));
+        let directory = above.map_err(|error| missing(path, &error))?;
+        let name = path.file_name().unwrap_or_default();
+        let name = Name::parse(std::os::unix::ffi::OsStrExt::as_bytes(name));
+        Ok((ino, directory, name.map_err(|error| wrong(&error))?, kind))
+    }
+
+    fn revoke(&self, id: &str) -> Answered {
+        let given = self.given.one(id)?;
+        if matches!(given.state, GivenState::Ended { .. }) {
+            return Err(ShareError::IsOver.into());
+        }
+        self.end(&given, Ended::Revoked)?;
+        self.wake.notify_one();
+        self.gave(&self.given.one(&hex::encode(given.id))?)
+    }
+
+    fn gave(&self, given: &Given) -> Answered {
+        let report = self.given_report(given)?;
+        Ok(SharingResponse::Gave(Box::new(report)))
+    }
+
+    fn list_given(&self, skip: usize, path: Option<&Path>) -> Answered {
+        let mut all = self.given.all()?;
+        if let Some(path) = path {
+            let opened_by = self.above(path)?;
+            all.retain(|given| opened_by.contains(&given.target));
+        }
+        let mut left = all.iter().skip(skip);
+        let grants = left.by_ref().take(GRANTS_AT_ONCE);
+        let grants: Result<Vec<_>, _> = grants.map(|given| self.given_report(given)).collect();
+        Ok(SharingResponse::Given {
+            grants: grants?,
+            more: left.next().is_some(),
+        })
+    }
+
+    /// What is at a path, and all directories that lead to it.
+    fn above(&self, path: &Path) -> Result<BTreeSet<Ino>, Refused> {
+        let mut above = BTreeSet::new();
+        for part in path.ancestors() {
+            above.insert(find(&self.pod, part).map_err(|error| missing(path, &error))?);
+        }
+        Ok(above)
+    }
+
+    fn list_received(&self, skip: usize) -> Answered {
+        let all = self.received.all()?;
+        let mut left = all.iter().skip(skip);
+        let grants = left.by_ref().take(GRANTS_AT_ONCE);
+        let grants = grants.map(|received| self.received_report(received));
+        let grants: Result<Vec<_>, _> = grants.collect();
+        Ok(SharingResponse::Received {
+            grants: grants?,
+            more: left.next().is_some(),
+        })
+    }
+
+    async fn accept(&self, id: &str, name: Option<&str>) -> Answered {
+        self.take_grants()?;
+        let received = self.meant(id)?;
+        let label = match name {
+            Some(name) => Name::parse(name.as_bytes()).map_err(|error| wrong(&error))?,
+            None => self.free_label(&received)?,
+        };
+        let is_taken = |other: &Received| other.id != received.id && other.label == label;
+        if self.beside(&received)?.iter().any(is_taken) {
+            return Err(wrong(
+                &"something else of theirs is seen under this name: choose another with --name",
+            ));
+        }
+        self.received.accept(&received.id, &label)?;
+        let received = self.received.one(&hex::encode(received.id))?;
+        if let Err(why) = in_time(self.bring(&received)).await? {
+            self.troubles.lock().insert(received.id, why);
+        }
+        self.wake.notify_one();
+        let received = self.received.one(&hex::encode(received.id))?;
+        let report = self.received_report(&received)?;
+        Ok(SharingResponse::Got(Box::new(report)))
+    }
+
+    /// The grant of that id, or of the message of that id.
+    fn meant(&self, id: &str) -> Result<Received, Refused> {
+        if let Ok(kept) = self.messages.one(id)
+            && let MessageBody::Grant(bytes) = &kept.row.message.body
+            && let Ok(grant) = Grant::decode(bytes)
+        {
+            return Ok(self.received.one(&hex::encode(grant.id))?);
+        }
+        Ok(self.received.one(id)?)
+    }
+
+    /// What else of theirs is seen in the same folder.
+    fn beside(&self, received: &Received) -> Result<Vec<Received>, ShareError> {
+        let mut all = self.received.all()?;
+        all.retain(|other| {
+            other.contact == received.contact && other.state == ReceivedState::Accepted
+        });
+        Ok(all)
+    }
+
+    /// The name that it came with, or that name with a number.
+    fn free_label(&self, received: &Received) -> Result<Name, Refused> {
+        let beside = self.beside(received)?;
+        let own = received.terms.name.as_bytes();
+        for number in 1..=beside.len().saturating_add(1) {
+            let mut label = own.to_vec();
+            if number > 1 {
+                label.extend_from_slice(format!(" ({number})").as_bytes());
+            }
+            let label = Name::parse(&label).map_err(|error| wrong(&error))?;
+            let is_taken = |other: &Received| other.id != received.id && other.label == label;
+            if !beside.iter().any(is_taken) {
+                return Ok(label);
+            }
+        }
+        Err(wrong(&"no name is free: choose one with --name"))
+    }
+}
+
+fn rights(text: &str) -> Result<Rights, Refused> {
+    let rights: Rights = text.parse().map_err(|error| wrong(&error))?;
+    if rights == Rights::READ {
+        Ok(rights)
+    } else {
+        Err(wrong(
+            &"this podfs shares for reading alone: writing by others is not there yet",
+        ))
+    }
+}
+
+fn missing(path: &Path, error: &PodError) -> Refused {
+    let place = crate::daemon::fault::Quoted(path);
+    Refused(Refusal::Taken, format!("{place}: {error}"))
+}
+
+fn wrong(why: &dyn std::fmt::Display) -> Refused {
+    Refused(Refusal::Taken, why.to_string())
+}
+
+impl From<MessageError> for Refused {
+    fn from(error: MessageError) -> Self {
+        let why = match error {
+            MessageError::Share(error) => return error.into(),
+            MessageError::Unknown(_) | MessageError::Ambiguous(_) | MessageError::NoId(_) => {
+                Refusal::NoGrant
+            }
+            MessageError::NoCard | MessageError::BadKey(_) => Refusal::Card,
+            MessageError::Own(_) | MessageError::Full(_) => Refusal::Taken,
+            MessageError::Malformed(_) | MessageError::Journal(_) | MessageError::Entropy(_) => {
+                Refusal::State
+            }
+        };
+        Self(why, error.to_string())
+    }
+}

@@ -1,0 +1,94 @@
+//! What others share, brought into the folder.
+
+use crate::daemon::sharing::Sharing;
+use crate::format::grant::Ended;
+use crate::format::grant::RecordState;
+use crate::format::rows::Received;
+use crate::format::rows::ReceivedState;
+use crate::format::rows::SeenRecord;
+use crate::pod::PodError;
+use crate::share::ShareError;
+use crate::share::messages::MessageError;
+use crate::types::Name;
+
+impl Sharing {
+    /// The newest of everything that the owner accepted.
+    pub(super) async fn bring_all(&self) -> Result<(), MessageError> {
+        for received in self.received.all()? {
+            match received.state {
+                ReceivedState::Accepted | ReceivedState::Offered => {}
+                ReceivedState::Ended { .. } => continue,
+            }
+            let brought = self.bring(&received).await;
+            let mut troubles = self.troubles.lock();
+            match brought {
+                Ok(()) => drop(troubles.remove(&received.id)),
+                Err(why) => drop(troubles.insert(received.id, why)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest of one grant; of one that was not accepted nothing but its end.
+    pub(super) async fn bring(&self, received: &Received) -> Result<(), String> {
+        let _one = self.bringing.lock().await;
+        let now = (self.clock)();
+        if received.terms.until.is_some_and(|until| until <= now.secs) {
+            return self.is_over(received, Ended::Expired);
+        }
+        let endpoints = self.publishing.sources().now();
+        if endpoints.list().is_empty() {
+            return Err("the pod has no node".to_owned());
+        }
+        let newest = self.received.newest(received, &endpoints).await;
+        let Some((seen, record)) = newest.map_err(|error| error.to_string())? else {
+            return Ok(());
+        };
+        let entry = match record.state {
+            RecordState::Ended(why) => return self.is_over(received, why),
+            RecordState::Live(_) if received.state == ReceivedState::Offered => return Ok(()),
+            RecordState::Live(entry) => entry,
+        };
+        let failed = |error: ShareError| error.to_string();
+        self.received.is_seen(&received.id, &seen).map_err(failed)?;
+        let person = self.person(received)?;
+        let dir = self.pod.receive_person(&person, self.owner);
+        let dir = dir.map_err(|error| match error {
+            PodError::Exists => {
+                "the folder has something of its own that is called \"Shared with me\": rename it"
+                    .to_owned()
+            }
+            error => error.to_string(),
+        })?;
+        let place = (dir, &received.label);
+        let brought = self.receiver.receive(place, &entry.attributes).await;
+        brought.map_err(|error| error.to_string())?;
+        let seen = SeenRecord {
+            is_brought: true,
+            ..seen
+        };
+        self.received.is_seen(&received.id, &seen).map_err(failed)
+    }
+
+    /// What the owner calls the one who gave it; who is a contact no more is called by the fingerprint.
+    pub(super) fn person(&self, received: &Received) -> Result<Name, String> {
+        let contact = self.messages.contact(&received.contact);
+        let contact = contact.map_err(|error| error.to_string())?;
+        let name = contact.map_or_else(
+            || hex::encode(received.contact.0),
+            |contact| contact.name.as_str().to_owned(),
+        );
+        Name::parse(name.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    fn is_over(&self, received: &Received, why: Ended) -> Result<(), String> {
+        if received.state == ReceivedState::Accepted {
+            let person = self.person(received)?;
+            let withdrawn = self.pod.withdraw_share(&person, &received.label);
+            withdrawn.map_err(|error| error.to_string())?;
+            self.receiver.sweep().map_err(|error| error.to_string())?;
+        }
+        let ended = self.received.end(&received.id, why, (self.clock)());
+        ended.map_err(|error| error.to_string())
+    }
+}

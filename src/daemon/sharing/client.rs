@@ -1,0 +1,201 @@
+//! Commands about what is shared: asked of the daemon of a mounted pod.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::control::Client;
+use crate::control::GivenReport;
+use crate::control::ReceivedReport;
+use crate::control::Refusal;
+use crate::control::Request;
+use crate::control::Response;
+use crate::control::SharingRequest;
+use crate::control::SharingResponse;
+use crate::daemon::contacts::kind;
+use crate::daemon::contacts::unexpected;
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::follow;
+use crate::daemon::follow::daemon_fault;
+use crate::daemon::paths::PodPaths;
+use crate::types::limits::PEOPLE_PATIENCE;
+
+/// What is to be shared, and how. Times are seconds since 1970.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// Name of the contact.
+    pub with: String,
+    /// `read`, `append` or `write`.
+    pub rights: String,
+    /// From when on.
+    pub from: Option<i64>,
+    /// Until when.
+    pub until: Option<i64>,
+    /// What for.
+    pub purpose: String,
+    /// As it is now, and nothing that comes later.
+    pub snapshot: bool,
+    /// Id of the request that it answers.
+    pub answers: Option<String>,
+}
+
+/// The daemon of a mounted pod, asked about what is shared.
+#[derive(Debug)]
+pub struct SharingClient {
+    client: Client,
+    flag: String,
+    /// As seen from the top of the pod; empty for all of it.
+    path: PathBuf,
+}
+
+impl SharingClient {
+    /// Of the pod there.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoPod`], [`FaultKind::NotMounted`].
+    pub fn of_pod(paths: &PodPaths) -> Result<Self, Fault> {
+        paths.require()?;
+        Self::of(paths, PathBuf::new())
+    }
+
+    /// Of what is at `path`, in whatever pod of this user is mounted there.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotMounted`]: no pod is.
+    pub fn of_path(path: &Path) -> Result<Self, Fault> {
+        let (paths, inside) = follow::locate(path)?;
+        Self::of(&paths, inside)
+    }
+
+    fn of(paths: &PodPaths, path: PathBuf) -> Result<Self, Fault> {
+        let client = follow::connect(paths, PEOPLE_PATIENCE)?;
+        let flag = paths.pod_flag();
+        Ok(Self { client, flag, path })
+    }
+
+    /// The option that says which pod, as commands want it; empty for the main one.
+    pub fn flag(&self) -> &str {
+        &self.flag
+    }
+
+    /// Shares what is at the path.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoContact`], [`FaultKind::CardChanged`]; [`FaultKind::Usage`]: it cannot be shared so.
+    pub fn share(&mut self, wish: Wish) -> Result<GivenReport, Fault> {
+        let asked = SharingRequest::Share {
+            path: self.path.clone(),
+            with: wish.with,
+            rights: wish.rights,
+            from: wish.from,
+            until: wish.until,
+            purpose: wish.purpose,
+            snapshot: wish.snapshot,
+            answers: wish.answers,
+        };
+        self.gave(asked)
+    }
+
+    /// Ends a grant.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoGrant`], [`FaultKind::GrantOver`].
+    pub fn revoke(&mut self, id: &str) -> Result<GivenReport, Fault> {
+        self.gave(SharingRequest::Revoke { id: id.to_owned() })
+    }
+
+    fn gave(&mut self, asked: SharingRequest) -> Result<GivenReport, Fault> {
+        match self.ask(asked)? {
+            SharingResponse::Gave(report) => Ok(*report),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// All grants that the owner gave, the oldest first; of a path, those that open what is there.
+    ///
+    /// # Errors
+    /// When the daemon cannot tell.
+    pub fn given(&mut self) -> Result<Vec<GivenReport>, Fault> {
+        let path = Some(self.path.clone()).filter(|path| !path.as_os_str().is_empty());
+        let mut all = Vec::new();
+        loop {
+            let asked = SharingRequest::Given {
+                skip: all.len(),
+                path: path.clone(),
+            };
+            let SharingResponse::Given { grants, more } = self.ask(asked)? else {
+                return Err(unexpected());
+            };
+            let more = more && !grants.is_empty();
+            all.extend(grants);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// All grants that the owner received, the oldest first.
+    ///
+    /// # Errors
+    /// When the daemon cannot tell.
+    pub fn received(&mut self) -> Result<Vec<ReceivedReport>, Fault> {
+        let mut all = Vec::new();
+        loop {
+            let asked = SharingRequest::Received { skip: all.len() };
+            let SharingResponse::Received { grants, more } = self.ask(asked)? else {
+                return Err(unexpected());
+            };
+            let more = more && !grants.is_empty();
+            all.extend(grants);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Takes a grant that came.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoGrant`], [`FaultKind::GrantOver`].
+    pub fn accept(&mut self, id: &str, name: Option<&str>) -> Result<ReceivedReport, Fault> {
+        let asked = SharingRequest::Accept {
+            id: id.to_owned(),
+            name: name.map(str::to_owned),
+        };
+        match self.ask(asked)? {
+            SharingResponse::Got(report) => Ok(*report),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn ask(&mut self, asked: SharingRequest) -> Result<SharingResponse, Fault> {
+        let answer = self.client.ask(&Request::Sharing(asked));
+        match answer.map_err(|error| daemon_fault(&error))? {
+            Response::Sharing(SharingResponse::Refused { why, what }) => {
+                Err(self.advised(why, what))
+            }
+            Response::Sharing(answer) => Ok(answer),
+            other => Err(follow::unexpected(other)),
+        }
+    }
+
+    /// What to do about it.
+    fn advised(&self, why: Refusal, what: String) -> Fault {
+        let flag = &self.flag;
+        let fault = Fault::new(kind(why), what);
+        match fault.kind {
+            FaultKind::NoContact => fault.next(format!(
+                "podfs contact list{flag} shows whom this pod knows; podfs contact add NAME CARD{flag}"
+            )),
+            FaultKind::CardChanged => fault.next(
+                "talk to them before anything is shared with them: podfs contact show says what was pinned",
+            ),
+            FaultKind::NoGrant => fault.next(format!(
+                "podfs shares{flag} shows all grants with their ids; podfs inbox{flag} what came"
+            )),
+            FaultKind::GrantOver => fault.next("ask for it again: podfs request WHO PATH"),
+            FaultKind::Network => fault.next(format!("podfs node test{flag} tells how the nodes are")),
+            _ => fault,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+use crate::daemon::sharing::Sharing;
+use crate::format::rows::Given;
+use crate::share::ShareError;
+use crate::share::Told;
+use crate::sync::Followed;
+use crate::sync::Followers;
+use crate::sync::Seen;
+
+impl Followers for Sharing {
+    fn followed(&self) -> Result<Vec<Followed>, String> {
+        let given = self.given.followed().map_err(failed)?;
+        Ok(given.iter().map(followed).collect())
+    }
+
+    fn published(&self, seen: Vec<(Followed, Option<Seen>)>) -> Result<(), String> {
+        // A grant that came meanwhile asks for itself; one that ended has said so.
+        for given in self.given.followed().map_err(failed)? {
+            let of_grant = followed(&given);
+            let Some((_, seen)) = seen.iter().find(|(it, _)| *it == of_grant) else {
+                continue;
+            };
+            let seen = seen.as_ref().map(|seen| {
+                let (dir, name) = &seen.now.place;
+                ((seen.now.ino, *dir, name), seen.attributes.clone())
+            });
+            let told = self.given.is_published(&given, seen, (self.clock)());
+            if told.map_err(failed)? == Told::Later {
+                self.again.store(true, std::sync::atomic::Ordering::Release);
+            }
+        }
+        self.wake.notify_one();
+        Ok(())
+    }
+}
+
+fn followed(given: &Given) -> Followed {
+    Followed {
+        ino: given.target,
+        place: (given.directory, given.name.clone()),
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
+fn failed(error: ShareError) -> String {
+    error.to_string()
+}

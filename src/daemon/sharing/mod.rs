@@ -1,0 +1,265 @@
+//! What is shared, both ways, as the daemon runs it: grants begin and end in time, their records are sent, and what
+//! others share is brought as they publish it.
+
+mod answers;
+mod bring;
+mod client;
+mod followers;
+mod report;
+mod tmp;
+mod tree;
+
+pub use client::SharingClient;
+pub use client::Wish;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::crypto::keys::BoxSecret;
+use crate::daemon::people::People;
+use crate::daemon::publishing::Publishing;
+use crate::daemon::sharing::tree::PodTree;
+use crate::format::grant::Ended;
+use crate::format::grant::Grant;
+use crate::format::message::MessageBody;
+use crate::format::message::MessageId;
+use crate::format::rows::Given;
+use crate::format::rows::GivenState;
+use crate::pod::Caller;
+use crate::pod::Pod;
+use crate::share::GivenGrants;
+use crate::share::ReceivedGrants;
+use crate::share::ShareError;
+use crate::share::Told;
+use crate::share::messages::MessageError;
+use crate::share::messages::Messages;
+use crate::share::messages::Way;
+use crate::store::Store;
+use crate::sync::Followers;
+use crate::sync::fetch::Fetcher;
+use crate::sync::receive::Receiver;
+use crate::types::Clock;
+use crate::types::limits::MESSAGES_TAKEN;
+use crate::types::limits::PUBLISH_STOP;
+use crate::types::limits::SHARING_TICK;
+
+/// What is shared with others and by others.
+pub(super) struct Sharing {
+    pod: Arc<Pod>,
+    people: Arc<People>,
+    messages: Arc<Messages>,
+    publishing: Arc<Publishing>,
+    given: GivenGrants,
+    received: ReceivedGrants,
+    receiver: Receiver,
+    owner: Caller,
+    clock: Clock,
+    wake: Notify,
+    /// Wakes who sends messages.
+    mail: Arc<Notify>,
+    /// A record waits for the one before it: once that is sent, publications are asked again.
+    again: AtomicBool,
+    /// Number of the last message that was looked at for grants.
+    taken: AtomicU64,
+    /// Why what others share is not brought, by grant.
+    troubles: Mutex<BTreeMap<[u8; 16], String>>,
+    /// Held while something is brought.
+    bringing: tokio::sync::Mutex<()>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Sharing {
+    pub(super) fn new(
+        pod: &Arc<Pod>,
+        (people, messages): (&Arc<People>, &Arc<Messages>),
+        publishing: &Arc<Publishing>,
+        secret: BoxSecret,
+        (owner, clock): (Caller, Clock),
+    ) -> Arc<Self> {
+        let rows = || Arc::clone(pod.rows());
+        let store = Arc::clone(publishing.sources()) as Arc<dyn Store>;
+        let receiver = Receiver {
+            kept: publishing.publisher().kept_shared(),
+            fetcher: Fetcher::new(store),
+            tree: Arc::new(PodTree(Arc::clone(pod))),
+            owner: (owner.uid, owner.gid),
+        };
+        let sharing = Arc::new(Self {
+            pod: Arc::clone(pod),
+            people: Arc::clone(people),
+            messages: Arc::clone(messages),
+            publishing: Arc::clone(publishing),
+            given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
+            received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
+            receiver,
+            owner,
+            clock,
+            wake: Notify::new(),
+            mail: Arc::default(),
+            again: AtomicBool::new(false),
+            taken: AtomicU64::new(0),
+            troubles: Mutex::default(),
+            bringing: tokio::sync::Mutex::default(),
+            task: Mutex::default(),
+        });
+        let followers: Arc<dyn Followers> = Arc::clone(&sharing) as Arc<dyn Followers>;
+        publishing
+            .publisher()
+            .set_followers(Arc::downgrade(&followers));
+        sharing
+    }
+
+    /// Runs until [`Sharing::stop`].
+    pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
+        let sharing = Arc::clone(self);
+        // After a crash it may not be told yet.
+        if self.given.followed().is_ok_and(|given| !given.is_empty()) {
+            self.publishing.publisher().follow_now();
+        }
+        *self.task.lock() = Some(runtime.spawn(async move { sharing.run().await }));
+    }
+
+    /// Ends what runs; what is under way is gone on with at the next mount.
+    pub(super) fn stop(&self, runtime: &Runtime) {
+        let Some(task) = self.task.lock().take() else {
+            return;
+        };
+        task.abort();
+        let ended = runtime.block_on(async { tokio::time::timeout(PUBLISH_STOP, task).await });
+        if ended.is_err() {
+            tracing::warn!("bringing what others share did not end in time");
+        }
+    }
+
+    async fn run(&self) {
+        loop {
+            if let Err(error) = self.step().await {
+                tracing::debug!(%error, "sharing");
+            }
+            let woken = tokio::time::timeout(SHARING_TICK, self.wake.notified()).await;
+            if woken.is_ok() {
+                tracing::trace!("sharing is woken");
+            }
+        }
+    }
+
+    /// Does everything that is due.
+    async fn step(&self) -> Result<(), MessageError> {
+        self.keep_time()?;
+        let endpoints = self.publishing.sources().now();
+        let tmp = tmp::Tmp(Arc::clone(self.publishing.publisher()));
+        self.messages.collect(&endpoints, (self.clock)()).await?;
+        self.messages.send(&endpoints, &tmp, (self.clock)()).await?;
+        self.take_grants()?;
+        let sent = self.send_records().await;
+        self.bring_all().await?;
+        sent
+    }
+
+    /// Grants begin and end when they say.
+    fn keep_time(&self) -> Result<(), MessageError> {
+        let now = (self.clock)();
+        let is_past = |time: Option<i64>| time.is_some_and(|time| time <= now.secs);
+        for given in self.given.all()? {
+            if matches!(given.state, GivenState::Ended { .. }) {
+                self.given.tell_the_end(&given, now)?;
+            } else if is_past(given.terms.until) {
+                self.end(&given, Ended::Expired)?;
+            } else if given.state == GivenState::Waiting
+                && given.terms.from.is_none_or(|from| is_past(Some(from)))
+            {
+                self.hand_over(&given, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&self, given: &Given, why: Ended) -> Result<(), MessageError> {
+        if self.given.end(given, why, (self.clock)())? == Told::Later {
+            self.again.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Sends what opens it, as the answer to a request if there is one.
+    fn hand_over(&self, given: &Given, answers: Option<MessageId>) -> Result<(), MessageError> {
+        let Some(contact) = self.messages.contact(&given.contact)? else {
+            return Ok(());
+        };
+        let grant = self.given.handed_over(given)?;
+        let body = MessageBody::Grant(grant.as_slice().into());
+        let posted = self.messages.post(&contact, body, answers, (self.clock)());
+        if let Err(error) = posted {
+            tracing::warn!(%error, "a grant cannot be handed over yet");
+            return Ok(());
+        }
+        self.given.is_offered(given)?;
+        self.mail.notify_one();
+        self.publishing.publisher().follow_now();
+        Ok(())
+    }
+
+    /// Grants in messages that came.
+    fn take_grants(&self) -> Result<(), MessageError> {
+        let mut after = self.taken.load(Ordering::Acquire);
+        loop {
+            let messages = self.messages.all(Way::Received, after, MESSAGES_TAKEN);
+            let messages = messages?;
+            let Some(last) = messages.last() else {
+                return Ok(());
+            };
+            let until = last.number;
+            for kept in messages {
+                let MessageBody::Grant(bytes) = &kept.row.message.body else {
+                    continue;
+                };
+                match Grant::decode(bytes) {
+                    Ok(grant) => {
+                        self.received
+                            .arrives(kept.row.contact, grant, kept.row.message.time)?;
+                    }
+                    Err(_) => tracing::debug!("a grant that this podfs cannot read"),
+                }
+            }
+            after = until;
+            self.taken.store(after, Ordering::Release);
+        }
+    }
+
+    /// Records that no node took yet.
+    async fn send_records(&self) -> Result<(), MessageError> {
+        for given in self.given.all()? {
+            let Some((index, chunk)) = self.given.unsent(&given)? else {
+                continue;
+            };
+            if index == 0
+                && self
+                    .given
+                    .goes_on(&given, &self.publishing.sources().now())
+                    .await?
+            {
+                self.publishing.publisher().follow_now();
+                continue;
+            }
+            match self.publishing.publisher().put(&chunk).await {
+                None => return Ok(()),
+                Some(sent) => sent.map_err(ShareError::from)?,
+            }
+            self.given.is_sent(&given, index)?;
+        }
+        if self.again.swap(false, Ordering::AcqRel) {
+            self.publishing.publisher().follow_now();
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+}

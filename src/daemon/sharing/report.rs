@@ -1,0 +1,112 @@
+//! Grants as they are shown.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use crate::control::GivenReport;
+use crate::control::ReceivedReport;
+use crate::daemon::sharing::Sharing;
+use crate::format::grant::Ended;
+use crate::format::grant::Terms;
+use crate::format::rows::FileKind;
+use crate::format::rows::Given;
+use crate::format::rows::GivenState;
+use crate::format::rows::Received;
+use crate::format::rows::ReceivedState;
+use crate::share::messages::MessageError;
+use crate::types::Name;
+use crate::types::Timespec;
+
+impl Sharing {
+    pub(super) fn given_report(&self, given: &Given) -> Result<GivenReport, MessageError> {
+        let contact = self.messages.contact(&given.contact)?;
+        let with = contact.map_or_else(|| given.contact_name.clone(), |contact| contact.name);
+        let (state, ended) = match given.state {
+            GivenState::Waiting => ("waiting", None),
+            GivenState::Offered => ("active", None),
+            GivenState::Ended { why, when } => (ended_name(why), Some(when)),
+        };
+        let path = self.publishing.reader().path_of(given.target);
+        Ok(GivenReport {
+            id: hex::encode(given.id),
+            with: with.as_str().to_owned(),
+            fingerprint: hex::encode(given.contact.0),
+            path: path.map(|names| shown(&names)),
+            name: lossy(&given.terms.name),
+            kind: kind_name(&given.terms),
+            rights: given.terms.rights.to_string(),
+            from: given.terms.from,
+            until: given.terms.until,
+            purpose: given.terms.purpose.as_str().to_owned(),
+            snapshot: given.terms.snapshot,
+            made: given.made.secs,
+            state: state.to_owned(),
+            ended: ended.map(|when: Timespec| when.secs),
+        })
+    }
+
+    pub(super) fn received_report(
+        &self,
+        received: &Received,
+    ) -> Result<ReceivedReport, MessageError> {
+        let contact = self.messages.contact(&received.contact)?;
+        let (state, ended) = match received.state {
+            ReceivedState::Offered => ("offered", None),
+            ReceivedState::Accepted => ("accepted", None),
+            ReceivedState::Ended { why, when } => (ended_name(why), Some(when)),
+        };
+        let is_shown = received.state == ReceivedState::Accepted;
+        let path = self.person(received).ok().filter(|_| is_shown);
+        let path = path.map(|person| {
+            format!(
+                "Shared with me/{}/{}",
+                lossy(&person),
+                lossy(&received.label)
+            )
+        });
+        let seen = self.received.seen(&received.id)?;
+        Ok(ReceivedReport {
+            id: hex::encode(received.id),
+            with: contact.map(|contact| contact.name.as_str().to_owned()),
+            fingerprint: hex::encode(received.contact.0),
+            path,
+            name: lossy(&received.terms.name),
+            kind: kind_name(&received.terms),
+            rights: received.terms.rights.to_string(),
+            from: received.terms.from,
+            until: received.terms.until,
+            purpose: received.terms.purpose.as_str().to_owned(),
+            snapshot: received.terms.snapshot,
+            made: received.made.secs,
+            state: state.to_owned(),
+            ended: ended.map(|when: Timespec| when.secs),
+            version: seen
+                .filter(|seen| seen.is_brought)
+                .map(|seen| seen.time.secs),
+            trouble: self.troubles.lock().get(&received.id).cloned(),
+        })
+    }
+}
+
+const fn ended_name(why: Ended) -> &'static str {
+    match why {
+        Ended::Revoked => "revoked",
+        Ended::Expired => "expired",
+        Ended::Gone => "gone",
+    }
+}
+
+fn kind_name(terms: &Terms) -> String {
+    let is_folder = terms.kind == FileKind::Directory;
+    if is_folder { "folder" } else { "file" }.to_owned()
+}
+
+fn lossy(name: &Name) -> String {
+    String::from_utf8_lossy(name.as_bytes()).into_owned()
+}
+
+fn shown(names: &[Name]) -> String {
+    let parts = names.iter().map(|name| OsStr::from_bytes(name.as_bytes()));
+    parts.collect::<PathBuf>().to_string_lossy().into_owned()
+}

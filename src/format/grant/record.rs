@@ -1,0 +1,143 @@
+use zeroize::Zeroizing;
+
+use crate::crypto::Secret;
+use crate::crypto::publish::HEAD_LEN;
+use crate::format::grant::Ended;
+use crate::format::published::{Entry, put_time, take_time};
+use crate::format::rows::FileKind;
+use crate::format::wire::{Malformed, Reader};
+use crate::types::Timespec;
+
+const WHAT: &str = "record of a grant";
+const VERSION: u16 = 1;
+const UNTIL: u8 = 1;
+const LIVE: u8 = 0;
+
+/// What the feed of a grant says at one index. The newest record counts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GrantRecord {
+    /// The grant.
+    pub grant: [u8; 16],
+    /// Place in the feed.
+    pub index: u64,
+    /// BLAKE3 of the sealed payload of the record before; zeros in the first.
+    pub previous: [u8; 32],
+    /// When it was made.
+    pub time: Timespec,
+    /// Nothing new opens from then on, as it is agreed now; seconds since 1970.
+    pub until: Option<i64>,
+    /// What there is to read.
+    pub state: RecordState,
+}
+
+/// What a record gives.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RecordState {
+    /// The newest version: name, attributes, and in them the references that open it.
+    Live(Box<Entry>),
+    /// Nothing any more, and nothing follows.
+    Ended(Ended),
+}
+
+impl GrantRecord {
+    /// Version u16, grant 16, index u64, hash 32, time 12, what [`GrantRecord::said`] is the hash of, zeros.
+    ///
+    /// # Errors
+    /// When the first record has one before it, or what it shares cannot be shared.
+    pub fn encode(&self) -> Result<Secret<HEAD_LEN>, Malformed> {
+        if self.index == 0 && self.previous != [0; 32] {
+            return Err(Malformed(WHAT));
+        }
+        let mut out = Zeroizing::new(Vec::with_capacity(HEAD_LEN));
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&self.grant);
+        out.extend_from_slice(&self.index.to_le_bytes());
+        out.extend_from_slice(&self.previous);
+        put_time(&mut out, Some(self.time));
+        put_state(&mut out, self.until, &self.state)?;
+        Secret::try_fill_with(|record| {
+            let filled = record.get_mut(..out.len()).ok_or(Malformed(WHAT))?;
+            filled.copy_from_slice(&out);
+            Ok(())
+        })
+    }
+
+    /// Reads a record. That grant and index are those of the place where it stood, the caller compares.
+    ///
+    /// # Errors
+    /// When it is none, or one of a later version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, WHAT);
+        let version = reader.u16()?;
+        if bytes.len() != HEAD_LEN || version != VERSION {
+            return Err(reader.malformed());
+        }
+        let (grant, index, previous) = (reader.array()?, reader.u64()?, reader.array()?);
+        let time = take_time(&mut reader)?;
+        let (until, state) = take_state(&mut reader)?;
+        let is_first = index == 0;
+        if is_first && previous != [0; 32] || reader.rest().iter().any(|byte| *byte != 0) {
+            return Err(reader.malformed());
+        }
+        Ok(Self {
+            grant,
+            index,
+            previous,
+            time,
+            until,
+            state,
+        })
+    }
+
+    /// BLAKE3 of all that a record says but for its place in the feed and its time: with the same hash, there is nothing
+    /// new to tell.
+    ///
+    /// # Errors
+    /// When what it shares cannot be shared.
+    pub fn said(until: Option<i64>, state: &RecordState) -> Result<[u8; 32], Malformed> {
+        let mut out = Zeroizing::new(Vec::with_capacity(HEAD_LEN));
+        put_state(&mut out, until, state)?;
+        Ok(*blake3::hash(&out).as_bytes())
+    }
+}
+
+/// Flags u8, state u8, until i64 where the flag says so, of a live state the entry.
+fn put_state(out: &mut Vec<u8>, until: Option<i64>, state: &RecordState) -> Result<(), Malformed> {
+    let code = match state {
+        RecordState::Live(entry) if can_be_shared(entry) => LIVE,
+        RecordState::Live(_) => return Err(Malformed(WHAT)),
+        RecordState::Ended(ended) => ended.code(),
+    };
+    out.extend_from_slice(&[if until.is_some() { UNTIL } else { 0 }, code]);
+    out.extend(until.iter().flat_map(|until| until.to_le_bytes()));
+    if let RecordState::Live(entry) = state {
+        out.extend_from_slice(&Zeroizing::new(entry.encode()?));
+    }
+    Ok(())
+}
+
+fn take_state(reader: &mut Reader<'_>) -> Result<(Option<i64>, RecordState), Malformed> {
+    let [flags, code]: [u8; 2] = reader.array()?;
+    if flags & !UNTIL != 0 {
+        return Err(reader.malformed());
+    }
+    let until = (flags & UNTIL != 0).then(|| reader.i64()).transpose()?;
+    if code != LIVE {
+        let ended = Ended::of_code(code).ok_or(reader.malformed())?;
+        return Ok((until, RecordState::Ended(ended)));
+    }
+    let entry = Entry::take(reader)?;
+    if !can_be_shared(&entry) {
+        return Err(reader.malformed());
+    }
+    Ok((until, RecordState::Live(Box::new(entry))))
+}
+
+/// A file or a directory of the box that shares it: one that is attached has heads of its own, and no reference opens it.
+fn can_be_shared(entry: &Entry) -> bool {
+    let kind = matches!(
+        entry.attributes.kind(),
+        FileKind::Regular | FileKind::Directory
+    );
+    kind && entry.attributes.attached.is_none()
+}

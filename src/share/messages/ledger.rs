@@ -1,0 +1,98 @@
+//! What has to be known of all messages to take one more: their ids, how many there are, which answer which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::crypto::identity::Fingerprint;
+use crate::format::message::MessageId;
+use crate::format::rows::{Key, MessageRow, MessageState};
+use crate::index::Rows;
+use crate::share::messages::Way;
+use crate::share::messages::error::MessageError;
+
+/// Rows that are read at once.
+const STEP: usize = 256;
+
+/// A summary of the `M` rows.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) ids: BTreeMap<MessageId, (Way, u64)>,
+    /// Number of the newest received message that says to answer this one.
+    pub(super) answers: BTreeMap<MessageId, u64>,
+    pub(super) unsent: BTreeSet<u64>,
+    kept: BTreeMap<(Fingerprint, Way), usize>,
+    last: BTreeMap<Way, u64>,
+}
+
+impl Ledger {
+    pub(super) fn load(rows: &Rows) -> Result<Self, MessageError> {
+        let mut ledger = Self::default();
+        for way in [Way::Received, Way::Sent] {
+            let mut after = 0;
+            loop {
+                let page = scan(rows, way, after, STEP)?;
+                let Some((last, _)) = page.last() else { break };
+                after = *last;
+                for (number, row) in &page {
+                    ledger.add(way, *number, row);
+                }
+            }
+        }
+        Ok(ledger)
+    }
+
+    pub(super) fn add(&mut self, way: Way, number: u64, row: &MessageRow) {
+        self.ids.insert(row.message.id, (way, number));
+        *self.kept.entry((row.contact, way)).or_default() += 1;
+        self.last.insert(way, number);
+        if way == Way::Received
+            && let Some(answered) = row.message.answers
+        {
+            self.answers.insert(answered, number);
+        }
+        if row.state == MessageState::Unsent {
+            self.unsent.insert(number);
+        }
+    }
+
+    pub(super) fn remove(&mut self, way: Way, number: u64, row: &MessageRow) {
+        self.ids.remove(&row.message.id);
+        if let Some(kept) = self.kept.get_mut(&(row.contact, way)) {
+            *kept = kept.saturating_sub(1);
+        }
+        if way == Way::Sent {
+            self.unsent.remove(&number);
+        } else {
+            self.answers.retain(|_, answer| *answer != number);
+        }
+    }
+
+    pub(super) fn kept(&self, contact: Fingerprint, way: Way) -> usize {
+        self.kept.get(&(contact, way)).copied().unwrap_or_default()
+    }
+
+    /// Number of the next message.
+    pub(super) fn next(&self, way: Way) -> u64 {
+        let last = self.last.get(&way).copied().unwrap_or_default();
+        last.saturating_add(1)
+    }
+}
+
+/// Messages with numbers above `after`, in order.
+pub(super) fn scan(
+    rows: &Rows,
+    way: Way,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, MessageRow)>, MessageError> {
+    let Some(first) = after.checked_add(1) else {
+        return Ok(Vec::new());
+    };
+    let (first, last) = (way.key(first), way.key(u64::MAX));
+    let found = rows.scan(&first, &last, limit)?;
+    let decoded = found.iter().map(|(key, row)| decoded(key, row));
+    decoded.collect()
+}
+
+fn decoded(key: &Key, row: &[u8]) -> Result<(u64, MessageRow), MessageError> {
+    Ok((key.field(1), MessageRow::decode(row)?))
+}

@@ -1,0 +1,109 @@
+//! What is told to others as it is published: grants follow a folder or a file from publication to publication.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use crate::format::published::Attributes;
+use crate::sync::error::SyncError;
+use crate::sync::kept::Kept;
+use crate::sync::publisher::Publisher;
+use crate::types::{Ino, Name};
+
+/// Something that is followed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Followed {
+    /// What it is.
+    pub ino: Ino,
+    /// Directory and name under which it was seen last: what programs save by writing anew and renaming is found there.
+    pub place: (Ino, Name),
+}
+
+/// What is followed, as a publication has it. Everything that it refers to was handed to a node.
+#[derive(Clone)]
+pub struct Seen {
+    /// What it is, and where, by now.
+    pub now: Followed,
+    /// What its entry says.
+    pub attributes: Attributes,
+}
+
+/// Who tells others.
+pub trait Followers: Send + Sync {
+    /// Everything that is followed.
+    ///
+    /// # Errors
+    /// A sentence that says why it is not known.
+    fn followed(&self) -> Result<Vec<Followed>, String>;
+
+    /// A publication has these; nothing in place of what is there no more.
+    ///
+    /// # Errors
+    /// A sentence that says why nobody is told.
+    fn published(&self, seen: Vec<(Followed, Option<Seen>)>) -> Result<(), String>;
+}
+
+/// Those who follow, as the publisher knows them.
+#[derive(Default)]
+pub(super) struct Follow {
+    followers: OnceLock<Weak<dyn Followers>>,
+    /// How often it was asked for.
+    asked: AtomicU64,
+    /// Up to which of these it was done.
+    told: AtomicU64,
+}
+
+/// The list at the beginning of a publication.
+#[derive(Default)]
+pub(super) struct List {
+    pub(super) followed: Vec<Followed>,
+    asked: u64,
+}
+
+impl Follow {
+    /// Whether somebody waits to be told, though nothing may have changed.
+    pub(super) fn is_due(&self) -> bool {
+        self.asked.load(Ordering::Acquire) > self.told.load(Ordering::Acquire)
+    }
+
+    /// What is followed now.
+    pub(super) fn list(&self) -> Result<List, SyncError> {
+        let asked = self.asked.load(Ordering::Acquire);
+        let followers = self.followers.get().and_then(Weak::upgrade);
+        let followed = followers.map(|followers| followers.followed()).transpose();
+        Ok(List {
+            followed: followed.map_err(SyncError::Follow)?.unwrap_or_default(),
+            asked,
+        })
+    }
+
+    /// Tells what was made of the list.
+    pub(super) fn tell(&self, list: List, seen: Vec<Option<Seen>>) -> Result<(), SyncError> {
+        let followers = self.followers.get().and_then(Weak::upgrade);
+        if let Some(followers) = followers.filter(|_| !list.followed.is_empty()) {
+            let seen = list.followed.into_iter().zip(seen).collect();
+            followers.published(seen).map_err(SyncError::Follow)?;
+        }
+        self.told.fetch_max(list.asked, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+impl Publisher {
+    /// From now on they are told what is published. Said once.
+    pub fn set_followers(&self, followers: Weak<dyn Followers>) {
+        if self.follow.followers.set(followers).is_err() {
+            tracing::warn!("what is published is told to whom it was said first");
+        }
+    }
+
+    /// What is kept of what is published, for who brings what others publish.
+    pub fn kept_shared(&self) -> Arc<Kept> {
+        Arc::clone(&self.kept)
+    }
+
+    /// Somebody new follows: they are told soon, also if nothing changes.
+    pub fn follow_now(&self) {
+        self.follow.asked.fetch_add(1, Ordering::AcqRel);
+        self.publish_now();
+    }
+}
