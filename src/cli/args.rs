@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use crate::cli::accept::AcceptArgs;
 use crate::cli::access::AccessArgs;
+use crate::cli::audit::AuditArgs;
 use crate::cli::bench::BenchArgs;
 use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
@@ -70,6 +71,7 @@ pub(super) enum Command {
     Access(AccessArgs),
     Revoke(RevokeArgs),
     Accept(AcceptArgs),
+    Audit(AuditArgs),
     Keys(KeysArgs),
     Passwd(PasswdArgs),
     Check(CheckArgs),
@@ -131,6 +133,7 @@ impl Command {
             Self::Stamp(args) => args.wants_json(),
             Self::Id(args) => args.wants_json(),
             Self::Contact(args) => args.wants_json(),
+            Self::Audit(args) => args.wants_json(),
             Self::Keys(args) => args.wants_json(),
             Self::Passwd(_) | Self::Completions(_) | Self::Man(_) => false,
         }

@@ -79,6 +79,8 @@ pub enum Exit {
     NoGrant = 60,
     /// The grant has ended.
     GrantOver = 61,
+    /// The audit log is not what was signed.
+    Tampered = 62,
 }
 
 impl Exit {
@@ -156,6 +158,7 @@ impl Exit {
             "there is no such grant, or there are several",
         ),
         (Self::GrantOver, "the grant has ended"),
+        (Self::Tampered, "the audit log is not what was signed"),
     ];
 
     /// The number.
@@ -200,6 +203,7 @@ impl Exit {
             FaultKind::NoCard => Self::NoCard,
             FaultKind::NoGrant => Self::NoGrant,
             FaultKind::GrantOver => Self::GrantOver,
+            FaultKind::Tampered => Self::Tampered,
             FaultKind::Other => Self::Other,
         }
     }
@@ -223,7 +227,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
-            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 60, 61,
+            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 60, 61, 62,
         ];
         assert_eq!(numbers, fixed);
     }

@@ -7,11 +7,13 @@ mod accept;
 mod access;
 mod args;
 mod ask;
+mod audit;
 mod bars;
 mod bench;
 mod check;
 mod completions;
 mod contact;
+mod csv;
 mod doctor;
 mod drill;
 mod exit;
@@ -107,6 +109,7 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Rent(args) => rent::run(args),
         Command::Id(args) => id::run(args),
         Command::Contact(args) => contact::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Share(args) => share::run(args),
         Command::Shares(args) => shares::run(args),
         Command::Access(args) => access::run(args),

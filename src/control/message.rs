@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::control::AuditRequest;
+use crate::control::AuditResponse;
 use crate::control::NetworkReport;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
@@ -47,6 +49,8 @@ pub enum Request {
     },
     /// Something about other people.
     People(PeopleRequest),
+    /// Something about the audit log.
+    Audit(AuditRequest),
     /// Something about what is shared.
     Sharing(SharingRequest),
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
@@ -76,6 +80,8 @@ pub enum Response {
     Progress(Box<NetworkReport>),
     /// Something about other people.
     People(PeopleResponse),
+    /// Something about the audit log.
+    Audit(AuditResponse),
     /// Something about what is shared.
     Sharing(SharingResponse),
     /// It is done.

@@ -5,6 +5,7 @@
 //! A connection that asked for the end stays open until the daemon is gone: end of file is the news.
 
 mod address;
+mod audit;
 mod client;
 mod message;
 mod network;
@@ -13,6 +14,7 @@ mod raw_path;
 mod server;
 mod sharing;
 
+pub use audit::{AuditEvidence, AuditFile, AuditRequest, AuditResponse};
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
 pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};

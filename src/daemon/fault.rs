@@ -79,6 +79,8 @@ pub enum FaultKind {
     CardChanged,
     /// What was given is no card, or none that can be used.
     NoCard,
+    /// The audit log is not what was signed.
+    Tampered,
     /// Anything else.
     Other,
 }

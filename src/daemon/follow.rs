@@ -219,6 +219,7 @@ pub(super) fn unexpected(answer: Response) -> Fault {
         | Response::Publication { .. }
         | Response::Weight { .. }
         | Response::People(_)
+        | Response::Audit(_)
         | Response::Sharing(_)
         | Response::Progress(_)
         | Response::Done

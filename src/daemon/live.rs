@@ -142,6 +142,9 @@ impl Live {
                 Request::People(request) => {
                     Ok(Response::People(live.house.people().answer(request).await))
                 }
+                Request::Audit(request) => Ok(Response::Audit(
+                    live.house.people().audit_answer(request).await,
+                )),
                 Request::Sharing(request) => Ok(Response::Sharing(
                     live.house.sharing().answer(request).await,
                 )),

@@ -6,6 +6,8 @@
 
 pub mod admit;
 mod ask;
+mod audit;
+pub mod audited;
 pub mod batches;
 pub mod bench;
 mod build;
@@ -20,6 +22,7 @@ pub mod fault;
 pub mod follow;
 mod fusermount;
 pub mod handoff;
+mod happened;
 pub mod harden;
 pub mod holders;
 pub mod identity;

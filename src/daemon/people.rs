@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::control::AuditRequest;
+use crate::control::AuditResponse;
 use crate::control::ContactReport;
 use crate::control::OwnKeys;
 use crate::control::PeopleRequest;
@@ -11,6 +13,8 @@ use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::sign_public_key;
 use crate::crypto::identity::xwing_public_key;
 use crate::crypto::scalar::Owner;
+use crate::daemon::audit::Audit;
+use crate::daemon::happened;
 use crate::daemon::publishing::Publishing;
 use crate::daemon::reconcile::Incomplete;
 use crate::daemon::reconcile::Reconciliation;
@@ -25,6 +29,7 @@ use crate::share::Contacts;
 use crate::share::Found;
 use crate::share::PeopleRows;
 use crate::share::ShareError;
+use crate::share::audit::Happening;
 use crate::share::newest_card;
 use crate::store::Outage;
 use crate::store::StoreError;
@@ -41,6 +46,7 @@ pub(super) struct People {
     keys: OwnKeys,
     clock: Clock,
     publishing: Arc<Publishing>,
+    audit: Arc<Audit>,
 }
 
 impl People {
@@ -53,6 +59,7 @@ impl People {
         let shelf = Arc::new(PodShelf(Arc::clone(pod)));
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         Self {
+            audit: Audit::new(pod, bundle, &clock, publishing.publisher()),
             contacts: Arc::new(Contacts::new(Arc::clone(&rows))),
             reconciliation: Reconciliation::new(Arc::clone(pod), Arc::clone(&rows)),
             rows,
@@ -70,6 +77,19 @@ impl People {
             clock,
             publishing,
         }
+    }
+
+    /// What is recorded of the pod.
+    pub(super) const fn audit(&self) -> &Arc<Audit> {
+        &self.audit
+    }
+
+    /// The answer to a request about that.
+    pub(super) async fn audit_answer(&self, request: AuditRequest) -> AuditResponse {
+        let own = self.contacts.own().ok().flatten();
+        let card = own.map(|(card, _)| hex::encode(card.bytes()));
+        let may_record = self.publishing.is_running();
+        self.audit.answer(request, card, may_record).await
     }
 
     /// What makes their rows agree with the files that carry them.
@@ -118,12 +138,10 @@ impl People {
                 card,
                 identity,
             } => self.add(&name, card.as_deref(), identity.as_deref()).await,
-            PeopleRequest::Verified { name, fingerprint } => self.verified(&name, &fingerprint),
-            PeopleRequest::Remove { name } => self
-                .contacts
-                .remove(&name)
-                .map(|()| PeopleResponse::Done)
-                .map_err(Refused::from),
+            PeopleRequest::Verified { name, fingerprint } => {
+                self.verified(&name, &fingerprint).await
+            }
+            PeopleRequest::Remove { name } => self.remove(&name).await,
         }
     }
 
@@ -187,6 +205,7 @@ impl People {
             return Err(Refused(Refusal::Missing, what.to_owned()));
         }
         self.contacts.own_is_published(&card)?;
+        self.record(&happened::published(card.card())).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -205,11 +224,20 @@ impl People {
         Err(Refused(Refusal::Alarm, what))
     }
 
-    fn verified(&self, name: &str, fingerprint: &str) -> Answered {
+    async fn verified(&self, name: &str, fingerprint: &str) -> Answered {
         let mut compared = Fingerprint([0; 32]);
         hex::decode_to_slice(fingerprint, &mut compared.0)
             .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
         self.contacts.verify(name, &compared)?;
+        self.record(&happened::verified(&compared, name)).await?;
+        Ok(PeopleResponse::Done)
+    }
+
+    async fn remove(&self, name: &str) -> Answered {
+        let card = self.contacts.named(name)?.card();
+        let card = card.map_err(ShareError::from)?;
+        self.contacts.remove(name)?;
+        self.record(&happened::removed(&card, name)).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -224,8 +252,23 @@ impl People {
                 return Err(Refused(Refusal::Card, what.to_owned()));
             }
         };
-        self.contacts.pin(&name, &found, (self.clock)())?;
+        let pinned = self.contacts.pin(&name, &found, (self.clock)());
+        if let Some(met) = happened::met(found.newest.card(), name.as_str(), &pinned) {
+            let recorded = self.record(&met).await;
+            pinned?;
+            recorded?;
+        } else {
+            pinned?;
+        }
         self.show(name.as_str())
+    }
+
+    async fn record(&self, happening: &Happening) -> Result<(), Refused> {
+        let recorded = self.audit.record(happening).await;
+        recorded.map_err(|fault| {
+            let what = format!("it was done, but {}", fault.what);
+            Refused(Refusal::State, what)
+        })
     }
 
     /// A card that was handed over, with those that lead to it from the one that is pinned.

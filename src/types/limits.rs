@@ -395,3 +395,16 @@ pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
 pub const MAIL_PATIENCE: Duration = Duration::from_secs(25);
 /// Messages in one answer on the control socket.
 pub const MESSAGES_IN_ANSWER: usize = 8;
+
+/// Longest path or name in an event of the audit log, in bytes.
+pub const AUDIT_OBJECT_MAX: usize = 4096;
+/// Longest name of somebody there, in bytes: as long as that of a contact.
+pub const AUDIT_NAME_MAX: usize = CONTACT_NAME_MAX;
+/// Longest purpose or reason there, in bytes: as long as in a message.
+pub const AUDIT_TEXT_MAX: usize = MESSAGE_TEXT_MAX;
+/// Longest record of the audit log that is read: one of a later podfs may be longer than ours.
+pub const AUDIT_RECORD_MAX: usize = 16 << 10;
+/// Bytes of the audit log in one answer on the control socket, where they are hexadecimal digits.
+pub const AUDIT_AT_ONCE: usize = 24 << 10;
+/// Longest line of an exported log that is read: a record in hexadecimal digits, and what it says.
+pub const AUDIT_LINE_MAX: usize = 64 << 10;

@@ -39,6 +39,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 | Request::Sync
                 | Request::Weigh
                 | Request::People(_)
+                | Request::Audit(_)
                 | Request::Sharing(_)
                 | Request::Nodes
                 | Request::Pin { .. }

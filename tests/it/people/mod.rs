@@ -3,6 +3,7 @@
 mod contacts;
 mod grants;
 mod kept;
+mod recorded;
 mod refused;
 mod shared;
 mod shares;
