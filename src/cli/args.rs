@@ -12,6 +12,7 @@ use crate::cli::doctor::DoctorArgs;
 use crate::cli::drill::DrillArgs;
 use crate::cli::exit;
 use crate::cli::id::IdArgs;
+use crate::cli::inbox::InboxArgs;
 use crate::cli::init::InitArgs;
 use crate::cli::keys::KeysArgs;
 use crate::cli::man::ManArgs;
@@ -22,6 +23,9 @@ use crate::cli::passwd::PasswdArgs;
 use crate::cli::pin::PinArgs;
 use crate::cli::recover::RecoverArgs;
 use crate::cli::rent::RentArgs;
+use crate::cli::request::DenyArgs;
+use crate::cli::request::RequestArgs;
+use crate::cli::request::RequestsArgs;
 use crate::cli::scrub::ScrubArgs;
 use crate::cli::stamp::StampArgs;
 use crate::cli::status::StatusArgs;
@@ -60,6 +64,10 @@ pub(super) enum Command {
     Drill(DrillArgs),
     Id(IdArgs),
     Contact(ContactArgs),
+    Inbox(InboxArgs),
+    Request(RequestArgs),
+    Requests(RequestsArgs),
+    Deny(DenyArgs),
     Keys(KeysArgs),
     Passwd(PasswdArgs),
     Check(CheckArgs),
@@ -116,6 +124,10 @@ impl Command {
             Self::Stamp(args) => args.wants_json(),
             Self::Id(args) => args.wants_json(),
             Self::Contact(args) => args.wants_json(),
+            Self::Inbox(args) => args.wants_json(),
+            Self::Request(args) => args.wants_json(),
+            Self::Requests(args) => args.wants_json(),
+            Self::Deny(args) => args.wants_json(),
             Self::Keys(args) => args.wants_json(),
             Self::Passwd(_) | Self::Completions(_) | Self::Man(_) => false,
         }

@@ -15,6 +15,7 @@ mod drill;
 mod exit;
 mod hidden;
 mod id;
+mod inbox;
 mod init;
 mod keys;
 mod man;
@@ -27,12 +28,14 @@ mod pin;
 mod print;
 mod recover;
 mod rent;
+mod request;
 mod scrub;
 mod stamp;
 mod status;
 mod unmount;
 mod version;
 mod wait;
+mod when;
 
 pub use exit::Exit;
 
@@ -101,6 +104,10 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Rent(args) => rent::run(args),
         Command::Id(args) => id::run(args),
         Command::Contact(args) => contact::run(args),
+        Command::Inbox(args) => inbox::run(args),
+        Command::Request(args) => request::run(args),
+        Command::Requests(args) => request::list(args),
+        Command::Deny(args) => request::deny(args),
         Command::Keys(args) => keys::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),

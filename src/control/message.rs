@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::control::MessagesRequest;
+use crate::control::MessagesResponse;
 use crate::control::NetworkReport;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
@@ -45,6 +47,8 @@ pub enum Request {
     },
     /// Something about other people.
     People(PeopleRequest),
+    /// Something about messages.
+    Messages(MessagesRequest),
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -72,6 +76,8 @@ pub enum Response {
     Progress(Box<NetworkReport>),
     /// Something about other people.
     People(PeopleResponse),
+    /// Something about messages.
+    Messages(MessagesResponse),
     /// It is done.
     Done,
     /// The folder is in use; these programs hold it, as far as could be seen.

@@ -7,6 +7,7 @@
 mod address;
 mod client;
 mod message;
+mod messages;
 mod network;
 mod people;
 mod raw_path;
@@ -14,6 +15,7 @@ mod server;
 
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
+pub use messages::{CollectReport, MessageReport, MessageWay, MessagesRequest, MessagesResponse};
 pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};
 pub use people::{ContactReport, OwnKeys, PeopleRequest, PeopleResponse, Refusal};
 pub use server::{Deliveries, Server, Task};

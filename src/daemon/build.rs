@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::control::StatusReport;
 use crate::crypto::Secret;
+use crate::daemon::clock::clock;
 use crate::daemon::config::ServeConfig;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
@@ -40,7 +41,6 @@ use crate::sync::Files;
 use crate::types::Ino;
 use crate::types::ROOT;
 use crate::types::limits::REQUEST_OVERDUE;
-use crate::types::system_clock;
 
 /// An open pod; cheap to clone.
 #[derive(Clone)]
@@ -132,17 +132,18 @@ fn open_with(
         gid: rustix::process::getegid().as_raw(),
     };
     let stands_for = (owner.uid, owner.gid);
-    let publishing = Publishing::new(&rows, bundle, system_clock(), stands_for)
+    let clock = clock();
+    let publishing = Publishing::new(&rows, bundle, Arc::clone(&clock), stands_for)
         .map_err(|error| journal_fault(paths, error))?;
     let publishing = Arc::new(publishing);
-    let people = People::new(&rows, bundle, system_clock(), Arc::clone(&publishing));
+    let people = People::new(&rows, bundle, Arc::clone(&clock), Arc::clone(&publishing));
     let parts = PodParts {
         rows,
         remote: Arc::new(Published {
             reader: Arc::clone(publishing.reader()),
             publisher: Arc::clone(publishing.publisher()),
         }),
-        clock: system_clock(),
+        clock,
         device: bundle.device,
         owner,
     };
@@ -208,6 +209,7 @@ impl House {
             return None;
         }
         let started = self.publishing.start(runtime, &config.paths);
+        self.people.mail().start(runtime);
         started.err().map(|fault| fault.what)
     }
 

@@ -252,10 +252,11 @@ impl PeopleClient {
     }
 }
 
-fn kind(why: Refusal) -> FaultKind {
+pub(super) fn kind(why: Refusal) -> FaultKind {
     match why {
         Refusal::Unknown => FaultKind::NoContact,
-        Refusal::Taken => FaultKind::Usage,
+        Refusal::Taken | Refusal::Wrong => FaultKind::Usage,
+        Refusal::Message => FaultKind::NoMessage,
         Refusal::Alarm => FaultKind::CardChanged,
         Refusal::Card => FaultKind::NoCard,
         Refusal::Missing => FaultKind::Missing,

@@ -75,6 +75,8 @@ pub enum FaultKind {
     CardChanged,
     /// What was given is no card, or none that can be used.
     NoCard,
+    /// There is no message of that id, or there are several.
+    NoMessage,
     /// Anything else.
     Other,
 }

@@ -211,6 +211,7 @@ pub(super) fn unexpected(answer: Response) -> Fault {
         | Response::Publication { .. }
         | Response::Weight { .. }
         | Response::People(_)
+        | Response::Messages(_)
         | Response::Progress(_)
         | Response::Done
         | Response::Busy { .. } => "the daemon answered something else".to_owned(),

@@ -142,6 +142,9 @@ impl Live {
                 Request::People(request) => {
                     Ok(Response::People(live.house.people().answer(request).await))
                 }
+                Request::Messages(request) => Ok(Response::Messages(
+                    live.house.people().mail().answer(request).await,
+                )),
                 Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };
             let response = response.unwrap_or_else(|error| Response::Failed {

@@ -11,6 +11,7 @@ use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::sign_public_key;
 use crate::crypto::identity::xwing_public_key;
 use crate::crypto::scalar::Owner;
+use crate::daemon::messages::Mail;
 use crate::daemon::publishing::Publishing;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
@@ -31,7 +32,8 @@ use crate::types::limits::CONTACTS_AT_ONCE;
 
 /// The people that the owner of a mounted pod knows.
 pub(super) struct People {
-    contacts: Contacts,
+    contacts: Arc<Contacts>,
+    mail: Arc<Mail>,
     keys: OwnKeys,
     clock: Clock,
     publishing: Arc<Publishing>,
@@ -44,8 +46,11 @@ impl People {
         clock: Clock,
         publishing: Arc<Publishing>,
     ) -> Self {
+        let contacts = Arc::new(Contacts::new(Arc::clone(rows)));
+        let mail = Mail::new(rows, &contacts, bundle, Arc::clone(&clock), &publishing);
         Self {
-            contacts: Contacts::new(Arc::clone(rows)),
+            contacts,
+            mail: Arc::new(mail),
             keys: OwnKeys {
                 pod_id: hex::encode(bundle.pod_id.0),
                 pod_number: bundle.pod,
@@ -60,6 +65,11 @@ impl People {
             clock,
             publishing,
         }
+    }
+
+    /// What they and the owner write to each other.
+    pub(super) const fn mail(&self) -> &Arc<Mail> {
+        &self.mail
     }
 
     /// The answer to a request.

@@ -103,6 +103,7 @@ impl Stage<'_> {
             NotifyState::Status("closing the pod"),
         ]);
         mounted.take_down(self.runtime);
+        self.house.people().mail().stop(self.runtime);
         self.house.publishing().stop(self.runtime);
         outcome
     }

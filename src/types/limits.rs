@@ -364,3 +364,5 @@ pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
 pub const MAIL_PATIENCE: Duration = Duration::from_secs(25);
 /// Messages in one answer on the control socket.
 pub const MESSAGES_IN_ANSWER: usize = 8;
+/// How often a command that follows the inbox has it looked into.
+pub const MAIL_FOLLOW: Duration = Duration::from_secs(5);

@@ -209,6 +209,14 @@ impl Messages {
         })
     }
 
+    /// How many messages were not seen in the network yet.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn unsent(&self) -> Result<usize, MessageError> {
+        self.with_ledger(|ledger| Ok(ledger.unsent.len()))
+    }
+
     /// Notes how far a received message is. It never goes back: what is answered was seen.
     ///
     /// # Errors

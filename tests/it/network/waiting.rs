@@ -39,6 +39,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 | Request::Sync
                 | Request::Weigh
                 | Request::People(_)
+                | Request::Messages(_)
                 | Request::Nodes
                 | Request::Pin { .. }
                 | Request::Unmount { .. } => Response::Failed {

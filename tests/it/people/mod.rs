@@ -1,14 +1,16 @@
 //! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
 
 mod contacts;
+mod messages;
 mod refused;
 mod shares;
 
 use serde_json::Value;
 
 use crate::carried::{carried, mounted};
-use crate::network::{fails, json, says};
+use crate::network::{fails, json, podfs, says};
 use crate::node::{Node, hexadecimal};
+use crate::support::both;
 use crate::support::pod::Pod;
 
 /// What these tests need.
