@@ -5,6 +5,7 @@
 
 mod accept;
 mod access;
+mod approve;
 mod args;
 mod ask;
 mod audit;
@@ -19,6 +20,7 @@ mod drill;
 mod exit;
 mod hidden;
 mod id;
+mod inbox;
 mod init;
 mod keys;
 mod man;
@@ -31,6 +33,7 @@ mod pin;
 mod print;
 mod recover;
 mod rent;
+mod request;
 mod revoke;
 mod scrub;
 mod share;
@@ -114,7 +117,12 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Shares(args) => shares::run(args),
         Command::Access(args) => access::run(args),
         Command::Revoke(args) => revoke::run(args),
+        Command::Approve(args) => approve::run(args),
         Command::Accept(args) => accept::run(args),
+        Command::Inbox(args) => inbox::run(args),
+        Command::Request(args) => request::run(args),
+        Command::Requests(args) => request::list(args),
+        Command::Deny(args) => request::deny(args),
         Command::Keys(args) => keys::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),

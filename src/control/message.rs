@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::control::AuditRequest;
 use crate::control::AuditResponse;
+use crate::control::MessagesRequest;
+use crate::control::MessagesResponse;
 use crate::control::NetworkReport;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
@@ -53,6 +55,8 @@ pub enum Request {
     Audit(AuditRequest),
     /// Something about what is shared.
     Sharing(SharingRequest),
+    /// Something about messages.
+    Messages(MessagesRequest),
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -84,6 +88,8 @@ pub enum Response {
     Audit(AuditResponse),
     /// Something about what is shared.
     Sharing(SharingResponse),
+    /// Something about messages.
+    Messages(MessagesResponse),
     /// It is done.
     Done,
     /// The folder is in use; these programs hold it, as far as could be seen.

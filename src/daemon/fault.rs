@@ -81,6 +81,8 @@ pub enum FaultKind {
     NoCard,
     /// The audit log is not what was signed.
     Tampered,
+    /// There is no message of that id, or there are several.
+    NoMessage,
     /// Anything else.
     Other,
 }

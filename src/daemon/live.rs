@@ -148,6 +148,9 @@ impl Live {
                 Request::Sharing(request) => Ok(Response::Sharing(
                     live.house.sharing().answer(request).await,
                 )),
+                Request::Messages(request) => Ok(Response::Messages(
+                    live.house.people().mail().answer(request).await,
+                )),
                 Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };
             let response = response.unwrap_or_else(|error| Response::Failed {

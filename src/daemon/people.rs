@@ -15,9 +15,11 @@ use crate::crypto::identity::xwing_public_key;
 use crate::crypto::scalar::Owner;
 use crate::daemon::audit::Audit;
 use crate::daemon::happened;
+use crate::daemon::messages::Mail;
 use crate::daemon::publishing::Publishing;
-use crate::daemon::reconcile::Incomplete;
 use crate::daemon::reconcile::Reconciliation;
+use crate::daemon::refused::Refused;
+use crate::daemon::refused::in_time;
 use crate::daemon::shelf::PodShelf;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
@@ -31,11 +33,8 @@ use crate::share::PeopleRows;
 use crate::share::ShareError;
 use crate::share::audit::Happening;
 use crate::share::newest_card;
-use crate::store::Outage;
-use crate::store::StoreError;
 use crate::types::Clock;
 use crate::types::ContactName;
-use crate::types::limits::CARD_PATIENCE;
 use crate::types::limits::CONTACTS_AT_ONCE;
 
 /// The people that the owner of a mounted pod knows.
@@ -43,6 +42,7 @@ pub(super) struct People {
     rows: Arc<PeopleRows>,
     contacts: Arc<Contacts>,
     reconciliation: Arc<Reconciliation>,
+    mail: Arc<Mail>,
     keys: OwnKeys,
     clock: Clock,
     publishing: Arc<Publishing>,
@@ -58,9 +58,14 @@ impl People {
     ) -> Self {
         let shelf = Arc::new(PodShelf(Arc::clone(pod)));
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
+        let contacts = Arc::new(Contacts::new(Arc::clone(&rows)));
+        let audit = Audit::new(pod, bundle, &clock, publishing.publisher());
+        let with = (&publishing, &audit);
+        let mail = Mail::new(pod.rows(), &contacts, bundle, Arc::clone(&clock), with);
         Self {
-            audit: Audit::new(pod, bundle, &clock, publishing.publisher()),
-            contacts: Arc::new(Contacts::new(Arc::clone(&rows))),
+            audit,
+            contacts,
+            mail: Arc::new(mail),
             reconciliation: Reconciliation::new(Arc::clone(pod), Arc::clone(&rows)),
             rows,
             keys: OwnKeys {
@@ -110,6 +115,11 @@ impl People {
     /// Waits until all is known of them, not for long.
     pub(super) async fn complete(&self) -> Result<(), Refused> {
         Ok(self.reconciliation.complete().await?)
+    }
+
+    /// What they and the owner write to each other.
+    pub(super) const fn mail(&self) -> &Arc<Mail> {
+        &self.mail
     }
 
     /// The answer to a request.
@@ -315,54 +325,6 @@ impl People {
 }
 
 type Answered = Result<PeopleResponse, Refused>;
-
-/// Why it was not done.
-pub(super) struct Refused(pub(super) Refusal, pub(super) String);
-
-impl From<ShareError> for Refused {
-    fn from(error: ShareError) -> Self {
-        let why = match &error {
-            ShareError::Unknown(_) => Refusal::Unknown,
-            ShareError::NoGrant(_) => Refusal::NoGrant,
-            ShareError::IsOver => Refusal::Over,
-            ShareError::NameTaken(_)
-            | ShareError::Known(_)
-            | ShareError::TooMany
-            | ShareError::TooManyGrants => Refusal::Taken,
-            ShareError::Alarm(_) => Refusal::Alarm,
-            ShareError::Own
-            | ShareError::OwnOlder
-            | ShareError::Older(_)
-            | ShareError::NoCard(_) => Refusal::Card,
-            ShareError::Gap(_) | ShareError::Store(StoreError::NotFound | StoreError::Corrupt) => {
-                Refusal::Missing
-            }
-            ShareError::Store(StoreError::Unavailable { .. }) => Refusal::Network,
-            ShareError::Store(StoreError::Rejected(_)) => Refusal::Node,
-            ShareError::Journal(_) | ShareError::NoRow(_) | ShareError::NotCarried(_) => {
-                Refusal::State
-            }
-        };
-        Self(why, error.to_string())
-    }
-}
-
-impl From<Incomplete> for Refused {
-    fn from(incomplete: Incomplete) -> Self {
-        let why = match incomplete {
-            Incomplete::Fetching(_) => Refusal::Network,
-            Incomplete::ReadOnly => Refusal::State,
-        };
-        Self(why, incomplete.to_string())
-    }
-}
-
-/// Waits for the network, not for ever.
-pub(super) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Refused> {
-    let answer = tokio::time::timeout(CARD_PATIENCE, answer).await;
-    let late = StoreError::unavailable(Outage::Late(CARD_PATIENCE));
-    answer.map_err(|_| ShareError::from(late).into())
-}
 
 fn read(card: &str) -> Result<SignedCard, Refused> {
     let bytes = hex::decode(card).unwrap_or_default();

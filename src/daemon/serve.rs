@@ -105,6 +105,8 @@ impl Stage<'_> {
         ]);
         mounted.take_down(self.runtime);
         self.house.people().reconciliation().stop(self.runtime);
+        self.house.people().mail().stop(self.runtime);
+        self.house.sharing().stop(self.runtime);
         self.house.publishing().stop(self.runtime);
         outcome
     }

@@ -141,6 +141,7 @@ fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome,
             | Response::People(_)
             | Response::Audit(_)
             | Response::Sharing(_)
+            | Response::Messages(_)
             | Response::Progress(_),
         )) => Err(failed("the daemon answered something else".into())),
         Err(ClientError::Absent | ClientError::Silent(_) | ClientError::Garbled(_)) => {

@@ -336,7 +336,7 @@ pub const GRANT_MAX: usize = 1200;
 /// Grants that the owner gives, and that one person may give to the owner.
 pub const GRANTS_MAX: usize = 1000;
 /// How often what is shared is looked after.
-pub const SHARING_TICK: Duration = Duration::from_secs(2);
+pub const SHARING_TICK: Duration = Duration::from_secs(30);
 /// Messages that are looked at together for grants.
 pub const MESSAGES_TAKEN: usize = 64;
 /// Grants in one answer of the daemon.
@@ -408,3 +408,5 @@ pub const AUDIT_RECORD_MAX: usize = 16 << 10;
 pub const AUDIT_AT_ONCE: usize = 24 << 10;
 /// Longest line of an exported log that is read: a record in hexadecimal digits, and what it says.
 pub const AUDIT_LINE_MAX: usize = 64 << 10;
+/// How often a command that follows the inbox has it looked into.
+pub const MAIL_FOLLOW: Duration = Duration::from_secs(5);

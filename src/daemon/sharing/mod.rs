@@ -7,7 +7,6 @@ mod client;
 mod followers;
 mod happened;
 mod report;
-mod tmp;
 mod tree;
 
 pub use client::SharingClient;
@@ -67,8 +66,6 @@ pub(super) struct Sharing {
     owner: Caller,
     clock: Clock,
     wake: Notify,
-    /// Wakes who sends messages.
-    mail: Arc<Notify>,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
     /// Number of the last message that was looked at for grants.
@@ -83,7 +80,7 @@ pub(super) struct Sharing {
 impl Sharing {
     pub(super) fn new(
         pod: &Arc<Pod>,
-        (people, messages): (&Arc<People>, &Arc<Messages>),
+        people: &Arc<People>,
         publishing: &Arc<Publishing>,
         secret: BoxSecret,
         (owner, clock): (Caller, Clock),
@@ -99,7 +96,7 @@ impl Sharing {
         let sharing = Arc::new(Self {
             pod: Arc::clone(pod),
             people: Arc::clone(people),
-            messages: Arc::clone(messages),
+            messages: Arc::clone(people.mail().messages()),
             publishing: Arc::clone(publishing),
             given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
@@ -107,7 +104,6 @@ impl Sharing {
             owner,
             clock,
             wake: Notify::new(),
-            mail: Arc::default(),
             again: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
@@ -148,9 +144,10 @@ impl Sharing {
             if let Err(error) = self.step().await {
                 tracing::debug!(%error, "sharing");
             }
-            let woken = tokio::time::timeout(SHARING_TICK, self.wake.notified()).await;
-            if woken.is_ok() {
-                tracing::trace!("sharing is woken");
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = self.people.mail().came().notified() => {}
+                () = tokio::time::sleep(SHARING_TICK) => {}
             }
         }
     }
@@ -158,10 +155,6 @@ impl Sharing {
     /// Does everything that is due.
     async fn step(&self) -> Result<(), MessageError> {
         self.keep_time().await?;
-        let endpoints = self.publishing.sources().now();
-        let tmp = tmp::Tmp(Arc::clone(self.publishing.publisher()));
-        self.messages.collect(&endpoints, (self.clock)()).await?;
-        self.messages.send(&endpoints, &tmp, (self.clock)()).await?;
         self.take_grants().await?;
         let sent = self.send_records().await;
         self.bring_all().await?;
@@ -221,7 +214,7 @@ impl Sharing {
             return Ok(());
         }
         self.given.is_offered(given)?;
-        self.mail.notify_one();
+        self.people.mail().wake();
         self.publishing.publisher().follow_now();
         Ok(())
     }

@@ -41,6 +41,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 | Request::People(_)
                 | Request::Audit(_)
                 | Request::Sharing(_)
+                | Request::Messages(_)
                 | Request::Nodes
                 | Request::Pin { .. }
                 | Request::Unmount { .. } => Response::Failed {

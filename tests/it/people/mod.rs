@@ -3,6 +3,7 @@
 mod contacts;
 mod grants;
 mod kept;
+mod messages;
 mod recorded;
 mod refused;
 mod shared;
@@ -11,8 +12,9 @@ mod shares;
 use serde_json::Value;
 
 use crate::carried::{carried, mounted};
-use crate::network::{fails, json, says};
+use crate::network::{fails, json, podfs, says};
 use crate::node::{Node, hexadecimal};
+use crate::support::both;
 use crate::support::pod::Pod;
 
 /// What these tests need.
