@@ -53,6 +53,7 @@ use crate::types::limits::MAIL_AGAIN;
 use crate::types::limits::MAIL_PATIENCE;
 use crate::types::limits::MESSAGES_IN_ANSWER;
 use crate::types::limits::PUBLISH_STOP;
+use crate::types::limits::PURPOSE_MAX;
 
 /// Contacts who wrote too much that an answer names.
 const FULL_SHOWN: usize = 8;
@@ -256,6 +257,8 @@ impl Mail {
                 Err(_) => Some("there was no answer in time".to_owned()),
             }
         };
+        // Who looks for messages wants to see what is shared as it is now, too.
+        self.came.notify_one();
         let full = all.full.iter().take(FULL_SHOWN);
         Ok(MessagesResponse::Collected(CollectReport {
             received: number(all.received),
@@ -353,6 +356,9 @@ impl AccessRequest {
     ) -> Result<Self, Refused> {
         if what.is_empty() || purpose.is_empty() {
             return Err(wrong(&"a request names a path and a purpose"));
+        }
+        if purpose.len() > PURPOSE_MAX {
+            return Err(wrong(&"a purpose has at most 400 bytes"));
         }
         if from.zip(until).is_some_and(|(from, until)| until <= from) {
             return Err(wrong(&"what is asked for would end before it begins"));
