@@ -10,6 +10,7 @@ use crate::daemon::network::find;
 use crate::daemon::people::Refused;
 use crate::daemon::people::in_time;
 use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::happened;
 use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::grant::Terms;
@@ -71,22 +72,25 @@ impl Sharing {
                 purpose,
                 snapshot,
                 answers,
-            } => self.share(&Wish {
-                path: &path,
-                with: &with,
-                rights: &rights,
-                from,
-                until,
-                purpose: &purpose,
-                snapshot,
-                answers: answers.as_deref(),
-            }),
-            SharingRequest::Revoke { id } => self.revoke(&id),
+            } => {
+                let wish = Wish {
+                    path: &path,
+                    with: &with,
+                    rights: &rights,
+                    from,
+                    until,
+                    purpose: &purpose,
+                    snapshot,
+                    answers: answers.as_deref(),
+                };
+                self.share(&wish).await
+            }
+            SharingRequest::Revoke { id } => self.revoke(&id).await,
             SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
         }
     }
 
-    fn share(&self, wish: &Wish<'_>) -> Answered {
+    async fn share(&self, wish: &Wish<'_>) -> Answered {
         let contact = self.people.contacts().named(wish.with)?;
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(wish.with.to_owned()).into());
@@ -121,6 +125,10 @@ impl Sharing {
         };
         let answers = wish.answers.map(|id| self.messages.one(id)).transpose()?;
         let answers = answers.map(|kept| kept.row.message.id);
+        // What is not recorded is not shared.
+        let granted = happened::granted(&given, wish.path);
+        let recorded = self.people.audit().record(&granted).await;
+        recorded.map_err(|fault| Refused(Refusal::State, fault.what))?;
         self.given.give(&given)?;
         let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
         if is_now {
@@ -158,12 +166,12 @@ impl Sharing {
         Ok((ino, directory, name.map_err(|error| wrong(&error))?, kind))
     }
 
-    fn revoke(&self, id: &str) -> Answered {
+    async fn revoke(&self, id: &str) -> Answered {
         let given = self.given.one(id)?;
         if matches!(given.state, GivenState::Ended { .. }) {
             return Err(ShareError::IsOver.into());
         }
-        self.end(&given, Ended::Revoked)?;
+        self.end(&given, Ended::Revoked).await?;
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(given.id))?)
     }
@@ -210,7 +218,7 @@ impl Sharing {
     }
 
     async fn accept(&self, id: &str, name: Option<&str>) -> Answered {
-        self.take_grants()?;
+        self.take_grants().await?;
         let received = self.meant(id)?;
         let label = match name {
             Some(name) => Name::parse(name.as_bytes()).map_err(|error| wrong(&error))?,
@@ -221,6 +229,10 @@ impl Sharing {
             return Err(wrong(
                 &"something else of theirs is seen under this name: choose another with --name",
             ));
+        }
+        if received.state == ReceivedState::Offered {
+            let name = self.name_of(&received.contact)?;
+            self.note(&happened::accepted(&received, &name)).await;
         }
         self.received.accept(&received.id, &label)?;
         let received = self.received.one(&hex::encode(received.id))?;

@@ -1,6 +1,7 @@
 //! What others share, brought into the folder.
 
 use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::happened;
 use crate::format::grant::Ended;
 use crate::format::grant::RecordState;
 use crate::format::rows::Received;
@@ -34,7 +35,7 @@ impl Sharing {
         let _one = self.bringing.lock().await;
         let now = (self.clock)();
         if received.terms.until.is_some_and(|until| until <= now.secs) {
-            return self.is_over(received, Ended::Expired);
+            return self.is_over(received, Ended::Expired).await;
         }
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
@@ -45,7 +46,7 @@ impl Sharing {
             return Ok(());
         };
         let entry = match record.state {
-            RecordState::Ended(why) => return self.is_over(received, why),
+            RecordState::Ended(why) => return self.is_over(received, why).await,
             RecordState::Live(_) if received.state == ReceivedState::Offered => return Ok(()),
             RecordState::Live(entry) => entry,
         };
@@ -81,7 +82,7 @@ impl Sharing {
         Name::parse(name.as_bytes()).map_err(|error| error.to_string())
     }
 
-    fn is_over(&self, received: &Received, why: Ended) -> Result<(), String> {
+    async fn is_over(&self, received: &Received, why: Ended) -> Result<(), String> {
         if received.state == ReceivedState::Accepted {
             let person = self.person(received)?;
             let withdrawn = self.pod.withdraw_share(&person, &received.label);
@@ -89,6 +90,10 @@ impl Sharing {
             self.receiver.sweep().map_err(|error| error.to_string())?;
         }
         let ended = self.received.end(&received.id, why, (self.clock)());
-        ended.map_err(|error| error.to_string())
+        ended.map_err(|error| error.to_string())?;
+        let name = self.name_of(&received.contact);
+        let name = name.map_err(|error| error.to_string())?;
+        self.note(&happened::over(received, why, &name)).await;
+        Ok(())
     }
 }

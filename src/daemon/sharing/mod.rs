@@ -5,6 +5,7 @@ mod answers;
 mod bring;
 mod client;
 mod followers;
+mod happened;
 mod report;
 mod tmp;
 mod tree;
@@ -24,6 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::BoxSecret;
 use crate::daemon::people::People;
 use crate::daemon::publishing::Publishing;
@@ -40,6 +42,7 @@ use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
 use crate::share::ShareError;
 use crate::share::Told;
+use crate::share::audit::Happening;
 use crate::share::messages::MessageError;
 use crate::share::messages::Messages;
 use crate::share::messages::Way;
@@ -154,26 +157,26 @@ impl Sharing {
 
     /// Does everything that is due.
     async fn step(&self) -> Result<(), MessageError> {
-        self.keep_time()?;
+        self.keep_time().await?;
         let endpoints = self.publishing.sources().now();
         let tmp = tmp::Tmp(Arc::clone(self.publishing.publisher()));
         self.messages.collect(&endpoints, (self.clock)()).await?;
         self.messages.send(&endpoints, &tmp, (self.clock)()).await?;
-        self.take_grants()?;
+        self.take_grants().await?;
         let sent = self.send_records().await;
         self.bring_all().await?;
         sent
     }
 
     /// Grants begin and end when they say.
-    fn keep_time(&self) -> Result<(), MessageError> {
+    async fn keep_time(&self) -> Result<(), MessageError> {
         let now = (self.clock)();
         let is_past = |time: Option<i64>| time.is_some_and(|time| time <= now.secs);
         for given in self.given.all()? {
             if matches!(given.state, GivenState::Ended { .. }) {
                 self.given.tell_the_end(&given, now)?;
             } else if is_past(given.terms.until) {
-                self.end(&given, Ended::Expired)?;
+                self.end(&given, Ended::Expired).await?;
             } else if given.state == GivenState::Waiting
                 && given.terms.from.is_none_or(|from| is_past(Some(from)))
             {
@@ -183,11 +186,26 @@ impl Sharing {
         Ok(())
     }
 
-    fn end(&self, given: &Given, why: Ended) -> Result<(), MessageError> {
+    /// Ends it first: what cannot be recorded must not keep it alive.
+    async fn end(&self, given: &Given, why: Ended) -> Result<(), MessageError> {
         if self.given.end(given, why, (self.clock)())? == Told::Later {
             self.again.store(true, Ordering::Release);
         }
+        self.note(&happened::ended(given, why)).await;
         Ok(())
+    }
+
+    /// Records what happened whatever becomes of the record.
+    async fn note(&self, happening: &Happening) {
+        if let Err(fault) = self.people.audit().record(happening).await {
+            tracing::warn!(%fault, "not in the audit log");
+        }
+    }
+
+    /// What the owner calls somebody; nothing when they are a contact no more.
+    fn name_of(&self, contact: &Fingerprint) -> Result<String, MessageError> {
+        let contact = self.messages.contact(contact)?;
+        Ok(contact.map_or_else(String::new, |contact| contact.name.as_str().to_owned()))
     }
 
     /// Sends what opens it, as the answer to a request if there is one.
@@ -209,7 +227,7 @@ impl Sharing {
     }
 
     /// Grants in messages that came.
-    fn take_grants(&self) -> Result<(), MessageError> {
+    async fn take_grants(&self) -> Result<(), MessageError> {
         let mut after = self.taken.load(Ordering::Acquire);
         loop {
             let messages = self.messages.all(Way::Received, after, MESSAGES_TAKEN);
@@ -222,12 +240,16 @@ impl Sharing {
                 let MessageBody::Grant(bytes) = &kept.row.message.body else {
                     continue;
                 };
-                match Grant::decode(bytes) {
-                    Ok(grant) => {
-                        self.received
-                            .arrives(kept.row.contact, grant, kept.row.message.time)?;
-                    }
-                    Err(_) => tracing::debug!("a grant that this podfs cannot read"),
+                let Ok(grant) = Grant::decode(bytes) else {
+                    tracing::debug!("a grant that this podfs cannot read");
+                    continue;
+                };
+                let (id, contact) = (grant.id, kept.row.contact);
+                let made = kept.row.message.time;
+                if self.received.arrives(contact, grant, made)? {
+                    let received = self.received.one(&hex::encode(id))?;
+                    let name = self.name_of(&contact)?;
+                    self.note(&happened::received(&received, &name)).await;
                 }
             }
             after = until;
