@@ -16,10 +16,10 @@ use crate::control::Refusal;
 use crate::crypto::Secret;
 use crate::crypto::keys::KemX25519Key;
 use crate::crypto::keys::KemXwingSeed;
-use crate::crypto::swarm::SealedChunk;
 use crate::daemon::audit::Audit;
 use crate::daemon::keyfile::system_entropy;
 use crate::daemon::message_report::report;
+use crate::daemon::outgoing::Outgoing;
 use crate::daemon::publishing::Publishing;
 use crate::daemon::refused::Refused;
 use crate::daemon::refused::wrong;
@@ -40,13 +40,6 @@ use crate::share::messages::MessageKeys;
 use crate::share::messages::Messages;
 use crate::share::messages::MessagesParts;
 use crate::share::messages::Way;
-use crate::store::Answer;
-use crate::store::Outage;
-use crate::store::Receipt;
-use crate::store::Rejection;
-use crate::store::Store;
-use crate::store::StoreError;
-use crate::types::Address;
 use crate::types::Clock;
 use crate::types::PlainText;
 use crate::types::limits::MAIL_AGAIN;
@@ -72,9 +65,6 @@ pub(super) struct Mail {
     came: Notify,
     running: Mutex<Option<JoinHandle<()>>>,
 }
-
-/// The node that is written to, for a limited time.
-struct Outgoing(Arc<Publishing>);
 
 impl Mail {
     /// Nothing runs yet.
@@ -370,28 +360,6 @@ impl AccessRequest {
             from,
             until,
         })
-    }
-}
-
-impl Store for Outgoing {
-    fn put<'a>(&'a self, chunk: &'a SealedChunk) -> Answer<'a, Receipt> {
-        Box::pin(async move {
-            let put = self.0.publisher().put(chunk);
-            let late = |_| StoreError::unavailable(Outage::Late(MAIL_PATIENCE));
-            let put = tokio::time::timeout(MAIL_PATIENCE, put)
-                .await
-                .map_err(late)?;
-            put.ok_or(StoreError::Rejected(Rejection::NoBatch))?
-                .map(|()| Receipt::OnNode)
-        })
-    }
-
-    fn get(&self, address: Address) -> Answer<'_, SealedChunk> {
-        self.0.sources().get(address)
-    }
-
-    fn has(&self, address: Address) -> Answer<'_, bool> {
-        self.0.sources().has(address)
     }
 }
 

@@ -10,13 +10,6 @@ use crate::support::applicable;
 use crate::support::pod::read_files;
 use crate::support::wait_until;
 
-/// Two people who have added each other; their pods are mounted by the caller.
-fn acquainted(anna: &Pod, ben: &Pod) {
-    let (annas, bens) = (introduce(anna), introduce(ben));
-    says(ben, &["contact", "add", "Anna", text(&annas, "identity")]);
-    says(anna, &["contact", "add", "Ben", text(&bens, "identity")]);
-}
-
 const ASK: &[&str] = &[
     "request",
     "Anna",
