@@ -54,12 +54,12 @@ impl Sharing {
         self.received.is_seen(&received.id, &seen).map_err(failed)?;
         let person = self.person(received)?;
         let dir = self.pod.receive_person(&person, self.owner);
-        let dir = dir.map_err(|error| match error {
-            PodError::Exists => {
-                "the folder has something of its own that is called \"Shared with me\": rename it"
-                    .to_owned()
+        let dir = dir.map_err(|error| {
+            if matches!(error, PodError::Exists) {
+                return "the folder has something of its own that is called \"Shared with me\": rename it"
+                    .to_owned();
             }
-            error => error.to_string(),
+            error.to_string()
         })?;
         let place = (dir, &received.label);
         let brought = self.receiver.receive(place, &entry.attributes).await;
