@@ -171,6 +171,7 @@ impl Mail {
             }
             MessagesRequest::Collect => self.collect().await,
             MessagesRequest::Seen { ids } => self.seen(&ids),
+            MessagesRequest::Forget { id } => self.forget(&id),
             MessagesRequest::Ask {
                 name,
                 what,
@@ -235,6 +236,12 @@ impl Mail {
             let id = self.messages.one(id)?.row.message.id;
             self.messages.mark(id, MessageState::Seen)?;
         }
+        Ok(MessagesResponse::Done)
+    }
+
+    fn forget(&self, id: &str) -> Answered {
+        let id = self.messages.one(id)?.row.message.id;
+        self.messages.remove(id)?;
         Ok(MessagesResponse::Done)
     }
 
