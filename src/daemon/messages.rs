@@ -217,6 +217,7 @@ impl Mail {
             }
             MessagesRequest::Collect => self.collect().await,
             MessagesRequest::Seen { ids } => self.seen(&ids),
+            MessagesRequest::Forget { id } => self.forget(&id),
             MessagesRequest::Ask {
                 name,
                 what,
@@ -285,6 +286,12 @@ impl Mail {
             let id = self.messages.one(id)?.row.message.id;
             self.messages.mark(id, MessageState::Seen)?;
         }
+        Ok(MessagesResponse::Done)
+    }
+
+    fn forget(&self, id: &str) -> Answered {
+        let id = self.messages.one(id)?.row.message.id;
+        self.messages.remove(id)?;
         Ok(MessagesResponse::Done)
     }
 
