@@ -119,6 +119,8 @@ pub struct GivenReport {
     pub state: String,
     /// Since when it is over.
     pub ended: Option<i64>,
+    /// Why what they added is not taken over, or not all of it.
+    pub trouble: Option<String>,
 }
 
 /// A grant that the owner received.
