@@ -63,6 +63,26 @@ impl Sharing {
         Ok(Some(at))
     }
 
+    /// How many files were added and are not let go yet.
+    pub(super) fn count_added(&self, received: &Received) -> Option<u64> {
+        if !is_added_now(received) {
+            return None;
+        }
+        let tray = self.pod.find_state_subdirectory(&tray_name(received));
+        let mut left: Vec<_> = tray.ok()?.into_iter().collect();
+        let mut count = 0_u64;
+        while let Some(dir) = left.pop() {
+            for entry in self.pod.own_names(dir).ok()? {
+                if entry.kind == FileKind::Directory {
+                    left.push(entry.ino);
+                } else {
+                    count = count.saturating_add(1);
+                }
+            }
+        }
+        Some(count)
+    }
+
     /// Makes the tray of a folder that may be added to, and gives it to the one whose folder it is.
     pub(super) fn lay_tray(&self, received: &Received) -> Result<(), String> {
         if !is_added_now(received) {

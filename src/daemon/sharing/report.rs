@@ -86,6 +86,7 @@ impl Sharing {
             version: seen
                 .filter(|seen| seen.is_brought)
                 .map(|seen| seen.time.secs),
+            added: self.count_added(received),
             trouble: self.troubles.lock().get(&received.id).cloned(),
         })
     }

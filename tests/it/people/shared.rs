@@ -12,10 +12,10 @@ use crate::people::*;
 use crate::support::pod::Pod;
 use crate::support::{applicable, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Each has the card of the other.
-fn acquainted(anna: &Pod, ben: &Pod) {
+pub fn acquainted(anna: &Pod, ben: &Pod) {
     for (pod, other, name) in [(anna, ben, "Ben"), (ben, anna, "Anna")] {
         introduce(other);
         let file = pod.path(name);
@@ -25,14 +25,14 @@ fn acquainted(anna: &Pod, ben: &Pod) {
 }
 
 /// Shares what is at `path` with Ben.
-fn share(anna: &Pod, path: &Path, more: &[&str]) -> Value {
+pub fn share(anna: &Pod, path: &Path, more: &[&str]) -> Value {
     let path = path.to_str().unwrap();
     let args = [&["share", path, "--with", "Ben", "--json"], more].concat();
     json(anna, &args)
 }
 
 /// Waits until a grant of that id came, and accepts it.
-fn accept(ben: &Pod, grant: &Value) -> Value {
+pub fn accept(ben: &Pod, grant: &Value) -> Value {
     let id = text(grant, "id");
     let came = wait_until(PATIENCE, || {
         let shares = json(ben, &["shares", "--json"]);
@@ -43,7 +43,7 @@ fn accept(ben: &Pod, grant: &Value) -> Value {
     json(ben, &["accept", id, "--json"])
 }
 
-fn until_reads(path: &Path, wanted: &str) {
+pub fn until_reads(path: &Path, wanted: &str) {
     let mut last = String::new();
     let reads = wait_until(PATIENCE, || {
         last = fs::read_to_string(path).unwrap_or_else(|error| error.to_string());
