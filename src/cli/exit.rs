@@ -75,10 +75,14 @@ pub enum Exit {
     CardChanged = 56,
     /// What was given is no card, or none that can be used.
     NoCard = 57,
+    /// There is no message of that id, or there are several.
+    NoMessage = 58,
     /// There is no such grant, or several.
     NoGrant = 60,
     /// The grant has ended.
     GrantOver = 61,
+    /// The audit log is not what was signed.
+    Tampered = 62,
 }
 
 impl Exit {
@@ -152,10 +156,15 @@ impl Exit {
             "what was given is no card, or none that can be used",
         ),
         (
+            Self::NoMessage,
+            "there is no message of that id, or there are several",
+        ),
+        (
             Self::NoGrant,
             "there is no such grant, or there are several",
         ),
         (Self::GrantOver, "the grant has ended"),
+        (Self::Tampered, "the audit log is not what was signed"),
     ];
 
     /// The number.
@@ -200,6 +209,8 @@ impl Exit {
             FaultKind::NoCard => Self::NoCard,
             FaultKind::NoGrant => Self::NoGrant,
             FaultKind::GrantOver => Self::GrantOver,
+            FaultKind::Tampered => Self::Tampered,
+            FaultKind::NoMessage => Self::NoMessage,
             FaultKind::Other => Self::Other,
         }
     }
@@ -223,7 +234,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
-            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 60, 61,
+            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62,
         ];
         assert_eq!(numbers, fixed);
     }

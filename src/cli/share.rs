@@ -10,7 +10,8 @@ use crate::cli::args::FormatArgs;
 use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::cli::shares::describe;
-use crate::cli::when;
+use crate::cli::when::Edge;
+use crate::cli::when::typed;
 use crate::daemon::Fault;
 use crate::daemon::FaultKind;
 use crate::daemon::Quoted;
@@ -34,11 +35,11 @@ pub(super) struct ShareArgs {
     #[arg(long, value_name = "RIGHTS", default_value = "read", value_parser = ["read", "append", "write"])]
     rights: String,
     /// From when on: 2026-12-31, 2026-12-31T12:00Z, or 30d from now
-    #[arg(long, value_name = "DATE", value_parser = when::parse_from)]
-    from: Option<when::When>,
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
     /// Until when: 2026-12-31, 2026-12-31T12:00Z, or 30d from now
-    #[arg(long, value_name = "DATE", value_parser = when::parse_until)]
-    until: Option<when::When>,
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
     /// What for; they see it, and it stands in the audit log
     #[arg(long = "for", value_name = "PURPOSE", default_value = "")]
     purpose: String,
@@ -61,11 +62,10 @@ pub(super) fn run(args: &ShareArgs) -> Result<Exit, Fault> {
     let grant = client.share(Wish {
         with: args.with.clone(),
         rights: args.rights.clone(),
-        from: args.from.map(when::When::seconds),
-        until: args.until.map(when::When::seconds),
+        from: typed(args.from.as_deref(), Edge::Start)?,
+        until: typed(args.until.as_deref(), Edge::End)?,
         purpose: args.purpose.clone(),
         snapshot: args.snapshot,
-        answers: None,
     })?;
     if args.format.json {
         print::json(&grant);

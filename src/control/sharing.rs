@@ -27,8 +27,15 @@ pub enum SharingRequest {
         purpose: String,
         /// As it is now, and nothing that comes later.
         snapshot: bool,
-        /// Id of the request that it answers, if any.
-        answers: Option<String>,
+    },
+    /// Share what a contact asked for.
+    Approve {
+        /// Id of the request, or the beginning of it.
+        id: String,
+        /// What is shared, as seen from the top of the pod; nothing: what the request names.
+        path: Option<PathBuf>,
+        /// Until when, in place of what was asked for.
+        until: Option<i64>,
     },
     /// Grants that the owner gave, with the path of what is shared, as many as an answer holds.
     Given {

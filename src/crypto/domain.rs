@@ -175,6 +175,12 @@ pub mod ad {
     pub const BACK: &[u8] = b"podfs/1/back";
     /// An audit event.
     pub const AUDIT: &[u8] = b"podfs/1/audit";
+    /// Which audit log it is.
+    pub const AUDIT_ORIGIN: &[u8] = b"podfs/1/origin";
+    /// A checkpoint of an audit log.
+    pub const CHECKPOINT: &[u8] = b"podfs/1/checkpoint";
+    /// A checkpoint of somebody else, which was seen.
+    pub const WITNESS: &[u8] = b"podfs/1/witness";
     /// A key ring.
     pub const RING: &[u8] = b"podfs/1/ring";
     /// A page in the local log.
@@ -202,6 +208,9 @@ pub mod ad {
         IDENTITY,
         BACK,
         AUDIT,
+        AUDIT_ORIGIN,
+        CHECKPOINT,
+        WITNESS,
         RING,
         PAGE,
         RECORD,

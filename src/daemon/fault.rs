@@ -79,6 +79,10 @@ pub enum FaultKind {
     CardChanged,
     /// What was given is no card, or none that can be used.
     NoCard,
+    /// The audit log is not what was signed.
+    Tampered,
+    /// There is no message of that id, or there are several.
+    NoMessage,
     /// Anything else.
     Other,
 }

@@ -4,6 +4,7 @@
 //! in its chain takes its place. What breaks the chain is never used, and stops everything that would use the contact,
 //! until the owner says what it was.
 
+pub mod audit;
 mod back;
 mod cards;
 mod contacts;

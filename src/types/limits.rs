@@ -239,7 +239,7 @@ pub const FIND_ATTEMPTS: u32 = 3;
 /// Requests under way while the names of a pod are recovered.
 pub const RESTORE_READS_MAX: usize = NODE_READS_MAX;
 /// Names in one thing that another person shares: a few chunks can say that there are many.
-pub const RECEIVED_NAMES_MAX: u64 = 1_000_000;
+pub const RECEIVED_NAMES_MAX: u64 = if cfg!(test) { 10_000 } else { 1_000_000 };
 /// Directories in directories of one thing that another person shares.
 pub const RECEIVED_DEPTH_MAX: usize = 128;
 /// Directories of it that are read at a time.
@@ -336,7 +336,7 @@ pub const GRANT_MAX: usize = 1200;
 /// Grants that the owner gives, and that one person may give to the owner.
 pub const GRANTS_MAX: usize = 1000;
 /// How often what is shared is looked after.
-pub const SHARING_TICK: Duration = Duration::from_secs(2);
+pub const SHARING_TICK: Duration = Duration::from_secs(30);
 /// Messages that are looked at together for grants.
 pub const MESSAGES_TAKEN: usize = 64;
 /// How long something that others added rests before it is taken over: until then it may be half written.
@@ -367,7 +367,7 @@ pub const PEOPLE_FILE_PATIENCE: Duration = Duration::from_secs(60);
 /// Files about people fetched at once.
 pub const PEOPLE_AT_ONCE: usize = 16;
 /// Pause before what could not be fetched about people is tried again: the first, and the longest.
-pub const PEOPLE_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+pub const PEOPLE_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Shares that a phrase is split into, at most.
 pub const SHARES_MAX: u8 = 32;
 /// Longest file with a share or a phrase, in bytes.
@@ -399,3 +399,18 @@ pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
 pub const MAIL_PATIENCE: Duration = Duration::from_secs(25);
 /// Messages in one answer on the control socket.
 pub const MESSAGES_IN_ANSWER: usize = 8;
+
+/// Longest path or name in an event of the audit log, in bytes.
+pub const AUDIT_OBJECT_MAX: usize = 4096;
+/// Longest name of somebody there, in bytes: as long as that of a contact.
+pub const AUDIT_NAME_MAX: usize = CONTACT_NAME_MAX;
+/// Longest purpose or reason there, in bytes: as long as in a message.
+pub const AUDIT_TEXT_MAX: usize = MESSAGE_TEXT_MAX;
+/// Longest record of the audit log that is read: one of a later podfs may be longer than ours.
+pub const AUDIT_RECORD_MAX: usize = 16 << 10;
+/// Bytes of the audit log in one answer on the control socket, where they are hexadecimal digits.
+pub const AUDIT_AT_ONCE: usize = 24 << 10;
+/// Longest line of an exported log that is read: a record in hexadecimal digits, and what it says.
+pub const AUDIT_LINE_MAX: usize = 64 << 10;
+/// How often a command that follows the inbox has it looked into.
+pub const MAIL_FOLLOW: Duration = Duration::from_secs(5);

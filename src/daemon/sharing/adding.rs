@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::far::Held;
+use crate::format::grant::Ended;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -127,14 +128,14 @@ impl Sharing {
     }
 
     /// Nothing is added any more. What nobody took over is given back to who added it, in a folder of their own.
-    pub(super) fn take_tray_away(&self, received: &Received) -> Result<(), String> {
+    pub(super) async fn take_tray_away(&self, received: &Received) -> Result<(), String> {
         if !is_added_to(&received.terms) {
             return Ok(());
         }
         if let Some(given) = self.given_back(received)?
             && !matches!(given.state, GivenState::Ended { .. })
         {
-            let ended = self.end(&given, crate::format::grant::Ended::Revoked);
+            let ended = self.end(&given, Ended::Revoked).await;
             ended.map_err(|error| error.to_string())?;
         }
         if let Some(top) = self.top_of(received)? {

@@ -7,13 +7,17 @@ use crate::control::Refusal;
 use crate::control::SharingRequest;
 use crate::control::SharingResponse;
 use crate::daemon::network::find;
-use crate::daemon::people::Refused;
-use crate::daemon::people::in_time;
+use crate::daemon::refused::Refused;
+use crate::daemon::refused::in_time;
+use crate::daemon::refused::wrong;
 use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::happened;
+use crate::format::audit::Kind;
 use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
+use crate::format::message::MessageId;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -23,7 +27,7 @@ use crate::format::rows::ReceivedState;
 use crate::pod::PodError;
 use crate::share::ShareError;
 use crate::share::is_added_to;
-use crate::share::messages::MessageError;
+use crate::share::messages::Way;
 use crate::types::Ino;
 use crate::types::Name;
 use crate::types::Purpose;
@@ -42,7 +46,7 @@ struct Wish<'a> {
     until: Option<i64>,
     purpose: &'a str,
     snapshot: bool,
-    answers: Option<&'a str>,
+    answers: Option<MessageId>,
 }
 
 impl Sharing {
@@ -71,23 +75,28 @@ impl Sharing {
                 until,
                 purpose,
                 snapshot,
-                answers,
-            } => self.share(&Wish {
-                path: &path,
-                with: &with,
-                rights: &rights,
-                from,
-                until,
-                purpose: &purpose,
-                snapshot,
-                answers: answers.as_deref(),
-            }),
-            SharingRequest::Revoke { id } => self.revoke(&id),
+            } => {
+                let wish = Wish {
+                    path: &path,
+                    with: &with,
+                    rights: &rights,
+                    from,
+                    until,
+                    purpose: &purpose,
+                    snapshot,
+                    answers: None,
+                };
+                self.share(&wish).await
+            }
+            SharingRequest::Approve { id, path, until } => {
+                self.approve(&id, path.as_deref(), until).await
+            }
+            SharingRequest::Revoke { id } => self.revoke(&id).await,
             SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
         }
     }
 
-    fn share(&self, wish: &Wish<'_>) -> Answered {
+    async fn share(&self, wish: &Wish<'_>) -> Answered {
         let contact = self.people.contacts().named(wish.with)?;
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(wish.with.to_owned()).into());
@@ -125,17 +134,51 @@ impl Sharing {
             made: now,
             state: GivenState::Waiting,
         };
-        let answers = wish.answers.map(|id| self.messages.one(id)).transpose()?;
-        let answers = answers.map(|kept| kept.row.message.id);
+        // What is not recorded is not shared.
+        let granted = happened::granted(&given, wish.path);
+        let recorded = self.people.audit().record(&granted).await;
+        recorded.map_err(|fault| Refused(Refusal::State, fault.what))?;
         self.given.give(&given)?;
         let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
         if is_now {
-            self.hand_over(&given, answers)?;
-        } else if let Some(answered) = answers {
+            self.hand_over(&given, wish.answers)?;
+        } else if let Some(answered) = wish.answers {
             self.messages.mark(answered, MessageState::Answered)?;
         }
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(id))?)
+    }
+
+    /// Shares what somebody asked for, or what the owner gives them for it.
+    async fn approve(&self, id: &str, path: Option<&Path>, until: Option<i64>) -> Answered {
+        let asked = self.messages.one(id)?;
+        let MessageBody::Request(request) = &asked.row.message.body else {
+            return Err(wrong(&"this message asks for nothing"));
+        };
+        if asked.way != Way::Received {
+            return Err(wrong(&"this message was sent from here"));
+        }
+        if !matches!(asked.row.state, MessageState::New | MessageState::Seen) {
+            return Err(wrong(&"this request was answered already"));
+        }
+        let name = self.name_of(&asked.row.contact)?;
+        let wanted = Path::new(request.what.as_str());
+        let wanted = wanted.strip_prefix("/").unwrap_or(wanted);
+        let wish = Wish {
+            path: path.unwrap_or(wanted),
+            with: &name,
+            rights: "read",
+            from: request.from,
+            until: until.or(request.until),
+            purpose: request.purpose.as_str(),
+            snapshot: false,
+            answers: Some(asked.row.message.id),
+        };
+        let answer = self.share(&wish).await?;
+        let mail = self.people.mail();
+        let happening = mail.happened(Kind::RequestApproved, &asked, request)?;
+        self.note(&happening).await;
+        Ok(answer)
     }
 
     /// What is at a path, and where.
@@ -164,12 +207,12 @@ impl Sharing {
         Ok((ino, directory, name.map_err(|error| wrong(&error))?, kind))
     }
 
-    fn revoke(&self, id: &str) -> Answered {
+    async fn revoke(&self, id: &str) -> Answered {
         let given = self.given.one(id)?;
         if matches!(given.state, GivenState::Ended { .. }) {
             return Err(ShareError::IsOver.into());
         }
-        self.end(&given, Ended::Revoked)?;
+        self.end(&given, Ended::Revoked).await?;
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(given.id))?)
     }
@@ -220,7 +263,7 @@ impl Sharing {
     }
 
     async fn accept(&self, id: &str, name: Option<&str>) -> Answered {
-        self.take_grants()?;
+        self.take_grants().await?;
         let received = self.meant(id)?;
         let label = match name {
             Some(name) => Name::parse(name.as_bytes()).map_err(|error| wrong(&error))?,
@@ -231,6 +274,10 @@ impl Sharing {
             return Err(wrong(
                 &"something else of theirs is seen under this name: choose another with --name",
             ));
+        }
+        if received.state == ReceivedState::Offered {
+            let name = self.name_of(&received.contact)?;
+            self.note(&happened::accepted(&received, &name)).await;
         }
         self.received.accept(&received.id, &label)?;
         let received = self.received.one(&hex::encode(received.id))?;
@@ -300,25 +347,4 @@ fn rights(text: &str) -> Result<Rights, Refused> {
 fn missing(path: &Path, error: &PodError) -> Refused {
     let place = crate::daemon::fault::Quoted(path);
     Refused(Refusal::Taken, format!("{place}: {error}"))
-}
-
-fn wrong(why: &dyn std::fmt::Display) -> Refused {
-    Refused(Refusal::Taken, why.to_string())
-}
-
-impl From<MessageError> for Refused {
-    fn from(error: MessageError) -> Self {
-        let why = match error {
-            MessageError::Share(error) => return error.into(),
-            MessageError::Unknown(_) | MessageError::Ambiguous(_) | MessageError::NoId(_) => {
-                Refusal::NoGrant
-            }
-            MessageError::NoCard | MessageError::BadKey(_) => Refusal::Card,
-            MessageError::Own(_) | MessageError::Full(_) => Refusal::Taken,
-            MessageError::Malformed(_) | MessageError::Journal(_) | MessageError::Entropy(_) => {
-                Refusal::State
-            }
-        };
-        Self(why, error.to_string())
-    }
 }

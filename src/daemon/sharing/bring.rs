@@ -1,6 +1,7 @@
 //! What others share, brought into the folder.
 
 use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::happened;
 use crate::daemon::sharing::taking::added_name;
 use crate::format::grant::Ended;
 use crate::format::grant::RecordState;
@@ -37,7 +38,7 @@ impl Sharing {
         let _one = self.bringing.lock().await;
         let now = (self.clock)();
         if received.terms.until.is_some_and(|until| until <= now.secs) {
-            return self.is_over(received, Ended::Expired);
+            return self.is_over(received, Ended::Expired).await;
         }
         let failed = |error: ShareError| error.to_string();
         let answered = self.answered_by(&received.id, &received.contact);
@@ -45,7 +46,7 @@ impl Sharing {
         if let Some(given) = &answered
             && let GivenState::Ended { why, .. } = given.state
         {
-            return self.is_over(received, why);
+            return self.is_over(received, why).await;
         }
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
@@ -56,7 +57,7 @@ impl Sharing {
             return Ok(());
         };
         let entry = match record.state {
-            RecordState::Ended(why) => return self.is_over(received, why),
+            RecordState::Ended(why) => return self.is_over(received, why).await,
             RecordState::Live(_) if received.state == ReceivedState::Offered => return Ok(()),
             RecordState::Live(entry) => entry,
         };
@@ -108,7 +109,7 @@ impl Sharing {
         Name::parse(name.as_bytes()).map_err(|error| error.to_string())
     }
 
-    fn is_over(&self, received: &Received, why: Ended) -> Result<(), String> {
+    async fn is_over(&self, received: &Received, why: Ended) -> Result<(), String> {
         let answered = self.answered_by(&received.id, &received.contact);
         let answered = answered.map_err(|error| error.to_string())?;
         if answered.is_some() {
@@ -117,13 +118,20 @@ impl Sharing {
             self.receiver.sweep().map_err(|error| error.to_string())?;
             self.waits.lock().remove(&received.id);
         } else if received.state == ReceivedState::Accepted {
-            self.take_tray_away(received)?;
+            self.take_tray_away(received).await?;
             let person = self.person(received)?;
             let withdrawn = self.pod.withdraw_share(&person, &received.label);
             withdrawn.map_err(|error| error.to_string())?;
             self.receiver.sweep().map_err(|error| error.to_string())?;
         }
         let ended = self.received.end(&received.id, why, (self.clock)());
-        ended.map_err(|error| error.to_string())
+        ended.map_err(|error| error.to_string())?;
+        if answered.is_some() {
+            return Ok(());
+        }
+        let name = self.name_of(&received.contact);
+        let name = name.map_err(|error| error.to_string())?;
+        self.note(&happened::over(received, why, &name)).await;
+        Ok(())
     }
 }

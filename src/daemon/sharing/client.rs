@@ -35,8 +35,6 @@ pub struct Wish {
     pub purpose: String,
     /// As it is now, and nothing that comes later.
     pub snapshot: bool,
-    /// Id of the request that it answers.
-    pub answers: Option<String>,
 }
 
 /// The daemon of a mounted pod, asked about what is shared.
@@ -91,9 +89,21 @@ impl SharingClient {
             until: wish.until,
             purpose: wish.purpose,
             snapshot: wish.snapshot,
-            answers: wish.answers,
         };
         self.gave(asked)
+    }
+
+    /// Shares what a contact asked for, or what is at the path of this client.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoMessage`]; [`FaultKind::Usage`]: it asks for nothing that can be shared, or was answered.
+    pub fn approve(&mut self, id: &str, until: Option<i64>) -> Result<GivenReport, Fault> {
+        let path = Some(self.path.clone()).filter(|path| !path.as_os_str().is_empty());
+        self.gave(SharingRequest::Approve {
+            id: id.to_owned(),
+            path,
+            until,
+        })
     }
 
     /// Ends a grant.

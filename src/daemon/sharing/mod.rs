@@ -7,9 +7,9 @@ mod bring;
 mod client;
 mod far;
 mod followers;
+mod happened;
 mod report;
 mod taking;
-mod tmp;
 mod tree;
 
 pub use client::SharingClient;
@@ -47,6 +47,7 @@ use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
 use crate::share::ShareError;
 use crate::share::Told;
+use crate::share::audit::Happening;
 use crate::share::messages::MessageError;
 use crate::share::messages::Messages;
 use crate::share::messages::Way;
@@ -72,8 +73,6 @@ pub(super) struct Sharing {
     owner: Caller,
     clock: Clock,
     wake: Notify,
-    /// Wakes who sends messages.
-    mail: Arc<Notify>,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
     /// Number of the last message that was looked at for grants.
@@ -94,7 +93,7 @@ pub(super) struct Sharing {
 impl Sharing {
     pub(super) fn new(
         pod: &Arc<Pod>,
-        (people, messages): (&Arc<People>, &Arc<Messages>),
+        people: &Arc<People>,
         publishing: &Arc<Publishing>,
         secret: BoxSecret,
         (owner, clock): (Caller, Clock),
@@ -110,7 +109,7 @@ impl Sharing {
         let sharing = Arc::new(Self {
             pod: Arc::clone(pod),
             people: Arc::clone(people),
-            messages: Arc::clone(messages),
+            messages: Arc::clone(people.mail().messages()),
             publishing: Arc::clone(publishing),
             given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
@@ -118,7 +117,6 @@ impl Sharing {
             owner,
             clock,
             wake: Notify::new(),
-            mail: Arc::default(),
             again: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
@@ -169,35 +167,32 @@ impl Sharing {
             if let Err(error) = self.step().await {
                 tracing::debug!(%error, "sharing");
             }
-            let woken = tokio::time::timeout(SHARING_TICK, self.wake.notified()).await;
-            if woken.is_ok() {
-                tracing::trace!("sharing is woken");
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = self.people.mail().came().notified() => {}
+                () = tokio::time::sleep(SHARING_TICK) => {}
             }
         }
     }
 
     /// Does everything that is due.
     async fn step(&self) -> Result<(), MessageError> {
-        self.keep_time()?;
-        let endpoints = self.publishing.sources().now();
-        let tmp = tmp::Tmp(Arc::clone(self.publishing.publisher()));
-        self.messages.collect(&endpoints, (self.clock)()).await?;
-        self.messages.send(&endpoints, &tmp, (self.clock)()).await?;
-        self.take_grants()?;
+        self.keep_time().await?;
+        self.take_grants().await?;
         let sent = self.send_records().await;
         self.bring_all().await?;
         sent
     }
 
     /// Grants begin and end when they say.
-    fn keep_time(&self) -> Result<(), MessageError> {
+    async fn keep_time(&self) -> Result<(), MessageError> {
         let now = (self.clock)();
         let is_past = |time: Option<i64>| time.is_some_and(|time| time <= now.secs);
         for given in self.given.all()? {
             if matches!(given.state, GivenState::Ended { .. }) {
                 self.given.tell_the_end(&given, now)?;
             } else if is_past(given.terms.until) {
-                self.end(&given, Ended::Expired)?;
+                self.end(&given, Ended::Expired).await?;
             } else if given.state == GivenState::Waiting
                 && given.terms.from.is_none_or(|from| is_past(Some(from)))
             {
@@ -207,11 +202,28 @@ impl Sharing {
         Ok(())
     }
 
-    fn end(&self, given: &Given, why: Ended) -> Result<(), MessageError> {
+    /// Ends it first: what cannot be recorded must not keep it alive.
+    async fn end(&self, given: &Given, why: Ended) -> Result<(), MessageError> {
         if self.given.end(given, why, (self.clock)())? == Told::Later {
             self.again.store(true, Ordering::Release);
         }
+        if !self.added_to_others()?.contains(&given.id) {
+            self.note(&happened::ended(given, why)).await;
+        }
         Ok(())
+    }
+
+    /// Records what happened whatever becomes of the record.
+    async fn note(&self, happening: &Happening) {
+        if let Err(fault) = self.people.audit().record(happening).await {
+            tracing::warn!(%fault, "not in the audit log");
+        }
+    }
+
+    /// What the owner calls somebody; nothing when they are a contact no more.
+    fn name_of(&self, contact: &Fingerprint) -> Result<String, MessageError> {
+        let contact = self.messages.contact(contact)?;
+        Ok(contact.map_or_else(String::new, |contact| contact.name.as_str().to_owned()))
     }
 
     /// Sends what opens it, as the answer to a request if there is one.
@@ -227,13 +239,13 @@ impl Sharing {
             return Ok(());
         }
         self.given.is_offered(given)?;
-        self.mail.notify_one();
+        self.people.mail().wake();
         self.publishing.publisher().follow_now();
         Ok(())
     }
 
     /// Grants in messages that came.
-    fn take_grants(&self) -> Result<(), MessageError> {
+    async fn take_grants(&self) -> Result<(), MessageError> {
         let mut after = self.taken.load(Ordering::Acquire);
         loop {
             let messages = self.messages.all(Way::Received, after, MESSAGES_TAKEN);
@@ -246,12 +258,12 @@ impl Sharing {
                 let MessageBody::Grant(bytes) = &kept.row.message.body else {
                     continue;
                 };
-                match Grant::decode(bytes) {
-                    Ok(grant) => {
-                        self.takes(kept.row.contact, grant, kept.row.message.time)?;
-                    }
-                    Err(_) => tracing::debug!("a grant that this podfs cannot read"),
-                }
+                let Ok(grant) = Grant::decode(bytes) else {
+                    tracing::debug!("a grant that this podfs cannot read");
+                    continue;
+                };
+                let made = kept.row.message.time;
+                self.takes(kept.row.contact, grant, made).await?;
             }
             after = until;
             self.taken.store(after, Ordering::Release);
@@ -259,7 +271,12 @@ impl Sharing {
     }
 
     /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add.
-    fn takes(&self, from: Fingerprint, grant: Grant, made: Timespec) -> Result<(), MessageError> {
+    async fn takes(
+        &self,
+        from: Fingerprint,
+        grant: Grant,
+        made: Timespec,
+    ) -> Result<(), MessageError> {
         let id = grant.id;
         let answered = self.answered_by(&id, &from)?;
         if let Some(given) = &answered {
@@ -269,10 +286,14 @@ impl Sharing {
             }
         }
         let label = grant.terms.name.clone();
-        self.received.arrives(from, grant, made)?;
-        let received = self.received.find(&id)?;
-        let is_offered = received.is_some_and(|received| received.state == ReceivedState::Offered);
-        if is_offered && answered.is_some() {
+        let is_new = self.received.arrives(from, grant, made)?;
+        let Some(received) = self.received.find(&id)? else {
+            return Ok(());
+        };
+        if answered.is_none() && is_new {
+            let name = self.name_of(&from)?;
+            self.note(&happened::received(&received, &name)).await;
+        } else if answered.is_some() && received.state == ReceivedState::Offered {
             self.received.accept(&id, &label)?;
         }
         Ok(())

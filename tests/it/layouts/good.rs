@@ -30,6 +30,7 @@ use podfs::types::Name;
 use podfs::types::Timespec;
 
 use crate::layouts::Named;
+use crate::layouts::audit;
 use crate::layouts::grants;
 use crate::layouts::messages;
 use crate::layouts::people;
@@ -230,6 +231,7 @@ pub(super) fn good() -> Named {
         published::good(),
         publishing::good(),
         people::good(),
+        audit::good(),
         grants::good(),
         messages::good(),
     ]

@@ -3,6 +3,9 @@
 mod appended;
 mod contacts;
 mod grants;
+mod kept;
+mod messages;
+mod recorded;
 mod refused;
 mod shared;
 mod shares;
@@ -10,8 +13,9 @@ mod shares;
 use serde_json::Value;
 
 use crate::carried::{carried, mounted};
-use crate::network::{fails, json, says};
+use crate::network::{fails, json, podfs, says};
 use crate::node::{Node, hexadecimal};
+use crate::support::both;
 use crate::support::pod::Pod;
 
 /// What these tests need.

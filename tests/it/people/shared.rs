@@ -35,6 +35,7 @@ pub fn share(anna: &Pod, path: &Path, more: &[&str]) -> Value {
 pub fn accept(ben: &Pod, grant: &Value) -> Value {
     let id = text(grant, "id");
     let came = wait_until(PATIENCE, || {
+        says(ben, &["inbox"]);
         let shares = json(ben, &["shares", "--json"]);
         let received = shares["received"].as_array().unwrap();
         received.iter().any(|it| text(it, "id") == id)
