@@ -18,10 +18,11 @@ use crate::daemon::Quoted;
 use crate::daemon::sharing::SharingClient;
 use crate::daemon::sharing::Wish;
 
-/// Share a file or folder with a contact, for reading.
+/// Share a file or folder with a contact, for reading, or to be added to.
 ///
 /// They see it in their own folder as soon as they accept, and every later version as it is published, until the grant
-/// ends. What they were able to read they may keep: ending a grant takes nothing back.
+/// ends. What they were able to read they may keep: ending a grant takes nothing back. What they add to a folder becomes
+/// the owner's a few seconds later; under a name that is taken it becomes a copy.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ShareArgs {
     /// File or folder in a mounted pod
@@ -30,8 +31,8 @@ pub(super) struct ShareArgs {
     /// With whom: the name of a contact
     #[arg(long, value_name = "NAME")]
     with: String,
-    /// What they may do
-    #[arg(long, value_name = "RIGHTS", default_value = "read", value_parser = ["read"])]
+    /// What they may do: read; or also append, which is to add files and folders to a folder
+    #[arg(long, value_name = "RIGHTS", default_value = "read", value_parser = ["read", "append", "write"])]
     rights: String,
     /// From when on: 2026-12-31, 2026-12-31T12:00Z, or 30d from now
     #[arg(long, value_name = "DATE")]

@@ -126,6 +126,8 @@ pub struct GivenReport {
     pub state: String,
     /// Since when it is over.
     pub ended: Option<i64>,
+    /// Why what they added is not taken over, or not all of it.
+    pub trouble: Option<String>,
 }
 
 /// A grant that the owner received.
@@ -162,6 +164,8 @@ pub struct ReceivedReport {
     pub ended: Option<i64>,
     /// When the newest version was made that was brought here.
     pub version: Option<i64>,
+    /// Files that were added to it and are not its owner's yet; nothing when nothing can be added.
+    pub added: Option<u64>,
     /// Why a newer version is not here yet.
     pub trouble: Option<String>,
 }

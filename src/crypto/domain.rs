@@ -171,6 +171,8 @@ pub mod ad {
     pub const BUNDLE: &[u8] = b"podfs/1/bundle";
     /// The public key of an identity, where its fingerprint is made.
     pub const IDENTITY: &[u8] = b"podfs/1/identity";
+    /// The id of a grant, where that of the grant that comes back for it is made.
+    pub const BACK: &[u8] = b"podfs/1/back";
     /// An audit event.
     pub const AUDIT: &[u8] = b"podfs/1/audit";
     /// Which audit log it is.
@@ -204,6 +206,7 @@ pub mod ad {
         SLOT,
         BUNDLE,
         IDENTITY,
+        BACK,
         AUDIT,
         AUDIT_ORIGIN,
         CHECKPOINT,

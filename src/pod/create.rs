@@ -3,7 +3,6 @@ use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
 use crate::pod::edit::Edit;
 use crate::pod::error::PodError;
-use crate::pod::received::refuse_received;
 use crate::pod::{Caller, Pod};
 use crate::types::Ino;
 use crate::types::limits::TARGET_MAX;
@@ -119,7 +118,7 @@ impl Pod {
         blank: &Blank<'_>,
         caller: Caller,
     ) -> Result<Attr, PodError> {
-        refuse_received(&[dir])?;
+        let dir = self.to_add((dir, name), blank.kind)?;
         let spot = self.spot(dir, name)?;
         self.rows.admit(0)?;
         let _held = self.locks.lock(&[dir]);

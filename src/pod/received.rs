@@ -315,14 +315,14 @@ impl Pod {
     }
 
     /// Called with no lock held: the kernel may wait for an operation that wants one.
-    fn tell(&self, dir: Ino, name: &[u8]) {
+    pub(super) fn tell(&self, dir: Ino, name: &[u8]) {
         if let Some(kernel) = self.kernel.get() {
             kernel.name_changed(dir, name);
         }
         self.tell_inode(dir);
     }
 
-    fn tell_inode(&self, ino: Ino) {
+    pub(super) fn tell_inode(&self, ino: Ino) {
         if let Some(kernel) = self.kernel.get() {
             kernel.inode_changed(ino);
         }

@@ -131,6 +131,17 @@ impl GivenGrants {
         })
     }
 
+    /// The one of that id.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn find(&self, id: &[u8; 16]) -> Result<Option<Given>, ShareError> {
+        let row = self.people.get(&Key::given(id))?;
+        let given = row.map(|row| Given::decode(&row)).transpose();
+        let given = given.map_err(ShareError::NoRow)?;
+        Ok(given.filter(|given| given.id == *id))
+    }
+
     fn read(&self, id: &[u8; 16]) -> Result<Given, ShareError> {
         let row = self.people.get(&Key::given(id))?;
         let row = row.ok_or_else(|| ShareError::NoGrant(hex::encode(id)))?;

@@ -5,6 +5,7 @@
 //! until the owner says what it was.
 
 pub mod audit;
+mod back;
 mod cards;
 mod contacts;
 mod error;
@@ -18,6 +19,7 @@ mod rows_tests;
 #[cfg(test)]
 mod tests;
 
+pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name};
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;

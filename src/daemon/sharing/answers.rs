@@ -26,6 +26,7 @@ use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::pod::PodError;
 use crate::share::ShareError;
+use crate::share::is_added_to;
 use crate::share::messages::Way;
 use crate::types::Ino;
 use crate::types::Name;
@@ -114,6 +115,11 @@ impl Sharing {
         if !terms.are_sound() || terms.until.is_some_and(|until| until <= now.secs) {
             return Err(wrong(&"it would be over before it begins"));
         }
+        if terms.rights != Rights::READ && !is_added_to(&terms) {
+            return Err(wrong(
+                &"only to a folder can something be added, and not to one version of it",
+            ));
+        }
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| Refused(Refusal::State, error.to_string()))?;
         let card = contact.card().map_err(ShareError::from)?;
@@ -182,7 +188,9 @@ impl Sharing {
             let what = "the whole pod cannot be shared, for what podfs keeps for itself stands in it: share folders in it";
             return Err(Refused(Refusal::Taken, what.to_owned()));
         }
-        if ino.is_received() {
+        let above = find(&self.pod, path.parent().unwrap_or(Path::new("")));
+        let directory = above.map_err(|error| missing(path, &error))?;
+        if ino.is_received() || directory.is_received() {
             let what = "this is what somebody else shares: only they can share it";
             return Err(Refused(Refusal::Taken, what.to_owned()));
         }
@@ -194,8 +202,6 @@ impl Sharing {
         if !matches!(kind, FileKind::Regular | FileKind::Directory) {
             return Err(wrong(&"only files and folders can be shared"));
         }
-        let above = find(&self.pod, path.parent().unwrap_or(Path::new("")));
-        let directory = above.map_err(|error| missing(path, &error))?;
         let name = path.file_name().unwrap_or_default();
         let name = Name::parse(std::os::unix::ffi::OsStrExt::as_bytes(name));
         Ok((ino, directory, name.map_err(|error| wrong(&error))?, kind))
@@ -218,6 +224,8 @@ impl Sharing {
 
     fn list_given(&self, skip: usize, path: Option<&Path>) -> Answered {
         let mut all = self.given.all()?;
+        let added = self.added_to_others()?;
+        all.retain(|given| !added.contains(&given.id));
         if let Some(path) = path {
             let opened_by = self.above(path)?;
             all.retain(|given| opened_by.contains(&given.target));
@@ -241,7 +249,9 @@ impl Sharing {
     }
 
     fn list_received(&self, skip: usize) -> Answered {
-        let all = self.received.all()?;
+        let mut all = self.received.all()?;
+        let added = self.added_by_others()?;
+        all.retain(|received| !added.contains_key(&received.id));
         let mut left = all.iter().skip(skip);
         let grants = left.by_ref().take(GRANTS_AT_ONCE);
         let grants = grants.map(|received| self.received_report(received));
@@ -294,8 +304,11 @@ impl Sharing {
     /// What else of theirs is seen in the same folder.
     fn beside(&self, received: &Received) -> Result<Vec<Received>, ShareError> {
         let mut all = self.received.all()?;
+        let added = self.added_by_others()?;
         all.retain(|other| {
-            other.contact == received.contact && other.state == ReceivedState::Accepted
+            other.contact == received.contact
+                && other.state == ReceivedState::Accepted
+                && !added.contains_key(&other.id)
         });
         Ok(all)
     }
@@ -321,12 +334,13 @@ impl Sharing {
 
 fn rights(text: &str) -> Result<Rights, Refused> {
     let rights: Rights = text.parse().map_err(|error| wrong(&error))?;
-    if rights == Rights::READ {
-        Ok(rights)
-    } else {
+    if rights == Rights::WRITE {
         Err(wrong(
-            &"this podfs shares for reading alone: writing by others is not there yet",
+            &"others cannot change what is there yet, for that takes more than this podfs has: \
+              with the right to append they can add to a folder",
         ))
+    } else {
+        Ok(rights)
     }
 }
 

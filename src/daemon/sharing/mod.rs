@@ -1,18 +1,22 @@
 //! What is shared, both ways, as the daemon runs it: grants begin and end in time, their records are sent, and what
 //! others share is brought as they publish it.
 
+mod adding;
 mod answers;
 mod bring;
 mod client;
+mod far;
 mod followers;
 mod happened;
 mod report;
+mod taking;
 mod tree;
 
 pub use client::SharingClient;
 pub use client::Wish;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -33,8 +37,10 @@ use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::message::MessageBody;
 use crate::format::message::MessageId;
+use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
+use crate::format::rows::ReceivedState;
 use crate::pod::Caller;
 use crate::pod::Pod;
 use crate::share::GivenGrants;
@@ -50,6 +56,7 @@ use crate::sync::Followers;
 use crate::sync::fetch::Fetcher;
 use crate::sync::receive::Receiver;
 use crate::types::Clock;
+use crate::types::Timespec;
 use crate::types::limits::MESSAGES_TAKEN;
 use crate::types::limits::PUBLISH_STOP;
 use crate::types::limits::SHARING_TICK;
@@ -72,9 +79,15 @@ pub(super) struct Sharing {
     taken: AtomicU64,
     /// Why what others share is not brought, by grant.
     troubles: Mutex<BTreeMap<[u8; 16], String>>,
+    /// What was added, by others or to what they share, that has to be looked at: ids of the grants received.
+    due: Mutex<BTreeSet<[u8; 16]>>,
+    /// Why what others added is not taken over, by the grant of it.
+    waits: Mutex<BTreeMap<[u8; 16], String>>,
+    /// Wakes who looks at it.
+    added: Notify,
     /// Held while something is brought.
     bringing: tokio::sync::Mutex<()>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Sharing {
@@ -107,35 +120,45 @@ impl Sharing {
             again: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
+            due: Mutex::default(),
+            waits: Mutex::default(),
+            added: Notify::new(),
             bringing: tokio::sync::Mutex::default(),
-            task: Mutex::default(),
+            tasks: Mutex::default(),
         });
         let followers: Arc<dyn Followers> = Arc::clone(&sharing) as Arc<dyn Followers>;
         publishing
             .publisher()
             .set_followers(Arc::downgrade(&followers));
+        sharing.show_trays();
         sharing
     }
 
     /// Runs until [`Sharing::stop`].
     pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
-        let sharing = Arc::clone(self);
+        let (sharing, adding) = (Arc::clone(self), Arc::clone(self));
         // After a crash it may not be told yet.
         if self.given.followed().is_ok_and(|given| !given.is_empty()) {
             self.publishing.publisher().follow_now();
         }
-        *self.task.lock() = Some(runtime.spawn(async move { sharing.run().await }));
+        for received in self.received.all().unwrap_or_default() {
+            self.is_due(&received.id);
+        }
+        self.tasks.lock().extend([
+            runtime.spawn(async move { sharing.run().await }),
+            runtime.spawn(async move { adding.run_added().await }),
+        ]);
     }
 
     /// Ends what runs; what is under way is gone on with at the next mount.
     pub(super) fn stop(&self, runtime: &Runtime) {
-        let Some(task) = self.task.lock().take() else {
-            return;
-        };
-        task.abort();
-        let ended = runtime.block_on(async { tokio::time::timeout(PUBLISH_STOP, task).await });
-        if ended.is_err() {
-            tracing::warn!("bringing what others share did not end in time");
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
+            task.abort();
+            let ended = runtime.block_on(async { tokio::time::timeout(PUBLISH_STOP, task).await });
+            if ended.is_err() {
+                tracing::warn!("bringing what others share did not end in time");
+            }
         }
     }
 
@@ -184,7 +207,9 @@ impl Sharing {
         if self.given.end(given, why, (self.clock)())? == Told::Later {
             self.again.store(true, Ordering::Release);
         }
-        self.note(&happened::ended(given, why)).await;
+        if !self.added_to_others()?.contains(&given.id) {
+            self.note(&happened::ended(given, why)).await;
+        }
         Ok(())
     }
 
@@ -237,17 +262,41 @@ impl Sharing {
                     tracing::debug!("a grant that this podfs cannot read");
                     continue;
                 };
-                let (id, contact) = (grant.id, kept.row.contact);
                 let made = kept.row.message.time;
-                if self.received.arrives(contact, grant, made)? {
-                    let received = self.received.one(&hex::encode(id))?;
-                    let name = self.name_of(&contact)?;
-                    self.note(&happened::received(&received, &name)).await;
-                }
+                self.takes(kept.row.contact, grant, made).await?;
             }
             after = until;
             self.taken.store(after, Ordering::Release);
         }
+    }
+
+    /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add.
+    async fn takes(
+        &self,
+        from: Fingerprint,
+        grant: Grant,
+        made: Timespec,
+    ) -> Result<(), MessageError> {
+        let id = grant.id;
+        let answered = self.answered_by(&id, &from)?;
+        if let Some(given) = &answered {
+            let is_over = matches!(given.state, GivenState::Ended { .. });
+            if is_over || grant.terms.kind != FileKind::Directory {
+                return Ok(());
+            }
+        }
+        let label = grant.terms.name.clone();
+        let is_new = self.received.arrives(from, grant, made)?;
+        let Some(received) = self.received.find(&id)? else {
+            return Ok(());
+        };
+        if answered.is_none() && is_new {
+            let name = self.name_of(&from)?;
+            self.note(&happened::received(&received, &name)).await;
+        } else if answered.is_some() && received.state == ReceivedState::Offered {
+            self.received.accept(&id, &label)?;
+        }
+        Ok(())
     }
 
     /// Records that no node took yet.

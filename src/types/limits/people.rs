@@ -14,6 +14,10 @@ pub const GRANTS_MAX: usize = 1000;
 pub const SHARING_TICK: Duration = Duration::from_secs(30);
 /// Messages that are looked at together for grants.
 pub const MESSAGES_TAKEN: usize = 64;
+/// How long something that others added rests before it is taken over: until then it may be half written.
+pub const ADDED_SETTLES: Duration = Duration::from_secs(5);
+/// Names that are tried for something that others added.
+pub const ADDED_COPIES_MAX: usize = 1000;
 /// Grants in one answer of the daemon.
 pub const GRANTS_AT_ONCE: usize = 20;
 /// How far behind what is known the newest record of a grant is looked for: up to two to this power.

@@ -1,5 +1,6 @@
 //! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
 
+mod appended;
 mod contacts;
 mod grants;
 mod kept;

@@ -15,7 +15,7 @@ use crate::support::mount::Mount;
 use crate::support::pod::Pod;
 use crate::support::{applicable, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where Ben sees what Anna shares as `lab`.
 const LAB: &str = "Shared with me/Anna/lab";
