@@ -273,7 +273,7 @@ impl Sharing {
         for nth in 0..ADDED_COPIES_MAX {
             let name = taking.name(name, nth)?;
             match self.pod.take_directory_over(dir, &name, self.owner) {
-                Err(PodError::NotADirectory | PodError::Exists) => {}
+                Err(PodError::NotADirectory) => {}
                 made => return Ok(made?),
             }
         }
