@@ -148,7 +148,7 @@ fn purpose(purpose: &str, snapshot: bool) -> String {
     let purpose = if purpose.is_empty() {
         String::new()
     } else {
-        format!(", for {:?}", purpose)
+        format!(", for {purpose:?}")
     };
     format!("{snapshot}{purpose}")
 }

@@ -49,10 +49,11 @@ enum NotNow {
 
 impl From<PodError> for NotNow {
     fn from(error: PodError) -> Self {
-        match error {
-            // It was replaced meanwhile: what it is now is looked at next.
-            PodError::NotFound | PodError::Stale => Self::Later,
-            error => Self::Failed(error.to_string()),
+        // It was replaced meanwhile: what it is now is looked at next.
+        if matches!(error, PodError::NotFound | PodError::Stale) {
+            Self::Later
+        } else {
+            Self::Failed(error.to_string())
         }
     }
 }
