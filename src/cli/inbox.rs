@@ -26,6 +26,9 @@ pub(super) struct InboxArgs {
     /// Go on, and show what comes
     #[arg(long)]
     follow: bool,
+    /// Forget the message with this id, received or sent, and show nothing
+    #[arg(long, value_name = "ID", conflicts_with = "follow")]
+    forget: Option<String>,
     #[command(flatten)]
     pod: PodArgs,
     /// Print JSON; with --follow one message a line
@@ -62,6 +65,13 @@ impl InboxArgs {
 /// Does it.
 pub(super) fn run(args: &InboxArgs) -> Result<Exit, Fault> {
     let mut daemon = InboxClient::of_pod(&args.pod.paths()?)?;
+    if let Some(id) = &args.forget {
+        daemon.forget(id)?;
+        if args.json {
+            print::json(&serde_json::json!({ "id": id, "forgotten": true }));
+        }
+        return Ok(Exit::Done);
+    }
     let mut before = CollectReport::default();
     look(&mut daemon, &mut before)?;
     let messages = daemon.all(MessageWay::Received, 0)?;
@@ -99,7 +109,7 @@ pub(super) fn look(daemon: &mut InboxClient, before: &mut CollectReport) -> Resu
     }
     for name in now.full.iter().filter(|name| !before.full.contains(name)) {
         print::note(format!(
-            "{name:?} has written more messages than are kept; the newest are not read"
+            "{name:?} has written more messages than are kept; the newest are not read before podfs inbox --forget ID makes room"
         ));
     }
     *before = now;

@@ -71,7 +71,7 @@ pub(super) struct RequestsArgs {
     format: FormatArgs,
 }
 
-/// Deny what a contact asked for. They are told.
+/// Deny what a contact asked for, and tell them.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = MESSAGE_HELP)]
 pub(super) struct DenyArgs {

@@ -26,6 +26,11 @@ pub enum MessagesRequest {
         /// Whole ids.
         ids: Vec<String>,
     },
+    /// Forget a message.
+    Forget {
+        /// Its id.
+        id: String,
+    },
     /// Ask a contact for access to something of theirs.
     Ask {
         /// Whom.
@@ -188,6 +193,7 @@ mod tests {
             },
             MessagesRequest::Show { id: name() },
             MessagesRequest::Seen { ids: vec![name()] },
+            MessagesRequest::Forget { id: name() },
             MessagesRequest::Ask {
                 name: name(),
                 what: name(),

@@ -210,7 +210,7 @@ impl House {
             allow,
             ..ServeOptions::new(runtime.handle().clone())
         };
-        let serving = fuse::serve(device, Arc::clone(&self.pod), options).map_err(|error| {
+        let serving = fuse::serve(device, &self.pod, options).map_err(|error| {
             Fault::io(FaultKind::Fuse, "cannot talk to the kernel's FUSE", &error)
                 .next("podfs doctor")
         })?;

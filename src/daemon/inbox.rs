@@ -104,6 +104,19 @@ impl InboxClient {
         Ok(())
     }
 
+    /// Forgets a message.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoMessage`].
+    pub fn forget(&mut self, id: &str) -> Result<(), Fault> {
+        let id = id.to_owned();
+        if self.ask(MessagesRequest::Forget { id })? == MessagesResponse::Done {
+            Ok(())
+        } else {
+            Err(unexpected())
+        }
+    }
+
     /// Asks somebody for something.
     ///
     /// # Errors

@@ -16,10 +16,10 @@ use crate::control::Refusal;
 use crate::crypto::Secret;
 use crate::crypto::keys::KemX25519Key;
 use crate::crypto::keys::KemXwingSeed;
-use crate::crypto::swarm::SealedChunk;
 use crate::daemon::audit::Audit;
 use crate::daemon::keyfile::system_entropy;
 use crate::daemon::message_report::report;
+use crate::daemon::outgoing::Outgoing;
 use crate::daemon::publishing::Publishing;
 use crate::daemon::refused::Refused;
 use crate::daemon::refused::wrong;
@@ -40,19 +40,13 @@ use crate::share::messages::MessageKeys;
 use crate::share::messages::Messages;
 use crate::share::messages::MessagesParts;
 use crate::share::messages::Way;
-use crate::store::Answer;
-use crate::store::Outage;
-use crate::store::Receipt;
-use crate::store::Rejection;
-use crate::store::Store;
-use crate::store::StoreError;
-use crate::types::Address;
 use crate::types::Clock;
 use crate::types::PlainText;
 use crate::types::limits::MAIL_AGAIN;
 use crate::types::limits::MAIL_PATIENCE;
 use crate::types::limits::MESSAGES_IN_ANSWER;
 use crate::types::limits::PUBLISH_STOP;
+use crate::types::limits::PURPOSE_MAX;
 
 /// Contacts who wrote too much that an answer names.
 const FULL_SHOWN: usize = 8;
@@ -71,9 +65,6 @@ pub(super) struct Mail {
     came: Notify,
     running: Mutex<Option<JoinHandle<()>>>,
 }
-
-/// The node that is written to, for a limited time.
-struct Outgoing(Arc<Publishing>);
 
 impl Mail {
     /// Nothing runs yet.
@@ -226,6 +217,7 @@ impl Mail {
             }
             MessagesRequest::Collect => self.collect().await,
             MessagesRequest::Seen { ids } => self.seen(&ids),
+            MessagesRequest::Forget { id } => self.forget(&id),
             MessagesRequest::Ask {
                 name,
                 what,
@@ -256,6 +248,8 @@ impl Mail {
                 Err(_) => Some("there was no answer in time".to_owned()),
             }
         };
+        // Who looks for messages wants to see what is shared as it is now, too.
+        self.came.notify_one();
         let full = all.full.iter().take(FULL_SHOWN);
         Ok(MessagesResponse::Collected(CollectReport {
             received: number(all.received),
@@ -292,6 +286,12 @@ impl Mail {
             let id = self.messages.one(id)?.row.message.id;
             self.messages.mark(id, MessageState::Seen)?;
         }
+        Ok(MessagesResponse::Done)
+    }
+
+    fn forget(&self, id: &str) -> Answered {
+        let id = self.messages.one(id)?.row.message.id;
+        self.messages.remove(id)?;
         Ok(MessagesResponse::Done)
     }
 
@@ -354,6 +354,9 @@ impl AccessRequest {
         if what.is_empty() || purpose.is_empty() {
             return Err(wrong(&"a request names a path and a purpose"));
         }
+        if purpose.len() > PURPOSE_MAX {
+            return Err(wrong(&"a purpose has at most 400 bytes"));
+        }
         if from.zip(until).is_some_and(|(from, until)| until <= from) {
             return Err(wrong(&"what is asked for would end before it begins"));
         }
@@ -364,28 +367,6 @@ impl AccessRequest {
             from,
             until,
         })
-    }
-}
-
-impl Store for Outgoing {
-    fn put<'a>(&'a self, chunk: &'a SealedChunk) -> Answer<'a, Receipt> {
-        Box::pin(async move {
-            let put = self.0.publisher().put(chunk);
-            let late = |_| StoreError::unavailable(Outage::Late(MAIL_PATIENCE));
-            let put = tokio::time::timeout(MAIL_PATIENCE, put)
-                .await
-                .map_err(late)?;
-            put.ok_or(StoreError::Rejected(Rejection::NoBatch))?
-                .map(|()| Receipt::OnNode)
-        })
-    }
-
-    fn get(&self, address: Address) -> Answer<'_, SealedChunk> {
-        self.0.sources().get(address)
-    }
-
-    fn has(&self, address: Address) -> Answer<'_, bool> {
-        self.0.sources().has(address)
     }
 }
 

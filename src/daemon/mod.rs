@@ -43,6 +43,7 @@ pub mod mountpoint;
 mod network;
 pub mod nodes;
 pub mod options;
+mod outgoing;
 pub mod passphrase;
 pub mod paths;
 mod people;

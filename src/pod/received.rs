@@ -143,7 +143,11 @@ impl Pod {
         Ok(match kind {
             FileKind::Directory => true,
             FileKind::Symlink => now.target == arrived.inode.target,
-            _ => {
+            FileKind::Regular
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::CharDevice
+            | FileKind::BlockDevice => {
                 now.size == arrived.inode.size
                     && self.find_published(ino)?.map(|row| row.contents)
                         == Some(arrived.published.contents.clone())

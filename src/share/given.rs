@@ -226,12 +226,12 @@ impl GivenGrants {
     pub fn tell_the_end(&self, given: &Given, now: Timespec) -> Result<Told, ShareError> {
         let _writing = self.writing.lock();
         let given = self.read(&given.id)?;
-        match given.state {
-            GivenState::Ended { why, .. } if self.last(&given.id)?.is_some() => {
-                self.tell(&given, &RecordState::Ended(why), now)
-            }
-            _ => Ok(Told::Already),
+        if let GivenState::Ended { why, .. } = given.state
+            && self.last(&given.id)?.is_some()
+        {
+            return self.tell(&given, &RecordState::Ended(why), now);
         }
+        Ok(Told::Already)
     }
 
     fn tell(&self, given: &Given, state: &RecordState, now: Timespec) -> Result<Told, ShareError> {

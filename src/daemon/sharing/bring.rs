@@ -89,12 +89,12 @@ impl Sharing {
     fn folder_of(&self, received: &Received) -> Result<Ino, String> {
         let person = self.person(received)?;
         let dir = self.pod.receive_person(&person, self.owner);
-        dir.map_err(|error| match error {
-            PodError::Exists => {
-                "the folder has something of its own that is called \"Shared with me\": rename it"
-                    .to_owned()
+        dir.map_err(|error| {
+            if matches!(error, PodError::Exists) {
+                return "the folder has something of its own that is called \"Shared with me\": rename it"
+                    .to_owned();
             }
-            error => error.to_string(),
+            error.to_string()
         })
     }
 

@@ -115,10 +115,10 @@ impl SharingClient {
     }
 
     fn gave(&mut self, asked: SharingRequest) -> Result<GivenReport, Fault> {
-        match self.ask(asked)? {
-            SharingResponse::Gave(report) => Ok(*report),
-            _ => Err(unexpected()),
-        }
+        let SharingResponse::Gave(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
     }
 
     /// All grants that the owner gave, the oldest first; of a path, those that open what is there.
@@ -172,40 +172,57 @@ impl SharingClient {
             id: id.to_owned(),
             name: name.map(str::to_owned),
         };
-        match self.ask(asked)? {
-            SharingResponse::Got(report) => Ok(*report),
-            _ => Err(unexpected()),
-        }
+        let SharingResponse::Got(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
     }
 
     fn ask(&mut self, asked: SharingRequest) -> Result<SharingResponse, Fault> {
         let answer = self.client.ask(&Request::Sharing(asked));
-        match answer.map_err(|error| daemon_fault(&error))? {
-            Response::Sharing(SharingResponse::Refused { why, what }) => {
-                Err(self.advised(why, what))
-            }
-            Response::Sharing(answer) => Ok(answer),
-            other => Err(follow::unexpected(other)),
+        let answer = answer.map_err(|error| daemon_fault(&error))?;
+        let Response::Sharing(answer) = answer else {
+            return Err(follow::unexpected(answer));
+        };
+        if let SharingResponse::Refused { why, what } = answer {
+            return Err(self.advised(why, what));
         }
+        Ok(answer)
     }
 
     /// What to do about it.
     fn advised(&self, why: Refusal, what: String) -> Fault {
         let flag = &self.flag;
         let fault = Fault::new(kind(why), what);
-        match fault.kind {
-            FaultKind::NoContact => fault.next(format!(
-                "podfs contact list{flag} shows whom this pod knows; podfs contact add NAME CARD{flag}"
-            )),
-            FaultKind::CardChanged => fault.next(
-                "talk to them before anything is shared with them: podfs contact show says what was pinned",
+        let next = [
+            (
+                FaultKind::NoContact,
+                format!("podfs contact list{flag} shows whom this pod knows; podfs contact add NAME CARD{flag}"),
             ),
-            FaultKind::NoGrant => fault.next(format!(
-                "podfs shares{flag} shows all grants with their ids; podfs inbox{flag} what came"
-            )),
-            FaultKind::GrantOver => fault.next("ask for it again: podfs request WHO PATH"),
-            FaultKind::Network => fault.next(format!("podfs node test{flag} tells how the nodes are")),
-            _ => fault,
+            (
+                FaultKind::CardChanged,
+                "talk to them before anything is shared with them: podfs contact show says what was pinned".to_owned(),
+            ),
+            (
+                FaultKind::NoGrant,
+                format!("podfs shares{flag} shows all grants with their ids; podfs inbox{flag} what came"),
+            ),
+            (
+                FaultKind::NoMessage,
+                format!("podfs requests{flag} shows what is asked for"),
+            ),
+            (
+                FaultKind::GrantOver,
+                format!("ask for it again: podfs request WHO PATH --for PURPOSE{flag}"),
+            ),
+            (
+                FaultKind::Network,
+                format!("podfs node test{flag} tells how the nodes are"),
+            ),
+        ];
+        match next.into_iter().find(|(of, _)| *of == fault.kind) {
+            Some((_, next)) => fault.next(next),
+            None => fault,
         }
     }
 }

@@ -110,8 +110,8 @@ impl World {
                 owner: self.receiver.owner,
             };
             let of = of.clone();
-            let received = tokio::spawn(async move { receiver.receive((TOP, &name), &of).await });
-            received.await.unwrap()
+            let brought = tokio::spawn(async move { receiver.receive((TOP, &name), &of).await });
+            brought.await.unwrap()
         })
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::carried::{confirmed, mounted};
 use crate::network::{fails, json, says};
 use crate::node::Route;
-use crate::people::shared::{PATIENCE, accept, acquainted, share, until_reads};
+use crate::people::shared::{PATIENCE, accept, share};
 use crate::people::*;
 use crate::support::mount::Mount;
 use crate::support::pod::Pod;
@@ -36,6 +36,12 @@ fn names(dir: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[track_caller]
+fn until_reads(path: &Path, wanted: &str) {
+    let reads = || fs::read_to_string(path).is_ok_and(|read| read == wanted);
+    assert!(wait_until(PATIENCE, reads), "{path:?} is not {wanted:?}");
 }
 
 #[track_caller]

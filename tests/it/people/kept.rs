@@ -27,15 +27,6 @@ fn contacts(pod: &Pod) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// Anna has the card of Ben, and has compared the words with him.
-fn acquainted(anna: &Pod, ben: &Pod) {
-    introduce(anna);
-    let other = introduce(ben);
-    says(anna, &["contact", "add", "Ben", text(&other, "identity")]);
-    let words = says(anna, &["contact", "verify", "Ben", "--show"]);
-    says(anna, &["contact", "verify", "Ben", "--words", &words]);
-}
-
 /// What a machine that never saw anybody knows of them. The card of the pod came with them, and has other keys.
 #[track_caller]
 fn seen_elsewhere(pod: &Pod, node: &Node) -> Vec<(String, bool)> {
@@ -71,7 +62,7 @@ fn people_come_back_on_a_machine_that_never_saw_them() {
     }
     let (anna, ben, node) = two_people();
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
-    acquainted(&anna, &ben);
+    compared(&anna, &ben);
     // What was answered is there after a kill, in an index that is made anew, and in the network.
     first.kill();
     check(&anna, &["--rebuild"]);
@@ -101,7 +92,7 @@ fn people_who_were_not_fetched_yet_are_not_unknown() {
     }
     let (anna, ben, node) = two_people();
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
-    acquainted(&anna, &ben);
+    compared(&anna, &ben);
     confirmed(&anna);
     // The few things that changed last come back with the names: now these are others.
     for nth in 0..100 {
@@ -165,7 +156,7 @@ fn no_program_sees_or_loses_where_people_are_kept() {
         (top.nlink(), top.size(), top.mtime_nsec(), top.ctime_nsec())
     };
     let before = seen(first.dir());
-    acquainted(&anna, &ben);
+    compared(&anna, &ben);
     assert_eq!((seen(first.dir()), names(first.dir()).len()), (before, 0));
     first.unmount();
     let first = mounted(&anna, &[]);

@@ -10,13 +10,6 @@ use crate::support::applicable;
 use crate::support::pod::read_files;
 use crate::support::wait_until;
 
-/// Two people who have added each other; their pods are mounted by the caller.
-fn acquainted(anna: &Pod, ben: &Pod) {
-    let (annas, bens) = (introduce(anna), introduce(ben));
-    says(ben, &["contact", "add", "Anna", text(&annas, "identity")]);
-    says(anna, &["contact", "add", "Ben", text(&bens, "identity")]);
-}
-
 const ASK: &[&str] = &[
     "request",
     "Anna",
@@ -31,13 +24,32 @@ const ASK: &[&str] = &[
 /// Waits until a list of messages says this.
 #[track_caller]
 fn until_listed(pod: &Pod, list: &str, what: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-    let mut last = Vec::new();
+    let mut newest = Value::Null;
     let came = wait_until(Duration::from_secs(90), || {
-        last = json(pod, &[list, "--json"]).as_array().unwrap().clone();
-        what(&last)
+        newest = json(pod, &[list, "--json"]);
+        what(newest.as_array().unwrap())
     });
-    assert!(came, "{list}: {last:?}");
-    last
+    assert!(came, "{list}: {newest}");
+    newest.as_array().unwrap().clone()
+}
+
+fn is_what_was_asked(request: &Value, asked: &Value) {
+    assert_eq!(
+        (&request["id"], &request["contact"]),
+        (&asked["id"], &"Ben".into())
+    );
+    assert_eq!(
+        (&request["what"], &request["purpose"]),
+        (&"Labs/2026".into(), &"canary treatment".into())
+    );
+    assert_eq!(
+        (&request["rights"], &request["state"]),
+        (&serde_json::json!(["read"]), &"new".into())
+    );
+    assert_eq!(
+        (&request["until"], &request["from"]),
+        (&asked["until"], &Value::Null)
+    );
 }
 
 #[test]
@@ -60,23 +72,7 @@ fn a_request_is_asked_seen_and_denied() {
 
     let came = until_listed(&anna, "inbox", |all| !all.is_empty());
     assert_eq!(came.len(), 1);
-    let request = &came[0];
-    assert_eq!(
-        (&request["id"], &request["contact"]),
-        (&asked["id"], &"Ben".into())
-    );
-    assert_eq!(
-        (&request["what"], &request["purpose"]),
-        (&"Labs/2026".into(), &"canary treatment".into())
-    );
-    assert_eq!(
-        (&request["rights"], &request["state"]),
-        (&serde_json::json!(["read"]), &"new".into())
-    );
-    assert_eq!(
-        (&request["until"], &request["from"]),
-        (&asked["until"], &Value::Null)
-    );
+    is_what_was_asked(&came[0], &asked);
     // It was shown.
     assert!(says(&anna, &["inbox"]).contains("seen"));
     let open = says(&anna, &["requests"]);
@@ -113,25 +109,32 @@ fn a_request_is_asked_seen_and_denied() {
     first.unmount();
     second.unmount();
 
-    // What people write to each other is nowhere in the clear, and the log tells none of it.
+    let id = came[0]["id"].as_str().unwrap();
+    let first = mounted(&anna, &[]);
+    says(&anna, &["inbox", "--forget", id]);
+    assert_eq!(json(&anna, &["inbox", "--json"]), serde_json::json!([]));
+    fails(&anna, 58, &["inbox", "--forget", id]);
+    first.unmount();
     for pod in [&anna, &ben] {
-        let mut files = Vec::new();
-        read_files(&pod.state(), Path::new(""), &mut files);
-        files.push((pod.log(), fs::read(pod.log()).unwrap()));
-        for (path, bytes) in files {
-            for secret in ["canary", "Labs", "ask Dr.", "Ben", "Anna"] {
-                let found = bytes
-                    .windows(secret.len())
-                    .any(|it| it == secret.as_bytes());
-                // Three letters come by chance in some megabytes of sealed bytes.
-                assert!(!found || secret.len() < 5, "{secret} in {}", path.display());
-            }
-        }
+        nothing_is_in_the_clear(pod);
         let passphrase = pod.path("passphrase");
-        says(
-            pod,
-            &["check", "--passphrase-file", passphrase.to_str().unwrap()],
-        );
+        let passphrase = passphrase.to_str().unwrap();
+        says(pod, &["check", "--passphrase-file", passphrase]);
+    }
+}
+
+/// What people write to each other is nowhere in the clear, and the log tells none of it.
+fn nothing_is_in_the_clear(pod: &Pod) {
+    let mut files = Vec::new();
+    read_files(&pod.state(), Path::new(""), &mut files);
+    files.push((pod.log(), fs::read(pod.log()).unwrap()));
+    for (path, bytes) in files {
+        for secret in ["canary treatment", "Labs/2026", "ask Dr."] {
+            let found = bytes
+                .windows(secret.len())
+                .any(|it| it == secret.as_bytes());
+            assert!(!found, "{secret} in {}", path.display());
+        }
     }
 }
 

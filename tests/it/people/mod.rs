@@ -41,3 +41,19 @@ fn introduce(pod: &Pod) -> Value {
 fn text<'v>(value: &'v Value, field: &str) -> &'v str {
     value[field].as_str().unwrap()
 }
+
+/// Both have added each other.
+fn acquainted(anna: &Pod, ben: &Pod) {
+    let (annas, bens) = (introduce(anna), introduce(ben));
+    says(ben, &["contact", "add", "Anna", text(&annas, "identity")]);
+    says(anna, &["contact", "add", "Ben", text(&bens, "identity")]);
+}
+
+/// Anna has the card of Ben, and has compared the words with him.
+fn compared(anna: &Pod, ben: &Pod) {
+    introduce(anna);
+    let other = introduce(ben);
+    says(anna, &["contact", "add", "Ben", text(&other, "identity")]);
+    let words = says(anna, &["contact", "verify", "Ben", "--show"]);
+    says(anna, &["contact", "verify", "Ben", "--words", &words]);
+}

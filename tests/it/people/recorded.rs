@@ -42,15 +42,6 @@ fn verified(pod: &Pod) -> Value {
     json(pod, &["audit", "verify", "--json"])
 }
 
-/// Anna has the card of Ben, has compared the words with him, and has forgotten somebody else.
-fn acquainted(anna: &Pod, ben: &Pod) {
-    introduce(anna);
-    let other = introduce(ben);
-    says(anna, &["contact", "add", "Ben", text(&other, "identity")]);
-    let words = says(anna, &["contact", "verify", "Ben", "--show"]);
-    says(anna, &["contact", "verify", "Ben", "--words", &words]);
-}
-
 const KINDS: [&str; 3] = ["card-published", "contact-added", "contact-verified"];
 
 #[test]
@@ -62,7 +53,7 @@ fn what_was_answered_is_recorded_for_ever() {
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
     assert_eq!(kinds(&anna, &[]), Vec::<String>::new());
     assert_eq!(verified(&anna)["records"], 0);
-    acquainted(&anna, &ben);
+    compared(&anna, &ben);
     first.kill();
     let first = mounted(&anna, &[]);
     assert_eq!(kinds(&anna, &[]), KINDS);
@@ -225,7 +216,7 @@ fn what_was_changed_in_the_pod_is_named() {
     }
     let (anna, ben, _node) = two_people();
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
-    acquainted(&anna, &ben);
+    compared(&anna, &ben);
     confirmed(&anna);
     let other = json(&ben, &["id", "show", "--json"]);
     first.unmount();
