@@ -83,15 +83,20 @@ impl Pod {
         name: &Name,
         owner: Caller,
     ) -> Result<Ino, PodError> {
-        match self.lookup(dir, name.as_bytes()) {
-            Ok(attr) if attr.kind == FileKind::Directory => return Ok(attr.ino),
-            Ok(_) => return Err(PodError::NotADirectory),
-            Err(PodError::NotFound) => {}
-            Err(error) => return Err(error),
+        let made = match self.mkdir(dir, name.as_bytes(), DIRECTORY, owner) {
+            Err(PodError::Exists) => None,
+            made => Some(made?),
+        };
+        if let Some(made) = made {
+            self.tell(dir, name.as_bytes());
+            return Ok(made.ino);
         }
-        let made = self.mkdir(dir, name.as_bytes(), DIRECTORY, owner)?;
-        self.tell(dir, name.as_bytes());
-        Ok(made.ino)
+        let there = self.lookup(dir, name.as_bytes())?;
+        if there.kind == FileKind::Directory {
+            Ok(there.ino)
+        } else {
+            Err(PodError::NotADirectory)
+        }
     }
 
     /// An empty file out of sight, for a copy of what arrived. What was left of one before goes.

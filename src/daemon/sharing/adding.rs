@@ -244,7 +244,7 @@ impl Sharing {
         Ok(is_all)
     }
 
-    /// Lets a file go when one of these has its time and all its bytes, fetched from where the other one published
+    /// Lets a file go when one of these has all its bytes, fetched from where the other one published
     /// them: it is not given up before it was seen to be there.
     async fn let_file_go(
         &self,
@@ -252,9 +252,12 @@ impl Sharing {
         ino: Ino,
         copies: &[Attr],
     ) -> Result<bool, PodError> {
+        if self.pod.is_open(ino) {
+            return Ok(false);
+        }
         let ours = self.pod.getattr(ino)?;
         for copy in copies {
-            if (copy.size, copy.mtime) != (ours.size, ours.mtime) {
+            if copy.size != ours.size {
                 continue;
             }
             let is_same = {

@@ -263,32 +263,35 @@ impl Sharing {
                     continue;
                 };
                 let made = kept.row.message.time;
-                self.takes(kept.row.contact, grant, made).await?;
+                if self.takes(kept.row.contact, grant, made).await? {
+                    self.messages.remove(kept.row.message.id)?;
+                }
             }
             after = until;
             self.taken.store(after, Ordering::Release);
         }
     }
 
-    /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add.
+    /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add, and its
+    /// message is of no use to anybody: then this is true.
     async fn takes(
         &self,
         from: Fingerprint,
         grant: Grant,
         made: Timespec,
-    ) -> Result<(), MessageError> {
+    ) -> Result<bool, MessageError> {
         let id = grant.id;
         let answered = self.answered_by(&id, &from)?;
         if let Some(given) = &answered {
             let is_over = matches!(given.state, GivenState::Ended { .. });
             if is_over || grant.terms.kind != FileKind::Directory {
-                return Ok(());
+                return Ok(true);
             }
         }
         let label = grant.terms.name.clone();
         let is_new = self.received.arrives(from, grant, made)?;
         let Some(received) = self.received.find(&id)? else {
-            return Ok(());
+            return Ok(false);
         };
         if answered.is_none() && is_new {
             let name = self.name_of(&from)?;
@@ -296,7 +299,7 @@ impl Sharing {
         } else if answered.is_some() && received.state == ReceivedState::Offered {
             self.received.accept(&id, &label)?;
         }
-        Ok(())
+        Ok(answered.is_some())
     }
 
     /// Records that no node took yet.

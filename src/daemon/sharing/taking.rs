@@ -49,10 +49,11 @@ enum NotNow {
 
 impl From<PodError> for NotNow {
     fn from(error: PodError) -> Self {
-        match error {
-            // It was replaced meanwhile: what it is now is looked at next.
-            PodError::NotFound | PodError::Stale => Self::Later,
-            error => Self::Failed(error.to_string()),
+        // It was replaced meanwhile: what it is now is looked at next.
+        if matches!(error, PodError::NotFound | PodError::Stale) {
+            Self::Later
+        } else {
+            Self::Failed(error.to_string())
         }
     }
 }
@@ -273,7 +274,7 @@ impl Sharing {
         for nth in 0..ADDED_COPIES_MAX {
             let name = taking.name(name, nth)?;
             match self.pod.take_directory_over(dir, &name, self.owner) {
-                Err(PodError::NotADirectory | PodError::Exists) => {}
+                Err(PodError::NotADirectory) => {}
                 made => return Ok(made?),
             }
         }

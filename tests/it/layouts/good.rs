@@ -278,6 +278,10 @@ fn keys() -> Named {
         ),
         ("rows-key-given", bytes(Key::given(&[0x1d; 16]))),
         ("rows-key-received", bytes(Key::received(&[0x1d; 16]))),
+        (
+            "rows-key-taken-over",
+            bytes(Key::taken_over(Ino::new(0xffff, 7))),
+        ),
         ("rows-key-message", bytes(Key::message(true, 7))),
         (
             "rows-key-feeds",
