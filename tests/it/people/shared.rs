@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::carried::{confirmed, mounted, recovered};
+use crate::carried::{mounted, recovered};
 use crate::network::{fails, json, says};
 use crate::node::{Node, hexadecimal};
 use crate::people::*;
@@ -19,6 +19,16 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where Ben sees what Anna shares as `lab`.
 const LAB: &str = "Shared with me/Anna/lab";
+
+/// Waits until the network holds everything. What is told of it changes what podfs keeps in the pod: once more, then.
+#[track_caller]
+pub(super) fn confirmed(pod: &Pod) {
+    let came = wait_until(Duration::from_secs(240), || {
+        let report = json(pod, &["wait", "--timeout", "240s", "--json"]);
+        report["level"] == "confirmed"
+    });
+    assert!(came, "the network does not hold it");
+}
 
 /// Shares what is at `path` with Ben.
 #[track_caller]
@@ -165,8 +175,8 @@ fn ended(anna: &Pod, ben: &Pod, (lab, id): (&Path, &str), top: &Path) {
     let log = says(anna, &["audit"]);
     let theirs = says(ben, &["audit"]);
     for (log, events) in [
-        (&log, ["granted", "grant-revoked"]),
-        (&theirs, ["grant-accepted", "revocation-received"]),
+        (&log, ["granted", "grant revoked"]),
+        (&theirs, ["grant accepted", "revocation received"]),
     ] {
         for event in events {
             assert!(log.contains(event), "{event}: {log}");
