@@ -3,12 +3,12 @@
 use crate::control::MessageReport;
 use crate::control::MessageWay;
 use crate::format::message::MessageBody;
-use crate::format::message::Rights;
 use crate::format::rows::MessageState;
 use crate::share::messages::Kept;
 use crate::share::messages::MessageError;
 use crate::share::messages::Messages;
 use crate::share::messages::Way;
+use crate::types::Rights;
 
 /// What is told of a message.
 pub(super) fn report(messages: &Messages, kept: &Kept) -> Result<MessageReport, MessageError> {

@@ -28,7 +28,6 @@ use crate::format::keyfile::Bundle;
 use crate::format::message::AccessRequest;
 use crate::format::message::MessageBody;
 use crate::format::message::MessageId;
-use crate::format::message::Rights;
 use crate::format::rows::MessageState;
 use crate::index::Rows;
 use crate::share::Contacts;
@@ -42,6 +41,7 @@ use crate::share::messages::MessagesParts;
 use crate::share::messages::Way;
 use crate::types::Clock;
 use crate::types::PlainText;
+use crate::types::Rights;
 use crate::types::limits::MAIL_AGAIN;
 use crate::types::limits::MAIL_PATIENCE;
 use crate::types::limits::MESSAGES_IN_ANSWER;
@@ -363,7 +363,7 @@ impl AccessRequest {
         Ok(Self {
             what: PlainText::parse(what)?,
             purpose: PlainText::parse(purpose)?,
-            rights: Rights::of_bits(rights).map_err(|error| wrong(&error))?,
+            rights: Rights::from_bits(rights).map_err(|error| wrong(&error))?,
             from,
             until,
         })

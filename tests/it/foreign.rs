@@ -97,7 +97,7 @@ fn another_program_reads_cards() {
 }
 
 #[test]
-fn another_program_finds_messages() {
+fn another_program_reads_messages() {
     let said = agrees(
         "another_program_reads_messages",
         "message.py",

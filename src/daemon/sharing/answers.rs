@@ -164,10 +164,11 @@ impl Sharing {
         let name = self.name_of(&asked.row.contact)?;
         let wanted = Path::new(request.what.as_str());
         let wanted = wanted.strip_prefix("/").unwrap_or(wanted);
+        let rights = request.rights.to_string();
         let wish = Wish {
             path: path.unwrap_or(wanted),
             with: &name,
-            rights: "read",
+            rights: &rights,
             from: request.from,
             until: until.or(request.until),
             purpose: request.purpose.as_str(),

@@ -61,6 +61,8 @@ pub const MAIL_WEEKS_MAX: u32 = 60;
 /// Weeks that are read before the one in which a contact was added, and again when keys are replaced: what came before
 /// was perhaps written to this pod and could not be opened.
 pub const MAIL_WEEKS_BEFORE: u32 = 8;
+/// Weeks of a contact that are looked at at once.
+pub const MAIL_WEEKS_AT_ONCE: usize = 16;
 /// A week.
 pub const MAIL_WEEK: i64 = 7 * 86_400;
 /// Clocks of two people differ by less.
@@ -71,7 +73,7 @@ pub const MAIL_SURE: i64 = 900;
 /// How often messages are looked for and sent.
 pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
 /// How long a command waits for a look into the network.
-pub const MAIL_PATIENCE: Duration = Duration::from_secs(25);
+pub const MAIL_PATIENCE: Duration = Duration::from_secs(50);
 /// Messages in one answer on the control socket.
 pub const MESSAGES_IN_ANSWER: usize = 8;
 
