@@ -285,50 +285,58 @@ impl Sharing {
         &self,
         taking: &Taking<'_>,
         dir: Ino,
-        (name, attr): (&Name, &Attr),
+        of: (&Name, &Attr),
     ) -> Result<(), NotNow> {
-        let arrived = Held::open(&self.pod, attr.ino, attr.size)?;
-        let mut copy: Option<Copy> = None;
-        let mut nth = 0;
-        let taken = loop {
-            let named = taking.name(name, nth)?;
-            match self.pod.lookup(dir, named.as_bytes()) {
-                Ok(there) => {
-                    if self.is_there(&arrived, &there).await? {
-                        break Ok(self.pod.has_taken_over(attr.ino)?);
-                    }
-                    nth = nth.saturating_add(1);
-                    continue;
-                }
-                Err(PodError::NotFound) => {}
-                Err(error) => break Err(error.into()),
-            }
-            let whole = match copy.take() {
-                Some(copy) => copy,
-                None => {
-                    let copy = self.pod.begin_copy(attr.ino, self.owner)?;
-                    arrived.copy_to(copy.ino).await?;
-                    copy
-                }
-            };
-            if let Err(why) = self.shared_folder(taking) {
-                copy = Some(whole);
-                break Err(why);
-            }
-            let of = (attr.ino, attr.mtime);
-            match self.pod.take_over(of, &whole, (dir, &named), self.owner) {
-                Ok(()) => break Ok(()),
-                Err(PodError::Exists) => copy = Some(whole),
-                Err(error) => {
-                    copy = Some(whole);
-                    break Err(error.into());
-                }
-            }
-        };
+        let mut copy = None;
+        let taken = self.copy_over(taking, dir, of, &mut copy).await;
         if let Some(copy) = copy {
             self.pod.drop_copy(&copy)?;
         }
         taken
+    }
+
+    /// Gives a whole copy the first name that is free. What is left in `copy` has none.
+    async fn copy_over(
+        &self,
+        taking: &Taking<'_>,
+        dir: Ino,
+        (name, attr): (&Name, &Attr),
+        copy: &mut Option<Copy>,
+    ) -> Result<(), NotNow> {
+        let arrived = Held::open(&self.pod, attr.ino, attr.size)?;
+        let mut nth = 0;
+        loop {
+            let named = taking.name(name, nth)?;
+            match self.pod.lookup(dir, named.as_bytes()) {
+                Ok(there) if self.is_there(&arrived, &there).await? => {
+                    return Ok(self.pod.has_taken_over(attr.ino)?);
+                }
+                Ok(_) => {
+                    nth = nth.saturating_add(1);
+                    continue;
+                }
+                Err(PodError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if copy.is_none() {
+                let begun = copy.insert(self.pod.begin_copy(attr.ino, self.owner)?);
+                arrived.copy_to(begun.ino).await?;
+            }
+            let Some(whole) = copy.as_ref() else {
+                return Err(NotNow::Later);
+            };
+            // It may have ended while the bytes came.
+            self.shared_folder(taking)?;
+            let of = (attr.ino, attr.mtime);
+            match self.pod.take_over(of, whole, (dir, &named), self.owner) {
+                Ok(()) => {
+                    *copy = None;
+                    return Ok(());
+                }
+                Err(PodError::Exists) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Whether the owner has it already: taken over before, though no note says so, or made by the owner alike.

@@ -197,10 +197,10 @@ impl Pod {
         if !is_shared {
             return Err(PodError::NotPermitted);
         }
-        self.make_place(at.0, place)
+        self.make_place(at.0, &place)
     }
 
-    fn make_place(&self, dir: Ino, place: Place) -> Result<Ino, PodError> {
+    fn make_place(&self, dir: Ino, place: &Place) -> Result<Ino, PodError> {
         let like = self.inode(dir)?;
         let owner = Caller {
             uid: like.uid,
