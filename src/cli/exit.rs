@@ -79,6 +79,10 @@ pub enum Exit {
     NoGrant = 60,
     /// The grant has ended.
     GrantOver = 61,
+    /// The token is not there, or cannot do what it is needed for.
+    NoToken = 62,
+    /// The token refuses the PIN, or has locked it.
+    PinWrong = 63,
 }
 
 impl Exit {
@@ -156,6 +160,14 @@ impl Exit {
             "there is no such grant, or there are several",
         ),
         (Self::GrantOver, "the grant has ended"),
+        (
+            Self::NoToken,
+            "the token is not there, or cannot do what it is needed for",
+        ),
+        (
+            Self::PinWrong,
+            "the token refuses the PIN, or has locked it",
+        ),
     ];
 
     /// The number.
@@ -200,6 +212,8 @@ impl Exit {
             FaultKind::NoCard => Self::NoCard,
             FaultKind::NoGrant => Self::NoGrant,
             FaultKind::GrantOver => Self::GrantOver,
+            FaultKind::NoToken => Self::NoToken,
+            FaultKind::PinWrong => Self::PinWrong,
             FaultKind::Other => Self::Other,
         }
     }
@@ -223,7 +237,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
-            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 60, 61,
+            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 60, 61, 62, 63,
         ];
         assert_eq!(numbers, fixed);
     }

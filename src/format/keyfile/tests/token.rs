@@ -74,8 +74,8 @@ fn with_token(only: bool) -> Vec<u8> {
 #[test]
 fn opens_with_the_token_beside_the_passphrase() {
     let bytes = with_token(false);
-    let opened = unlock_token(&bytes, &TOKEN_SECRET);
-    assert!(same(&opened.ok().unwrap(), &bundle()));
+    let found = unlock_token(&bytes, &TOKEN_SECRET).ok().unwrap();
+    assert!(same(&found, &bundle()));
     assert!(unlock_cheap(&bytes, WORD).is_ok());
     assert!(unlock_with_phrase(&bytes, &recovery()).is_ok());
     let refused = unlock_token(&bytes, &[0x43; 32]);
@@ -117,9 +117,9 @@ fn the_token_alone_leaves_no_passphrase_but_the_phrase() {
 
 #[test]
 fn the_same_key_takes_one_slot_and_another_a_second() {
-    let once = with_token(false);
-    let again = add(&once, &CHEAP_BOUNDS, &key("0123456789abcdef", 9), false);
-    assert_eq!(again.len(), once.len());
+    let first = with_token(false);
+    let again = add(&first, &CHEAP_BOUNDS, &key("0123456789abcdef", 9), false);
+    assert_eq!(again.len(), first.len());
     assert!(unlock_token(&again, &TOKEN_SECRET).is_ok());
     let other = key("another", 7);
     let both = add(&again, &CHEAP_BOUNDS, &other, true);
@@ -174,8 +174,8 @@ fn every_flipped_bit_is_noticed_with_a_token() {
     for bit in 0..bytes.len() * 8 {
         let mut bad = bytes.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
-        let opened = unlock_with(&bad, opener);
-        assert_eq!(opened.err(), Some(KeyfileError::NotOpened), "bit {bit}");
+        let refused = unlock_with(&bad, opener);
+        assert_eq!(refused.err(), Some(KeyfileError::NotOpened), "bit {bit}");
     }
     for len in 0..bytes.len() {
         assert!(unlock_with(&bytes[..len], opener).is_err(), "{len} bytes");
