@@ -38,5 +38,8 @@ pub(super) fn run(args: &AcceptArgs) -> Result<Exit, Fault> {
     if grant.version.is_none() && grant.ended.is_none() {
         print::note("nothing of it was published yet: it appears by itself");
     }
+    if grant.rights == "append" && grant.ended.is_none() {
+        print::note("files and folders can be added to it");
+    }
     Ok(Exit::Done)
 }

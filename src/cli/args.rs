@@ -6,6 +6,8 @@ use clap::Subcommand;
 
 use crate::cli::accept::AcceptArgs;
 use crate::cli::access::AccessArgs;
+use crate::cli::approve::ApproveArgs;
+use crate::cli::audit::AuditArgs;
 use crate::cli::bench::BenchArgs;
 use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
@@ -14,6 +16,7 @@ use crate::cli::doctor::DoctorArgs;
 use crate::cli::drill::DrillArgs;
 use crate::cli::exit;
 use crate::cli::id::IdArgs;
+use crate::cli::inbox::InboxArgs;
 use crate::cli::init::InitArgs;
 use crate::cli::keys::KeysArgs;
 use crate::cli::man::ManArgs;
@@ -24,6 +27,9 @@ use crate::cli::passwd::PasswdArgs;
 use crate::cli::pin::PinArgs;
 use crate::cli::recover::RecoverArgs;
 use crate::cli::rent::RentArgs;
+use crate::cli::request::DenyArgs;
+use crate::cli::request::RequestArgs;
+use crate::cli::request::RequestsArgs;
 use crate::cli::revoke::RevokeArgs;
 use crate::cli::scrub::ScrubArgs;
 use crate::cli::share::ShareArgs;
@@ -69,7 +75,13 @@ pub(super) enum Command {
     Shares(SharesArgs),
     Access(AccessArgs),
     Revoke(RevokeArgs),
+    Approve(ApproveArgs),
     Accept(AcceptArgs),
+    Audit(AuditArgs),
+    Inbox(InboxArgs),
+    Request(RequestArgs),
+    Requests(RequestsArgs),
+    Deny(DenyArgs),
     Keys(KeysArgs),
     Passwd(PasswdArgs),
     Check(CheckArgs),
@@ -126,11 +138,17 @@ impl Command {
             Self::Shares(args) => args.format.json,
             Self::Access(args) => args.format.json,
             Self::Revoke(args) => args.format.json,
+            Self::Approve(args) => args.format.json,
             Self::Accept(args) => args.format.json,
             Self::Node(args) => args.wants_json(),
             Self::Stamp(args) => args.wants_json(),
             Self::Id(args) => args.wants_json(),
             Self::Contact(args) => args.wants_json(),
+            Self::Audit(args) => args.wants_json(),
+            Self::Inbox(args) => args.wants_json(),
+            Self::Request(args) => args.wants_json(),
+            Self::Requests(args) => args.wants_json(),
+            Self::Deny(args) => args.wants_json(),
             Self::Keys(args) => args.wants_json(),
             Self::Passwd(_) | Self::Completions(_) | Self::Man(_) => false,
         }

@@ -75,14 +75,18 @@ pub enum Exit {
     CardChanged = 56,
     /// What was given is no card, or none that can be used.
     NoCard = 57,
+    /// There is no message of that id, or there are several.
+    NoMessage = 58,
     /// There is no such grant, or several.
     NoGrant = 60,
     /// The grant has ended.
     GrantOver = 61,
-    /// The token is not there, or cannot do what it is needed for.
-    NoToken = 62,
+    /// The audit log is not what was signed.
+    Tampered = 62,
     /// The token refuses the PIN, or has locked it.
     PinWrong = 63,
+    /// The token is not there, or cannot do what it is needed for.
+    NoToken = 64,
 }
 
 impl Exit {
@@ -156,17 +160,22 @@ impl Exit {
             "what was given is no card, or none that can be used",
         ),
         (
+            Self::NoMessage,
+            "there is no message of that id, or there are several",
+        ),
+        (
             Self::NoGrant,
             "there is no such grant, or there are several",
         ),
         (Self::GrantOver, "the grant has ended"),
-        (
-            Self::NoToken,
-            "the token is not there, or cannot do what it is needed for",
-        ),
+        (Self::Tampered, "the audit log is not what was signed"),
         (
             Self::PinWrong,
             "the token refuses the PIN, or has locked it",
+        ),
+        (
+            Self::NoToken,
+            "the token is not there, or cannot do what it is needed for",
         ),
     ];
 
@@ -214,6 +223,8 @@ impl Exit {
             FaultKind::GrantOver => Self::GrantOver,
             FaultKind::NoToken => Self::NoToken,
             FaultKind::PinWrong => Self::PinWrong,
+            FaultKind::Tampered => Self::Tampered,
+            FaultKind::NoMessage => Self::NoMessage,
             FaultKind::Other => Self::Other,
         }
     }
@@ -237,7 +248,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
-            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 60, 61, 62, 63,
+            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 64,
         ];
         assert_eq!(numbers, fixed);
     }

@@ -126,7 +126,9 @@ fn tell(own: &Identity, format: FormatArgs) {
         print::json(own);
         return;
     }
-    let place = if own.published {
+    let place = if !own.current {
+        "with the keys of the machine before: podfs id publish"
+    } else if own.published {
         "in the network"
     } else {
         "on this machine only: podfs id publish"

@@ -5,18 +5,22 @@
 
 mod accept;
 mod access;
+mod approve;
 mod args;
 mod ask;
+mod audit;
 mod bars;
 mod bench;
 mod check;
 mod completions;
 mod contact;
+mod csv;
 mod doctor;
 mod drill;
 mod exit;
 mod hidden;
 mod id;
+mod inbox;
 mod init;
 mod keys;
 mod man;
@@ -30,6 +34,7 @@ mod pin;
 mod print;
 mod recover;
 mod rent;
+mod request;
 mod revoke;
 mod scrub;
 mod share;
@@ -109,11 +114,17 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Rent(args) => rent::run(args),
         Command::Id(args) => id::run(args),
         Command::Contact(args) => contact::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Share(args) => share::run(args),
         Command::Shares(args) => shares::run(args),
         Command::Access(args) => access::run(args),
         Command::Revoke(args) => revoke::run(args),
+        Command::Approve(args) => approve::run(args),
         Command::Accept(args) => accept::run(args),
+        Command::Inbox(args) => inbox::run(args),
+        Command::Request(args) => request::run(args),
+        Command::Requests(args) => request::list(args),
+        Command::Deny(args) => request::deny(args),
         Command::Keys(args) => keys::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),

@@ -10,17 +10,19 @@ use crate::cli::args::FormatArgs;
 use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::cli::shares::describe;
-use crate::cli::when;
+use crate::cli::when::Edge;
+use crate::cli::when::typed;
 use crate::daemon::Fault;
 use crate::daemon::FaultKind;
 use crate::daemon::Quoted;
 use crate::daemon::sharing::SharingClient;
 use crate::daemon::sharing::Wish;
 
-/// Share a file or folder with a contact, for reading.
+/// Share a file or folder with a contact, for reading, or to be added to.
 ///
 /// They see it in their own folder as soon as they accept, and every later version as it is published, until the grant
-/// ends. What they were able to read they may keep: ending a grant takes nothing back.
+/// ends. What they were able to read they may keep: ending a grant takes nothing back. What they add to a folder becomes
+/// the owner's a few seconds later; under a name that is taken it becomes a copy.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ShareArgs {
     /// File or folder in a mounted pod
@@ -29,15 +31,15 @@ pub(super) struct ShareArgs {
     /// With whom: the name of a contact
     #[arg(long, value_name = "NAME")]
     with: String,
-    /// What they may do
-    #[arg(long, value_name = "RIGHTS", default_value = "read", value_parser = ["read"])]
+    /// What they may do: read; or also append, which is to add files and folders to a folder
+    #[arg(long, value_name = "RIGHTS", default_value = "read", value_parser = ["read", "append", "write"])]
     rights: String,
     /// From when on: 2026-12-31, 2026-12-31T12:00Z, or 30d from now
-    #[arg(long, value_name = "DATE", value_parser = when::parse_from)]
-    from: Option<when::When>,
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
     /// Until when: 2026-12-31, 2026-12-31T12:00Z, or 30d from now
-    #[arg(long, value_name = "DATE", value_parser = when::parse_until)]
-    until: Option<when::When>,
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
     /// What for; they see it, and it stands in the audit log
     #[arg(long = "for", value_name = "PURPOSE", default_value = "")]
     purpose: String,
@@ -60,11 +62,10 @@ pub(super) fn run(args: &ShareArgs) -> Result<Exit, Fault> {
     let grant = client.share(Wish {
         with: args.with.clone(),
         rights: args.rights.clone(),
-        from: args.from.map(when::When::seconds),
-        until: args.until.map(when::When::seconds),
+        from: typed(args.from.as_deref(), Edge::Start)?,
+        until: typed(args.until.as_deref(), Edge::End)?,
         purpose: args.purpose.clone(),
         snapshot: args.snapshot,
-        answers: None,
     })?;
     if args.format.json {
         print::json(&grant);

@@ -44,7 +44,8 @@ Fields of --json, an object with two lists, given and received; times in seconds
   state        given: waiting, active; received: offered, accepted; both: revoked, expired, gone
   ended        since when it is over
   version      received: when the newest version was made that is here
-  trouble      received: why a newer one is not";
+  added        received: files that were added to it and are not the owner's yet
+  trouble      received: why a newer one is not; given: why what they added is not taken over";
 
 /// Prints them.
 pub(super) fn run(args: &SharesArgs) -> Result<Exit, Fault> {
@@ -81,8 +82,13 @@ pub(super) fn describe(grant: &GivenReport) -> String {
         grant.rights
     );
     let ended = grant.ended.map(|when| (grant.state.as_str(), when));
+    let trouble = grant.trouble.as_ref();
+    let trouble = trouble.map_or_else(String::new, |why| {
+        format!(" (what they added waits: {why})")
+    });
     what + &times(&grant.state, (grant.from, grant.until), ended)
         + &purpose(&grant.purpose, grant.snapshot)
+        + &trouble
 }
 
 /// One grant that was received, on one line.
@@ -107,7 +113,12 @@ pub(super) fn describe_received(grant: &ReceivedReport) -> String {
     };
     let trouble = grant.trouble.as_ref();
     let trouble = trouble.map_or_else(String::new, |why| format!(" (not up to date: {why})"));
+    let added = grant.added.filter(|added| *added > 0);
+    let added = added.map_or_else(String::new, |added| {
+        format!(", {added} added and not taken over yet")
+    });
     what + state
+        + &added
         + &times(&grant.state, (grant.from, grant.until), ended)
         + &purpose(&grant.purpose, grant.snapshot)
         + &trouble
@@ -137,7 +148,7 @@ fn purpose(purpose: &str, snapshot: bool) -> String {
     let purpose = if purpose.is_empty() {
         String::new()
     } else {
-        format!(", for {:?}", purpose)
+        format!(", for {purpose:?}")
     };
     format!("{snapshot}{purpose}")
 }

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::control::AuditRequest;
+use crate::control::AuditResponse;
+use crate::control::MessagesRequest;
+use crate::control::MessagesResponse;
 use crate::control::NetworkReport;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
@@ -47,8 +51,12 @@ pub enum Request {
     },
     /// Something about other people.
     People(PeopleRequest),
+    /// Something about the audit log.
+    Audit(AuditRequest),
     /// Something about what is shared.
     Sharing(SharingRequest),
+    /// Something about messages.
+    Messages(MessagesRequest),
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -76,8 +84,12 @@ pub enum Response {
     Progress(Box<NetworkReport>),
     /// Something about other people.
     People(PeopleResponse),
+    /// Something about the audit log.
+    Audit(AuditResponse),
     /// Something about what is shared.
     Sharing(SharingResponse),
+    /// Something about messages.
+    Messages(MessagesResponse),
     /// It is done.
     Done,
     /// The folder is in use; these programs hold it, as far as could be seen.

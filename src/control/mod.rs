@@ -5,16 +5,20 @@
 //! A connection that asked for the end stays open until the daemon is gone: end of file is the news.
 
 mod address;
+mod audit;
 mod client;
 mod message;
+mod messages;
 mod network;
 mod people;
 mod raw_path;
 mod server;
 mod sharing;
 
+pub use audit::{AuditEvidence, AuditFile, AuditRequest, AuditResponse};
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
+pub use messages::{CollectReport, MessageReport, MessageWay, MessagesRequest, MessagesResponse};
 pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};
 pub use people::{ContactReport, OwnKeys, PeopleRequest, PeopleResponse, Refusal};
 pub use server::{Deliveries, Server, Task};

@@ -110,6 +110,10 @@ pub enum Refusal {
     NoNode,
     /// The node refuses.
     Node,
+    /// There is no such message, or its id stands for several.
+    Message,
+    /// It cannot be asked for like that.
+    Wrong,
     /// The log of the pod does not take or give it.
     State,
 }

@@ -27,8 +27,15 @@ pub enum SharingRequest {
         purpose: String,
         /// As it is now, and nothing that comes later.
         snapshot: bool,
-        /// Id of the request that it answers, if any.
-        answers: Option<String>,
+    },
+    /// Share what a contact asked for.
+    Approve {
+        /// Id of the request, or the beginning of it.
+        id: String,
+        /// What is shared, as seen from the top of the pod; nothing: what the request names.
+        path: Option<PathBuf>,
+        /// Until when, in place of what was asked for.
+        until: Option<i64>,
     },
     /// Grants that the owner gave, with the path of what is shared, as many as an answer holds.
     Given {
@@ -119,6 +126,8 @@ pub struct GivenReport {
     pub state: String,
     /// Since when it is over.
     pub ended: Option<i64>,
+    /// Why what they added is not taken over, or not all of it.
+    pub trouble: Option<String>,
 }
 
 /// A grant that the owner received.
@@ -155,6 +164,8 @@ pub struct ReceivedReport {
     pub ended: Option<i64>,
     /// When the newest version was made that was brought here.
     pub version: Option<i64>,
+    /// Files that were added to it and are not its owner's yet; nothing when nothing can be added.
+    pub added: Option<u64>,
     /// Why a newer version is not here yet.
     pub trouble: Option<String>,
 }

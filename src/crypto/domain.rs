@@ -171,8 +171,16 @@ pub mod ad {
     pub const BUNDLE: &[u8] = b"podfs/1/bundle";
     /// The public key of an identity, where its fingerprint is made.
     pub const IDENTITY: &[u8] = b"podfs/1/identity";
+    /// The id of a grant, where that of the grant that comes back for it is made.
+    pub const BACK: &[u8] = b"podfs/1/back";
     /// An audit event.
     pub const AUDIT: &[u8] = b"podfs/1/audit";
+    /// Which audit log it is.
+    pub const AUDIT_ORIGIN: &[u8] = b"podfs/1/origin";
+    /// A checkpoint of an audit log.
+    pub const CHECKPOINT: &[u8] = b"podfs/1/checkpoint";
+    /// A checkpoint of somebody else, which was seen.
+    pub const WITNESS: &[u8] = b"podfs/1/witness";
     /// A key ring.
     pub const RING: &[u8] = b"podfs/1/ring";
     /// A page in the local log.
@@ -198,7 +206,11 @@ pub mod ad {
         SLOT,
         BUNDLE,
         IDENTITY,
+        BACK,
         AUDIT,
+        AUDIT_ORIGIN,
+        CHECKPOINT,
+        WITNESS,
         RING,
         PAGE,
         RECORD,

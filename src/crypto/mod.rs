@@ -8,6 +8,7 @@
     warn(clippy::arithmetic_side_effects, clippy::as_conversions)
 )]
 
+pub mod audit;
 pub mod derive;
 pub mod domain;
 pub mod entropy;
@@ -15,6 +16,7 @@ pub mod identity;
 pub mod keys;
 pub mod keyslot;
 pub mod local;
+pub mod merkle;
 pub mod message;
 pub mod pairwise;
 pub mod passphrase;

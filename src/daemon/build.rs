@@ -3,12 +3,12 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tokio::runtime::Runtime;
 
 use crate::control::StatusReport;
 use crate::crypto::Secret;
+use crate::daemon::clock::clock;
 use crate::daemon::config::ServeConfig;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
@@ -21,6 +21,8 @@ use crate::daemon::publishing::OWN_BOX;
 use crate::daemon::publishing::Publishing;
 use crate::daemon::rekey;
 use crate::daemon::sharing::Sharing;
+use crate::daemon::unopened::journal_fault;
+use crate::daemon::unopened::pod_fault;
 use crate::format::keyfile::Bundle;
 use crate::format::rows::Bucket;
 use crate::fuse;
@@ -30,7 +32,6 @@ use crate::fuse::ServeOptions;
 use crate::fuse::Serving;
 use crate::index::Rows;
 use crate::index::RowsParts;
-use crate::journal::JournalError;
 use crate::pod::Caller;
 use crate::pod::Pod;
 use crate::pod::PodError;
@@ -41,7 +42,6 @@ use crate::sync::Files;
 use crate::types::Ino;
 use crate::types::ROOT;
 use crate::types::limits::REQUEST_OVERDUE;
-use crate::types::system_clock;
 
 /// An open pod; cheap to clone.
 #[derive(Clone)]
@@ -133,7 +133,8 @@ fn open_with(
         gid: rustix::process::getegid().as_raw(),
     };
     let stands_for = (owner.uid, owner.gid);
-    let publishing = Publishing::new(&rows, bundle, system_clock(), stands_for)
+    let clock = clock();
+    let publishing = Publishing::new(&rows, bundle, Arc::clone(&clock), stands_for)
         .map_err(|error| journal_fault(paths, error))?;
     let publishing = Arc::new(publishing);
     let parts = PodParts {
@@ -142,40 +143,22 @@ fn open_with(
             reader: Arc::clone(publishing.reader()),
             publisher: Arc::clone(publishing.publisher()),
         }),
-        clock: system_clock(),
+        clock: Arc::clone(&clock),
         device: bundle.device,
         owner,
     };
     let pod = Pod::over(parts).map_err(|error| pod_fault(paths, &error))?;
     let pod = Arc::new(pod);
-    let people = People::new(&pod, bundle, system_clock(), Arc::clone(&publishing));
+    let people = People::new(&pod, bundle, Arc::clone(&clock), Arc::clone(&publishing));
     let people = Arc::new(people);
-    let messages = Arc::new(crate::share::messages::Messages::new(
-        crate::share::messages::MessagesParts {
-            rows: Arc::clone(pod.rows()),
-            contacts: Arc::clone(people.contacts()),
-            keys: crate::share::messages::MessageKeys {
-                x25519: crate::crypto::keys::KemX25519Key::restore(Secret::from_bytes(
-                    bundle.kem_x25519.secret().expose(),
-                )),
-                xwing: crate::crypto::keys::KemXwingSeed::restore(Secret::from_bytes(
-                    bundle.kem_xwing.secret().expose(),
-                )),
-                sign: Secret::from_bytes(bundle.sign_seed.expose()),
-            },
-            random: Box::new(|bytes| {
-                getrandom::fill(bytes).map_err(|_| crate::crypto::EntropyError)
-            }),
-        },
-    ));
     let (number, epoch) = OWN_BOX;
     let secret = bundle.pod_secret.box_secret(number, epoch);
     let sharing = Sharing::new(
         &pod,
-        (&people, &messages),
+        &people,
         &publishing,
         secret,
-        (owner, system_clock()),
+        (owner, Arc::clone(&clock)),
     );
     let copies = Arc::new(LocalCopies(Arc::clone(&pod)));
     let files: Arc<dyn Files> = Arc::clone(&copies) as Arc<dyn Files>;
@@ -218,7 +201,7 @@ impl House {
             allow,
             ..ServeOptions::new(runtime.handle().clone())
         };
-        let serving = fuse::serve(device, Arc::clone(&self.pod), options).map_err(|error| {
+        let serving = fuse::serve(device, &self.pod, options).map_err(|error| {
             Fault::io(FaultKind::Fuse, "cannot talk to the kernel's FUSE", &error)
                 .next("podfs doctor")
         })?;
@@ -233,6 +216,7 @@ impl House {
         }
         let started = self.publishing.start(runtime, &config.paths);
         self.people.reconciliation().start(runtime);
+        self.people.mail().start(runtime);
         self.sharing.start(runtime);
         started.err().map(|fault| fault.what)
     }
@@ -356,42 +340,6 @@ impl Activity {
     pub(super) fn log_slow_requests(&self) {
         self.running.tell_overdue(REQUEST_OVERDUE);
     }
-}
-
-fn journal_fault(paths: &PodPaths, error: JournalError) -> Fault {
-    let place = Quoted(&paths.state);
-    let what = |why: &dyn std::fmt::Display| format!("cannot open the pod in {place}: {why}");
-    match error {
-        JournalError::NoSpace => Fault::new(FaultKind::NoSpace, what(&error))
-            .next("free some space on that disk, or give the pod more with --budget"),
-        JournalError::Corrupt(_) | JournalError::Damaged(_) => damaged(paths, what(&error)),
-        JournalError::ReadOnly(_) | JournalError::Busy => {
-            Fault::new(FaultKind::State, what(&error))
-        }
-        JournalError::Io(object, errno) => io_fault(place, &object, errno),
-    }
-}
-
-fn io_fault(place: Quoted<'_>, object: &str, errno: Errno) -> Fault {
-    let what = format!("cannot open the pod in {place}: {object}");
-    Fault::io(FaultKind::State, what, &errno.into())
-}
-
-fn pod_fault(paths: &PodPaths, error: &PodError) -> Fault {
-    let what = format!("cannot open the pod in {}: {error}", Quoted(&paths.state));
-    if matches!(error, PodError::Corrupt(_)) {
-        damaged(paths, what)
-    } else if matches!(error, PodError::NoSpace) {
-        Fault::new(FaultKind::NoSpace, what)
-            .next("free some space on that disk, or give the pod more with --budget")
-    } else {
-        Fault::new(FaultKind::State, what)
-    }
-}
-
-fn damaged(paths: &PodPaths, what: String) -> Fault {
-    let flag = paths.pod_flag();
-    Fault::new(FaultKind::Damaged, what).next(format!("podfs check{flag}"))
 }
 
 #[cfg(test)]

@@ -83,6 +83,10 @@ pub enum FaultKind {
     NoToken,
     /// The token refuses the PIN.
     PinWrong,
+    /// The audit log is not what was signed.
+    Tampered,
+    /// There is no message of that id, or there are several.
+    NoMessage,
     /// Anything else.
     Other,
 }

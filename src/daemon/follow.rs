@@ -219,7 +219,9 @@ pub(super) fn unexpected(answer: Response) -> Fault {
         | Response::Publication { .. }
         | Response::Weight { .. }
         | Response::People(_)
+        | Response::Audit(_)
         | Response::Sharing(_)
+        | Response::Messages(_)
         | Response::Progress(_)
         | Response::Done
         | Response::Busy { .. } => "the daemon answered something else".to_owned(),

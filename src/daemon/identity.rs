@@ -50,6 +50,8 @@ pub struct Identity {
     pub card_time: i64,
     /// Whether a node took it.
     pub published: bool,
+    /// Whether it has the keys of this machine: a machine that was recovered has others until it makes a card.
+    pub current: bool,
     #[serde(skip)]
     signed: SignedCard,
 }
@@ -70,6 +72,7 @@ impl Identity {
             card: card.card().number,
             card_time: card.card().made.secs,
             published: keys.published,
+            current: has_keys(card.card(), &keys),
             signed: card,
         })
     }

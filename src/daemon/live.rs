@@ -142,8 +142,14 @@ impl Live {
                 Request::People(request) => {
                     Ok(Response::People(live.house.people().answer(request).await))
                 }
+                Request::Audit(request) => Ok(Response::Audit(
+                    live.house.people().audit_answer(request).await,
+                )),
                 Request::Sharing(request) => Ok(Response::Sharing(
                     live.house.sharing().answer(request).await,
+                )),
+                Request::Messages(request) => Ok(Response::Messages(
+                    live.house.people().mail().answer(request).await,
                 )),
                 Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::control::AuditRequest;
+use crate::control::AuditResponse;
 use crate::control::ContactReport;
 use crate::control::OwnKeys;
 use crate::control::PeopleRequest;
@@ -11,9 +13,13 @@ use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::sign_public_key;
 use crate::crypto::identity::xwing_public_key;
 use crate::crypto::scalar::Owner;
+use crate::daemon::audit::Audit;
+use crate::daemon::happened;
+use crate::daemon::messages::Mail;
 use crate::daemon::publishing::Publishing;
-use crate::daemon::reconcile::Incomplete;
 use crate::daemon::reconcile::Reconciliation;
+use crate::daemon::refused::Refused;
+use crate::daemon::refused::in_time;
 use crate::daemon::shelf::PodShelf;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
@@ -25,12 +31,10 @@ use crate::share::Contacts;
 use crate::share::Found;
 use crate::share::PeopleRows;
 use crate::share::ShareError;
+use crate::share::audit::Happening;
 use crate::share::newest_card;
-use crate::store::Outage;
-use crate::store::StoreError;
 use crate::types::Clock;
 use crate::types::ContactName;
-use crate::types::limits::CARD_PATIENCE;
 use crate::types::limits::CONTACTS_AT_ONCE;
 
 /// The people that the owner of a mounted pod knows.
@@ -38,9 +42,11 @@ pub(super) struct People {
     rows: Arc<PeopleRows>,
     contacts: Arc<Contacts>,
     reconciliation: Arc<Reconciliation>,
+    mail: Arc<Mail>,
     keys: OwnKeys,
     clock: Clock,
     publishing: Arc<Publishing>,
+    audit: Arc<Audit>,
 }
 
 impl People {
@@ -52,8 +58,14 @@ impl People {
     ) -> Self {
         let shelf = Arc::new(PodShelf(Arc::clone(pod)));
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
+        let contacts = Arc::new(Contacts::new(Arc::clone(&rows)));
+        let audit = Audit::new(pod, bundle, &clock, publishing.publisher());
+        let with = (&publishing, &audit);
+        let mail = Mail::new(pod.rows(), &contacts, bundle, Arc::clone(&clock), with);
         Self {
-            contacts: Arc::new(Contacts::new(Arc::clone(&rows))),
+            audit,
+            contacts,
+            mail: Arc::new(mail),
             reconciliation: Reconciliation::new(Arc::clone(pod), Arc::clone(&rows)),
             rows,
             keys: OwnKeys {
@@ -70,6 +82,19 @@ impl People {
             clock,
             publishing,
         }
+    }
+
+    /// What is recorded of the pod.
+    pub(super) const fn audit(&self) -> &Arc<Audit> {
+        &self.audit
+    }
+
+    /// The answer to a request about that.
+    pub(super) async fn audit_answer(&self, request: AuditRequest) -> AuditResponse {
+        let own = self.contacts.own().ok().flatten();
+        let card = own.map(|(card, _)| hex::encode(card.bytes()));
+        let may_record = self.publishing.is_running();
+        self.audit.answer(request, card, may_record).await
     }
 
     /// What makes their rows agree with the files that carry them.
@@ -90,6 +115,11 @@ impl People {
     /// Waits until all is known of them, not for long.
     pub(super) async fn complete(&self) -> Result<(), Refused> {
         Ok(self.reconciliation.complete().await?)
+    }
+
+    /// What they and the owner write to each other.
+    pub(super) const fn mail(&self) -> &Arc<Mail> {
+        &self.mail
     }
 
     /// The answer to a request.
@@ -118,12 +148,10 @@ impl People {
                 card,
                 identity,
             } => self.add(&name, card.as_deref(), identity.as_deref()).await,
-            PeopleRequest::Verified { name, fingerprint } => self.verified(&name, &fingerprint),
-            PeopleRequest::Remove { name } => self
-                .contacts
-                .remove(&name)
-                .map(|()| PeopleResponse::Done)
-                .map_err(Refused::from),
+            PeopleRequest::Verified { name, fingerprint } => {
+                self.verified(&name, &fingerprint).await
+            }
+            PeopleRequest::Remove { name } => self.remove(&name).await,
         }
     }
 
@@ -187,6 +215,7 @@ impl People {
             return Err(Refused(Refusal::Missing, what.to_owned()));
         }
         self.contacts.own_is_published(&card)?;
+        self.record(&happened::published(card.card())).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -205,11 +234,20 @@ impl People {
         Err(Refused(Refusal::Alarm, what))
     }
 
-    fn verified(&self, name: &str, fingerprint: &str) -> Answered {
+    async fn verified(&self, name: &str, fingerprint: &str) -> Answered {
         let mut compared = Fingerprint([0; 32]);
         hex::decode_to_slice(fingerprint, &mut compared.0)
             .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
         self.contacts.verify(name, &compared)?;
+        self.record(&happened::verified(&compared, name)).await?;
+        Ok(PeopleResponse::Done)
+    }
+
+    async fn remove(&self, name: &str) -> Answered {
+        let card = self.contacts.named(name)?.card();
+        let card = card.map_err(ShareError::from)?;
+        self.contacts.remove(name)?;
+        self.record(&happened::removed(&card, name)).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -224,8 +262,23 @@ impl People {
                 return Err(Refused(Refusal::Card, what.to_owned()));
             }
         };
-        self.contacts.pin(&name, &found, (self.clock)())?;
+        let pinned = self.contacts.pin(&name, &found, (self.clock)());
+        if let Some(met) = happened::met(found.newest.card(), name.as_str(), &pinned) {
+            let recorded = self.record(&met).await;
+            pinned?;
+            recorded?;
+        } else {
+            pinned?;
+        }
         self.show(name.as_str())
+    }
+
+    async fn record(&self, happening: &Happening) -> Result<(), Refused> {
+        let recorded = self.audit.record(happening).await;
+        recorded.map_err(|fault| {
+            let what = format!("it was done, but {}", fault.what);
+            Refused(Refusal::State, what)
+        })
     }
 
     /// A card that was handed over, with those that lead to it from the one that is pinned.
@@ -272,54 +325,6 @@ impl People {
 }
 
 type Answered = Result<PeopleResponse, Refused>;
-
-/// Why it was not done.
-pub(super) struct Refused(pub(super) Refusal, pub(super) String);
-
-impl From<ShareError> for Refused {
-    fn from(error: ShareError) -> Self {
-        let why = match &error {
-            ShareError::Unknown(_) => Refusal::Unknown,
-            ShareError::NoGrant(_) => Refusal::NoGrant,
-            ShareError::IsOver => Refusal::Over,
-            ShareError::NameTaken(_)
-            | ShareError::Known(_)
-            | ShareError::TooMany
-            | ShareError::TooManyGrants => Refusal::Taken,
-            ShareError::Alarm(_) => Refusal::Alarm,
-            ShareError::Own
-            | ShareError::OwnOlder
-            | ShareError::Older(_)
-            | ShareError::NoCard(_) => Refusal::Card,
-            ShareError::Gap(_) | ShareError::Store(StoreError::NotFound | StoreError::Corrupt) => {
-                Refusal::Missing
-            }
-            ShareError::Store(StoreError::Unavailable { .. }) => Refusal::Network,
-            ShareError::Store(StoreError::Rejected(_)) => Refusal::Node,
-            ShareError::Journal(_) | ShareError::NoRow(_) | ShareError::NotCarried(_) => {
-                Refusal::State
-            }
-        };
-        Self(why, error.to_string())
-    }
-}
-
-impl From<Incomplete> for Refused {
-    fn from(incomplete: Incomplete) -> Self {
-        let why = match incomplete {
-            Incomplete::Fetching(_) => Refusal::Network,
-            Incomplete::ReadOnly => Refusal::State,
-        };
-        Self(why, incomplete.to_string())
-    }
-}
-
-/// Waits for the network, not for ever.
-pub(super) async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Refused> {
-    let answer = tokio::time::timeout(CARD_PATIENCE, answer).await;
-    let late = StoreError::unavailable(Outage::Late(CARD_PATIENCE));
-    answer.map_err(|_| ShareError::from(late).into())
-}
 
 fn read(card: &str) -> Result<SignedCard, Refused> {
     let bytes = hex::decode(card).unwrap_or_default();

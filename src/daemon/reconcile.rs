@@ -117,13 +117,14 @@ impl Reconciliation {
     pub(super) async fn complete(&self) -> Result<(), Incomplete> {
         let mut standing = self.standing.subscribe();
         let decided = standing.wait_for(|now| !matches!(now, Standing::Incomplete(_)));
-        let decided = tokio::time::timeout(PEOPLE_WAIT, decided).await.is_ok();
+        if tokio::time::timeout(PEOPLE_WAIT, decided).await.is_err() {
+            tracing::debug!("people are not all known yet");
+        }
         let now = standing.borrow().clone();
         match now {
-            Standing::Complete if decided => Ok(()),
+            Standing::Complete => Ok(()),
             Standing::ReadOnly => Err(Incomplete::ReadOnly),
             Standing::Incomplete(why) => Err(Incomplete::Fetching(why)),
-            Standing::Complete => Ok(()),
         }
     }
 

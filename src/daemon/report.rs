@@ -33,7 +33,9 @@ pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
             | Response::Publication { .. }
             | Response::Weight { .. }
             | Response::People(_)
+            | Response::Audit(_)
             | Response::Sharing(_)
+            | Response::Messages(_)
             | Response::Progress(_),
         ) => Some("the daemon answered something else".to_owned()),
         Err(ClientError::Absent) => None,

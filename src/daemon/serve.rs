@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
@@ -104,6 +105,8 @@ impl Stage<'_> {
         ]);
         mounted.take_down(self.runtime);
         self.house.people().reconciliation().stop(self.runtime);
+        self.house.people().mail().stop(self.runtime);
+        self.house.sharing().stop(self.runtime);
         self.house.publishing().stop(self.runtime);
         outcome
     }
@@ -122,6 +125,7 @@ impl Stage<'_> {
         if !self.config.read_only() {
             // It ends with the runtime: what is paid was taken down before.
             tokio::spawn(tenancy::settle_daily(self.config.paths.clone()));
+            tokio::spawn(Arc::clone(self.house.people().audit()).watch());
         }
         let (program, path) = (self.program.clone(), self.point.path.clone());
         let probing = tokio::task::spawn_blocking(move || probe(&program, &path)).await;

@@ -124,6 +124,50 @@ pub fn show_date(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// The same with hours and minutes: `2026-03-14 15:09`.
+pub fn show_moment(seconds: i64) -> String {
+    let of_day = seconds.rem_euclid(86_400);
+    let (hours, minutes) = (of_day / 3600, of_day / 60 % 60);
+    format!("{} {hours:02}:{minutes:02}", show_date(seconds))
+}
+
+/// `2026-03-14`, which begins at midnight UTC, or `30d`: so long before `now`. Gives seconds since 1970.
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub fn parse_since(text: &str, now: i64) -> Result<i64, String> {
+    let wrong = || format!("{text:?} is neither a day like 2026-03-14 nor a time like 30d or 12h");
+    if !text.contains('-') {
+        let before = parse_duration(text).map_err(|_| wrong())?;
+        return Ok(now.saturating_sub_unsigned(before.as_secs()));
+    }
+    let parts: Vec<&str> = text.trim().split('-').collect();
+    let [year, month, day] = parts.as_slice() else {
+        return Err(wrong());
+    };
+    let number = |part: &str| part.parse::<i64>().map_err(|_| wrong());
+    let (year, month, day) = (number(year)?, number(month)?, number(day)?);
+    if !(1970..10_000).contains(&year) || !(1..13).contains(&month) || !(1..32).contains(&day) {
+        return Err(wrong());
+    }
+    // Howard Hinnant's days_from_civil; years begin in March.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let (era, of_era) = (year / 400, year % 400);
+    let of_year = (153 * month + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    let seconds = days * 86_400;
+    // The 31st of a month that has none is a day of the next one.
+    if show_date(seconds).ends_with(&format!("-{day:02}")) {
+        Ok(seconds)
+    } else {
+        Err(wrong())
+    }
+}
+
 fn split_number(text: &str) -> Option<(&str, &str)> {
     let text = text.trim();
     let end = text
@@ -136,6 +180,36 @@ fn split_number(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_and_times_before_now() {
+        let good = [
+            ("1970-01-01", 0),
+            ("2026-03-14", 1_773_446_400),
+            ("2024-02-29", 1_709_164_800),
+            (" 2000-03-01", 951_868_800),
+            ("30d", 1_000_000 - 30 * 86_400),
+            ("1h30m", 1_000_000 - 5400),
+        ];
+        for (text, seconds) in good {
+            assert_eq!(parse_since(text, 1_000_000), Ok(seconds), "{text}");
+        }
+        for wrong in [
+            "",
+            "yesterday",
+            "2026-02-30",
+            "2025-02-29",
+            "2026-13-01",
+            "2026-1",
+            "-5",
+        ] {
+            assert!(parse_since(wrong, 0).is_err(), "{wrong}");
+        }
+        for day in (0..20_000).map(|day| day * 86_400) {
+            assert_eq!(parse_since(&show_date(day), 0), Ok(day));
+        }
+        assert_eq!(show_moment(1_773_446_400 + 54_540), "2026-03-14 15:09");
+    }
 
     #[test]
     fn sizes() {

@@ -139,7 +139,9 @@ fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome,
             | Response::Publication { .. }
             | Response::Weight { .. }
             | Response::People(_)
+            | Response::Audit(_)
             | Response::Sharing(_)
+            | Response::Messages(_)
             | Response::Progress(_),
         )) => Err(failed("the daemon answered something else".into())),
         Err(ClientError::Absent | ClientError::Silent(_) | ClientError::Garbled(_)) => {

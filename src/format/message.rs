@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::message::{MESSAGE_BODY_LEN, MessageBytes};
 use crate::format::wire::{Malformed, Reader, put_long};
-use crate::types::{PlainText, Timespec};
+use crate::types::{PlainText, Rights, Timespec};
 
 const VERSION: u16 = 1;
 const NANOS: u32 = 1_000_000_000;
@@ -66,35 +66,6 @@ pub struct AccessRequest {
     pub from: Option<i64>,
     /// Seconds since 1970 until which; later than `from`. Nothing: no end.
     pub until: Option<i64>,
-}
-
-/// What somebody may do, at least one of three: 1 read, 2 append, 4 write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rights(u8);
-
-impl Rights {
-    /// Read.
-    pub const READ: Self = Self(1);
-    /// Read, and add new files.
-    pub const APPEND: Self = Self(1 | 2);
-    /// Read, add, change and delete.
-    pub const WRITE: Self = Self(1 | 2 | 4);
-
-    /// The rights of these bits.
-    ///
-    /// # Errors
-    /// When there is none of them, or a bit that means nothing.
-    pub const fn of_bits(bits: u8) -> Result<Self, Malformed> {
-        match bits {
-            1..=7 => Ok(Self(bits)),
-            _ => Err(Malformed("rights")),
-        }
-    }
-
-    /// The bits.
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
 }
 
 impl Message {
@@ -230,7 +201,7 @@ impl AccessRequest {
 
     fn read(reader: &mut Reader<'_>, flags: u8) -> Result<Self, Malformed> {
         let request = Self {
-            rights: Rights::of_bits(reader.u8()?)?,
+            rights: Rights::from_bits(reader.u8()?).map_err(|_| reader.malformed())?,
             from: optional(reader, flags & FROM, Reader::i64)?,
             until: optional(reader, flags & UNTIL, Reader::i64)?,
             what: read_text(reader)?,
@@ -331,9 +302,6 @@ mod tests {
 
     #[test]
     fn what_means_nothing_is_neither_read_nor_written() {
-        for rights in [0, 8, 255] {
-            assert!(Rights::of_bits(rights).is_err());
-        }
         for (from, until) in [(Some(1), Some(1)), (Some(2), Some(1))] {
             assert!(
                 message(MessageBody::Request(request(from, until)))

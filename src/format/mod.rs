@@ -2,6 +2,7 @@
 //! value or an error, never a panic. `FORMAT.md` beside this file is enough to write an independent reader.
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+pub mod audit;
 pub mod card;
 pub mod grant;
 pub mod keyfile;

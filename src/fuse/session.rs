@@ -77,10 +77,10 @@ impl Serving {
 ///
 /// # Errors
 /// When the mount is gone before that, or the kernel is too old.
-pub fn serve(fd: OwnedFd, pod: Arc<Pod>, options: ServeOptions) -> io::Result<Serving> {
+pub fn serve(fd: OwnedFd, pod: &Arc<Pod>, options: ServeOptions) -> io::Result<Serving> {
     let running = Arc::new(Running::new());
     let adapter = Adapter {
-        pod: Arc::clone(&pod),
+        pod: Arc::clone(pod),
         running: Arc::clone(&running),
         runtime: options.runtime,
     };

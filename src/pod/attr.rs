@@ -84,7 +84,7 @@ impl Pod {
             return self.getattr_root();
         }
         match self.find_inode(ino)? {
-            Some(inode) => Ok(Attr::of(ino, &inode)),
+            Some(inode) => self.shown(ino, &inode),
             None => self.opens.gone(ino).ok_or(PodError::NotFound),
         }
     }

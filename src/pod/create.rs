@@ -3,13 +3,14 @@ use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
 use crate::pod::edit::Edit;
 use crate::pod::error::PodError;
-use crate::pod::received::refuse_received;
 use crate::pod::{Caller, Pod};
 use crate::types::Ino;
 use crate::types::limits::TARGET_MAX;
 
 /// Set-group-ID bit of a mode.
 const SGID: u32 = 0o2000;
+/// How often a directory of a tray may go while something is made in it.
+const TURNS_MAX: usize = 8;
 
 /// What a new inode shall be.
 struct Blank<'a> {
@@ -119,7 +120,24 @@ impl Pod {
         blank: &Blank<'_>,
         caller: Caller,
     ) -> Result<Attr, PodError> {
-        refuse_received(&[dir])?;
+        for _ in 0..TURNS_MAX {
+            let at = self.to_add((dir, name), blank.kind)?;
+            match self.make_in(at, name, blank, caller) {
+                // Directories of a tray go when they are empty: this one did just now.
+                Err(PodError::NotFound) if at != dir => {}
+                made => return made,
+            }
+        }
+        Err(PodError::NotFound)
+    }
+
+    fn make_in(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        blank: &Blank<'_>,
+        caller: Caller,
+    ) -> Result<Attr, PodError> {
         let spot = self.spot(dir, name)?;
         self.rows.admit(0)?;
         let _held = self.locks.lock(&[dir]);

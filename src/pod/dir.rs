@@ -1,10 +1,12 @@
+use std::collections::VecDeque;
+
 use crate::format::rows::{Dentries, FileKind, Key};
 use crate::pod::Pod;
 use crate::pod::attr::Attr;
 use crate::pod::error::PodError;
 use crate::pod::received::SHARED_NAME;
 use crate::pod::state::is_reserved;
-use crate::types::{Ino, ROOT, SHARED};
+use crate::types::{ADDED, Ino, ROOT, SHARED};
 
 /// Rows read at a time while a directory is listed.
 const SCAN: usize = 128;
@@ -34,14 +36,14 @@ impl Pod {
         if is_reserved(dir, name) {
             return Err(PodError::NotFound);
         }
-        let spot = self.spot(dir, name)?;
+        let spot = self.seen_spot(dir, name)?;
         // A rename or unlink may come between the two reads; what the entry says then is read again.
         for _ in 0..8 {
             let Some((ino, _)) = self.named(&spot)? else {
                 return Err(PodError::NotFound);
             };
             if let Some(inode) = self.find_inode(ino)? {
-                return Ok(Attr::of(ino, &inode));
+                return self.shown(ino, &inode);
             }
         }
         Err(PodError::Corrupt("a name without its inode".into()))
@@ -59,7 +61,7 @@ impl Pod {
 
     /// The directory that holds `dir`; of the root the root, of a removed directory itself.
     pub fn parent(&self, dir: Ino) -> Result<Ino, PodError> {
-        if dir == ROOT || dir == SHARED {
+        if matches!(dir, ROOT | SHARED | ADDED) {
             return Ok(ROOT);
         }
         let (from, to) = (
@@ -83,7 +85,11 @@ impl Pod {
                 continue;
             }
             let entry = Entry {
-                ino: if at == SELF { dir } else { self.parent(dir)? },
+                ino: if at == SELF {
+                    dir
+                } else {
+                    self.seen_parent(dir)?
+                },
                 kind: FileKind::Directory,
                 name,
                 cookie: at,
@@ -92,22 +98,15 @@ impl Pod {
                 return Ok(());
             }
         }
-        let mut next = cookie.max(PARENT).saturating_add(1);
-        loop {
-            let rows =
-                self.rows
-                    .scan(&Key::dentry(dir, next), &Key::dentry(dir, u64::MAX), SCAN)?;
-            for (key, value) in &rows {
-                let mut row = Dentries::decode(value)?;
-                row.0
-                    .retain(|entry| !is_reserved(dir, entry.name.as_bytes()));
-                if !list_row(key.field(1), &row, &mut take) {
-                    return Ok(());
-                }
-            }
-            match rows.last() {
-                Some((key, _)) if rows.len() == SCAN => next = key.field(1).saturating_add(1),
-                _ => break,
+        let next = cookie.max(PARENT).saturating_add(1);
+        let mut own = Listing::new(self, dir, next);
+        let behind = self.behind(dir)?;
+        let mut added = behind.map(|behind| Listing::new(self, behind, next));
+        while let Some((hash, mut row)) = first(&mut own, added.as_mut(), dir)? {
+            row.0
+                .retain(|entry| !is_reserved(dir, entry.name.as_bytes()));
+            if !list_row(hash, &row, &mut take) {
+                return Ok(());
             }
         }
         if cookie < LAST
@@ -123,6 +122,66 @@ impl Pod {
         }
         Ok(())
     }
+}
+
+/// The rows of a directory in the order of their hashes.
+struct Listing<'p> {
+    pod: &'p Pod,
+    dir: Ino,
+    read: VecDeque<(u64, Dentries)>,
+    /// Hash from which to read on; nothing when all is read.
+    next: Option<u64>,
+}
+
+impl<'p> Listing<'p> {
+    const fn new(pod: &'p Pod, dir: Ino, from: u64) -> Self {
+        Self {
+            pod,
+            dir,
+            read: VecDeque::new(),
+            next: Some(from),
+        }
+    }
+
+    /// The hash of the next row.
+    fn peek(&mut self) -> Result<Option<u64>, PodError> {
+        if self.read.is_empty()
+            && let Some(next) = self.next
+        {
+            let (from, to) = (Key::dentry(self.dir, next), Key::dentry(self.dir, u64::MAX));
+            let rows = self.pod.rows.scan(&from, &to, SCAN)?;
+            let last = rows.last().filter(|_| rows.len() == SCAN);
+            self.next = last.map(|(key, _)| key.field(1).saturating_add(1));
+            for (key, value) in &rows {
+                let row = Dentries::decode(value)?;
+                self.read.push_back((key.field(1), row));
+            }
+        }
+        Ok(self.read.front().map(|(hash, _)| *hash))
+    }
+}
+
+/// The next row of a directory, and of what was added to it: two rows of one hash are as one.
+fn first(
+    own: &mut Listing<'_>,
+    added: Option<&mut Listing<'_>>,
+    dir: Ino,
+) -> Result<Option<(u64, Dentries)>, PodError> {
+    let Some(added) = added else {
+        own.peek()?;
+        return Ok(own.read.pop_front());
+    };
+    let (next, behind) = (own.peek()?, added.peek()?);
+    let is_own = next.is_some_and(|next| behind.is_none_or(|behind| next <= behind));
+    let mut row = if is_own { own.read.pop_front() } else { None };
+    let is_added = behind.is_some_and(|behind| next.is_none_or(|next| behind <= next));
+    if is_added && let Some((hash, more)) = added.read.pop_front() {
+        // Names have other hashes in another directory: these are only for the order.
+        let more = added.pod.seen_entries(dir, more)?;
+        let (_, row) = row.get_or_insert_with(|| (hash, Dentries::default()));
+        row.0.extend(more.0);
+    }
+    Ok(row)
 }
 
 /// Of several names in one row all but the last carry the cookie before the row, so that a listing that stopped

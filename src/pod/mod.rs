@@ -4,6 +4,7 @@
 //! appends them in one batch. Nothing is cached here and nothing is done later, but for huge deletions, which leave
 //! a note and go on in the background. All functions are prompt and may be called from any thread.
 
+mod added;
 mod attr;
 mod check;
 mod contents;
@@ -27,8 +28,10 @@ mod state;
 mod statfs;
 #[cfg(test)]
 mod storm;
+mod tray;
 mod xattr;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -42,6 +45,7 @@ use crate::pod::opens::Opens;
 use crate::types::{Clock, Ino, ROOT, Timespec};
 
 pub use crate::format::rows::FileKind;
+pub use added::Copy;
 pub use attr::Attr;
 pub use check::{Finding, Report};
 pub use contents::Seek;
@@ -100,6 +104,8 @@ pub struct Pod {
     kernel: OnceLock<Arc<dyn Kernel>>,
     /// Held while files in `.pod` change.
     state: parking_lot::Mutex<()>,
+    /// Where what is added to what others share stands, by the topmost directory that was received.
+    trays: parking_lot::RwLock<Arc<BTreeMap<Ino, Ino>>>,
 }
 
 impl Pod {
@@ -118,6 +124,7 @@ impl Pod {
             reaper: Reaper::new(),
             kernel: OnceLock::new(),
             state: parking_lot::Mutex::new(()),
+            trays: parking_lot::RwLock::default(),
         };
         if pod.find_inode(ROOT)?.is_none() {
             pod.make_root(parts.owner)?;

@@ -72,6 +72,12 @@ impl Opens {
             .is_some_and(|shard| shard.lock().used.remove(&ino))
     }
 
+    /// Whether somebody has it open.
+    pub(super) fn is_open(&self, ino: Ino) -> bool {
+        self.shard(ino)
+            .is_some_and(|shard| shard.lock().open.contains_key(&ino))
+    }
+
     /// Counts one less; true when it was the last open of an inode without names.
     pub(super) fn close(&self, ino: Ino) -> bool {
         let Some(shard) = self.shard(ino) else {

@@ -143,7 +143,11 @@ impl Pod {
         Ok(match kind {
             FileKind::Directory => true,
             FileKind::Symlink => now.target == arrived.inode.target,
-            _ => {
+            FileKind::Regular
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::CharDevice
+            | FileKind::BlockDevice => {
                 now.size == arrived.inode.size
                     && self.find_published(ino)?.map(|row| row.contents)
                         == Some(arrived.published.contents.clone())
@@ -311,14 +315,14 @@ impl Pod {
     }
 
     /// Called with no lock held: the kernel may wait for an operation that wants one.
-    fn tell(&self, dir: Ino, name: &[u8]) {
+    pub(super) fn tell(&self, dir: Ino, name: &[u8]) {
         if let Some(kernel) = self.kernel.get() {
             kernel.name_changed(dir, name);
         }
         self.tell_inode(dir);
     }
 
-    fn tell_inode(&self, ino: Ino) {
+    pub(super) fn tell_inode(&self, ino: Ino) {
         if let Some(kernel) = self.kernel.get() {
             kernel.inode_changed(ino);
         }

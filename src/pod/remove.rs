@@ -5,7 +5,6 @@ use crate::pod::attr::Attr;
 use crate::pod::contents::{Freed, SharedGuard};
 use crate::pod::edit::{Edit, Spot};
 use crate::pod::error::PodError;
-use crate::pod::received::refuse_received;
 use crate::types::{Ino, SHARED};
 
 /// What becomes of an inode whose last name went.
@@ -27,13 +26,13 @@ pub(super) enum Leaves<'p> {
 impl Pod {
     /// Removes a name that is no directory's; with the last name and the last open of a file its contents go.
     pub fn unlink(&self, dir: Ino, name: &[u8]) -> Result<(), PodError> {
-        refuse_received(&[dir])?;
+        let dir = self.to_remove((dir, name))?;
         self.remove(&self.spot(dir, name)?, false)
     }
 
     /// Removes an empty directory.
     pub fn rmdir(&self, dir: Ino, name: &[u8]) -> Result<(), PodError> {
-        refuse_received(&[dir])?;
+        let dir = self.to_remove((dir, name))?;
         self.remove(&self.spot(dir, name)?, true)
     }
 
@@ -127,6 +126,9 @@ impl Pod {
                 batch.delete(key);
                 Ok(())
             })?;
+        }
+        if ino.is_received() {
+            batch.delete(Key::taken_over(ino));
         }
         batch.delete(Key::inode(ino));
         Ok(freed)

@@ -4,7 +4,6 @@ use crate::pod::Pod;
 use crate::pod::attr::Attr;
 use crate::pod::edit::{Edit, Spot};
 use crate::pod::error::PodError;
-use crate::pod::received::refuse_received;
 use crate::pod::remove::Leaves;
 use crate::types::limits::LINK_MAX;
 use crate::types::{Ino, ROOT, SHARED};
@@ -25,7 +24,13 @@ type Named = (Ino, FileKind);
 impl Pod {
     /// Gives `ino` one more name.
     pub fn link(&self, ino: Ino, dir: Ino, name: &[u8]) -> Result<Attr, PodError> {
-        refuse_moves(ino, dir)?;
+        if ino.is_received() || dir.is_received() {
+            return Err(if ino.is_received() && dir.is_received() {
+                PodError::ReadOnly
+            } else {
+                PodError::CrossDevice
+            });
+        }
         let spot = self.spot(dir, name)?;
         self.rows.admit(0)?;
         let _held = self.locks.lock(&[dir, ino]);
@@ -63,7 +68,7 @@ impl Pod {
         (to, new_name): (Ino, &[u8]),
         taken: Taken,
     ) -> Result<(), PodError> {
-        refuse_moves(from, to)?;
+        let (from, to) = self.to_move((from, name), (to, new_name), taken)?;
         let (source, target) = (self.spot(from, name)?, self.spot(to, new_name)?);
         self.rows.admit(0)?;
         loop {
@@ -191,15 +196,6 @@ impl Pod {
             at = above;
         }
         Ok(true)
-    }
-}
-
-/// What others share moves nowhere, and nothing moves there.
-fn refuse_moves(from: Ino, to: Ino) -> Result<(), PodError> {
-    if from.is_received() == to.is_received() {
-        refuse_received(&[from])
-    } else {
-        Err(PodError::CrossDevice)
     }
 }
 

@@ -41,10 +41,11 @@ pub(super) async fn newest_record(
             return Ok(newest);
         };
         for (place, chunk) in &found {
-            match read(place, cap, chunk) {
-                Some(record) => newest = Some(record),
+            if let Some(record) = read(place, cap, chunk) {
+                newest = Some(record);
+            } else {
                 // Only the owner can sign one: it is of a later podfs, or a mistake.
-                None => tracing::warn!("a record of a grant cannot be read"),
+                tracing::info!("a record of a grant cannot be read");
             }
         }
         next = highest.saturating_add(1);

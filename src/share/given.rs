@@ -131,6 +131,17 @@ impl GivenGrants {
         })
     }
 
+    /// The one of that id.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn find(&self, id: &[u8; 16]) -> Result<Option<Given>, ShareError> {
+        let row = self.people.get(&Key::given(id))?;
+        let given = row.map(|row| Given::decode(&row)).transpose();
+        let given = given.map_err(ShareError::NoRow)?;
+        Ok(given.filter(|given| given.id == *id))
+    }
+
     fn read(&self, id: &[u8; 16]) -> Result<Given, ShareError> {
         let row = self.people.get(&Key::given(id))?;
         let row = row.ok_or_else(|| ShareError::NoGrant(hex::encode(id)))?;
@@ -215,12 +226,12 @@ impl GivenGrants {
     pub fn tell_the_end(&self, given: &Given, now: Timespec) -> Result<Told, ShareError> {
         let _writing = self.writing.lock();
         let given = self.read(&given.id)?;
-        match given.state {
-            GivenState::Ended { why, .. } if self.last(&given.id)?.is_some() => {
-                self.tell(&given, &RecordState::Ended(why), now)
-            }
-            _ => Ok(Told::Already),
+        if let GivenState::Ended { why, .. } = given.state
+            && self.last(&given.id)?.is_some()
+        {
+            return self.tell(&given, &RecordState::Ended(why), now);
         }
+        Ok(Told::Already)
     }
 
     fn tell(&self, given: &Given, state: &RecordState, now: Timespec) -> Result<Told, ShareError> {

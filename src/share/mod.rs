@@ -4,6 +4,8 @@
 //! in its chain takes its place. What breaks the chain is never used, and stops everything that would use the contact,
 //! until the owner says what it was.
 
+pub mod audit;
+mod back;
 mod cards;
 mod contacts;
 mod error;
@@ -17,6 +19,7 @@ mod rows_tests;
 #[cfg(test)]
 mod tests;
 
+pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name};
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;

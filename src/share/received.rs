@@ -64,7 +64,11 @@ impl ReceivedGrants {
         }
     }
 
-    fn find(&self, id: &[u8; 16]) -> Result<Option<Received>, ShareError> {
+    /// The one of that id.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn find(&self, id: &[u8; 16]) -> Result<Option<Received>, ShareError> {
         let row = self.people.get(&Key::received(id))?;
         let row = row.map(|row| Received::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)

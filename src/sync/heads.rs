@@ -8,6 +8,7 @@ use crate::format::published::{Adopted, Batch, Head};
 use crate::format::rows::{HeadState, Key, OwnHead};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
+use crate::sync::audited::{with_checkpoint, without_checkpoint};
 use crate::sync::error::SyncError;
 use crate::sync::find::{Feed, next_known};
 use crate::sync::kept::damaged;
@@ -36,6 +37,8 @@ pub(super) struct Circumstances {
     pub(super) next_ino: u64,
     /// The postage batches in use, in ascending order.
     pub(super) batches: Vec<Batch>,
+    /// Checkpoint of the audit log; that of the head before without.
+    pub(super) checkpoint: Option<Box<[u8]>>,
     /// Random; taken for the first head of the feed.
     pub(super) nonce: [u8; 16],
 }
@@ -106,7 +109,8 @@ impl OwnFeed {
         let index = last.map_or(0, |(own, _)| own.index + 1);
         let previous =
             last.map(|(own, _)| (own.index, *blake3::hash(own.payload.as_slice()).as_bytes()));
-        let head = Head {
+        let parts = last.map_or_else(Vec::new, |(_, head)| head.skippable.clone());
+        let mut head = Head {
             one_scope: false,
             device: self.device,
             epoch: self.epoch,
@@ -121,8 +125,12 @@ impl OwnFeed {
             adopted: last.and_then(|(_, head)| head.adopted),
             journal: draft.journal,
             batches: said.batches,
-            skippable: last.map_or_else(Vec::new, |(_, head)| head.skippable.clone()),
+            skippable: with_checkpoint(parts, said.checkpoint),
         };
+        if head.encode().is_err() {
+            // Other things fill it: the next one has the checkpoint.
+            head.skippable = without_checkpoint(head.skippable);
+        }
         let confirmed = last.map_or(0, |(own, _)| own.confirmed);
         self.seal(&head, (said.publication, confirmed))
     }
@@ -212,7 +220,10 @@ impl OwnFeed {
 mod tests {
     use super::*;
     use crate::crypto::keys::PodSecret;
+    use crate::format::published::{Change, Skippable};
     use crate::sync::sample::{attributes, head};
+    use crate::types::limits::HEAD_SKIPPABLE_MAX;
+    use crate::types::{Ino, Name};
 
     #[test]
     fn few_indices_in_a_row_are_given_up_however_often_it_is_tried() {
@@ -232,5 +243,63 @@ mod tests {
             }
             assert!(matches!(feed.skip(&own), Err(SyncError::BatchFull)));
         }
+    }
+    fn feed() -> OwnFeed {
+        let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
+        OwnFeed::new(secret, 0, 0)
+    }
+
+    /// The checkpoint in the head behind `last`, with so many changes beside it.
+    fn headed(
+        last: Option<&(OwnHead, Head)>,
+        changes: u64,
+        checkpoint: Option<&[u8]>,
+    ) -> (Option<Vec<u8>>, (OwnHead, Head)) {
+        let gone = (0..changes).map(|ino| Change {
+            directory: Ino(ino + 2),
+            name: Name::parse(&[b'n'; 255]).unwrap(),
+            now: None,
+        });
+        let found = head(attributes(0o040_755, 1), gone.collect());
+        let mut journal = found.journal;
+        journal.group = u8::from(changes > 0);
+        let draft = Draft {
+            root: found.root,
+            journal,
+        };
+        let said = Circumstances {
+            publication: 5,
+            now: Timespec::default(),
+            next_ino: 9,
+            batches: Vec::new(),
+            checkpoint: checkpoint.map(Into::into),
+            nonce: [1; 16],
+        };
+        let own = feed().make(last, draft, said).unwrap();
+        let opened = feed().open(own.index, own.payload.as_slice()).unwrap();
+        let head = Head::decode(opened.expose()).unwrap();
+        let mut parts = head.skippable.iter();
+        let found = parts.find(|part| part.kind == Head::AUDIT);
+        (found.map(|part| part.bytes.to_vec()), (own, head))
+    }
+
+    #[test]
+    fn a_head_has_the_newest_checkpoint_that_it_has_room_for() {
+        let (found, last) = headed(None, 0, None);
+        assert_eq!(found, None);
+        let (found, mut last) = headed(Some(&last), 0, Some(&[1; 213]));
+        assert_eq!(found, Some(vec![1; 213]));
+        last.1.skippable.push(Skippable {
+            kind: 255,
+            bytes: [3; 8].into(),
+        });
+        let (found, last) = headed(Some(&last), 0, Some(&[2; 213]));
+        assert_eq!(found, Some(vec![2; 213]));
+        let (found, last) = headed(Some(&last), 2, None);
+        assert_eq!((found, last.1.skippable.len()), (Some(vec![2; 213]), 2));
+        let (found, last) = headed(Some(&last), 13, Some(&[4; HEAD_SKIPPABLE_MAX]));
+        assert_eq!((found, last.1.skippable.len()), (None, 1));
+        let (found, _) = headed(Some(&last), 0, Some(&[5; 213]));
+        assert_eq!(found, Some(vec![5; 213]));
     }
 }

@@ -4,6 +4,7 @@
 //! case. A *publication* begins with a cut of the log, a checkpoint that stays readable; what differs from the
 //! publication before is sealed anew, node by node, and queued; chunks go out children first, the head last.
 
+mod audited;
 mod changes;
 mod confirm;
 mod contents;

@@ -173,6 +173,7 @@ impl Publisher {
             now: (self.clock)(),
             next_ino: self.kept.rows().next_ino(),
             batches: self.batches.read().clone(),
+            checkpoint: self.checkpoints.lock().of(publication),
             nonce,
         };
         let head = self.feed.make(last.as_ref(), draft, said)?;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::format::published::Batch;
 use crate::format::rows::HeadState;
 use crate::store::{Outage, StoreError};
+use crate::sync::audited::Checkpoints;
 use crate::sync::confirm::{Confirm, Later};
 use crate::sync::error::SyncError;
 use crate::sync::evict::{Evict, Files, Standstill, shortage};
@@ -54,6 +55,7 @@ pub struct Publisher {
     network: watch::Sender<Option<Network>>,
     /// The postage batches as heads name them.
     pub(super) batches: RwLock<Vec<Batch>>,
+    pub(super) checkpoints: Mutex<Checkpoints>,
     pub(super) progress: Arc<Progress>,
     pub(super) schedule: Mutex<Schedule>,
     /// Held from reading the newest head of the own feed to writing what comes of it.
@@ -87,6 +89,7 @@ impl Publisher {
             owner: parts.owner,
             network: watch::Sender::new(None),
             batches: RwLock::default(),
+            checkpoints: Mutex::default(),
             progress: Arc::default(),
             schedule: Mutex::new(Schedule::new(Instant::now())),
             heading: Mutex::new(()),
@@ -235,9 +238,7 @@ impl Publisher {
             if !self.schedule.lock().is_due(now, operations, tight) {
                 return left;
             }
-            let rows = Arc::clone(self.kept.rows());
-            let made = tokio::task::spawn_blocking(move || rows.make_cut()).await;
-            made.map_err(|_| SyncError::Interrupted)??
+            self.make_cut().await?
         };
         if self.publish(network, &cut).await? {
             self.schedule.lock().published();

@@ -12,6 +12,9 @@ pub const RECEIVED: u16 = u16::MAX;
 /// The directory of what others share; it stands in the root directory, though no row says so.
 pub const SHARED: Ino = Ino::new(RECEIVED, 1);
 
+/// The directory of what others added to what the owner shares. No path leads to it.
+pub const ADDED: Ino = Ino::new(RECEIVED, 0);
+
 impl Ino {
     /// Bits of the counter; the device number stands above them.
     pub const COUNTER_BITS: u32 = 48;

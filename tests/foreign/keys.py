@@ -117,11 +117,11 @@ def owner(secret):
     return keccak256(public_point(secret))[12:]
 
 
-def x25519_public(secret):
+def x25519(secret, point):
     field = 2**255 - 19
     clamped = bytes([secret[0] & 248]) + secret[1:31] + bytes([secret[31] & 127 | 64])
     bits = int.from_bytes(clamped, "little")
-    x2, z2, x3, z3, swapped = 1, 0, 9, 1, 0
+    x2, z2, x3, z3, swapped = 1, 0, point, 1, 0
     for at in reversed(range(255)):
         bit = bits >> at & 1
         if swapped ^ bit:
@@ -129,11 +129,15 @@ def x25519_public(secret):
         swapped = bit
         a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
         da, cb, aa, bb = d * a % field, c * b % field, a * a % field, b * b % field
-        x3, z3 = (da + cb) ** 2 % field, 9 * (da - cb) ** 2 % field
+        x3, z3 = (da + cb) ** 2 % field, point * (da - cb) ** 2 % field
         x2, z2 = aa * bb % field, (aa - bb) * (aa + 121665 * (aa - bb)) % field
     if swapped:
         x2, z2 = x3, z3
     return (x2 * pow(z2, -1, field) % field).to_bytes(32, "little")
+
+
+def x25519_public(secret):
+    return x25519(secret, 9)
 
 
 # --- the tree

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use podfs::crypto::identity::{Fingerprint, spoken_words};
+use podfs::crypto::swarm::{SocId, soc_address, soc_owner};
 use podfs::crypto::{Phrase, Secret, phrase_share};
 use podfs::daemon::keyfile::system_entropy;
 use podfs::format::card::SignedCard;
@@ -93,6 +94,32 @@ fn another_program_reads_cards() {
     ];
     let ours = ours.map(|(name, value)| format!("{name:<12} {value}\n"));
     assert_eq!(said, ours.concat());
+}
+
+#[test]
+fn another_program_reads_messages() {
+    let said = agrees(
+        "another_program_reads_messages",
+        "message.py",
+        "tests/golden/v1",
+    );
+    let Some(said) = said else { return };
+    let chunk = fs::read("tests/golden/v1/message-chunk-good.bin").unwrap();
+    let owner = soc_owner(&chunk).unwrap();
+    let id = SocId(*chunk.first_chunk().unwrap());
+    let at = soc_address(&id, &owner);
+    let rest: Vec<_> = said.lines().skip(3).collect();
+    let ours = [
+        format!("id           {}", "1d".repeat(16)),
+        "rights       1".to_owned(),
+        "from         1795000000".to_owned(),
+        "until        1797000000".to_owned(),
+        "what         Befunde/2026".to_owned(),
+        "for          Behandlung".to_owned(),
+    ];
+    assert!(said.starts_with(&format!("owner        {}\n", hexadecimal(&owner.0))));
+    assert!(said.contains(&format!("\nmessage at   {at}\n")));
+    assert_eq!(rest, ours);
 }
 
 /// Shares that this program makes, combined by another one.

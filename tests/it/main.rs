@@ -14,6 +14,7 @@
 )]
 
 mod apps;
+mod audited;
 mod bee;
 mod canaries;
 mod carried;

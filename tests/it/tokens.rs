@@ -202,12 +202,12 @@ fn a_pod_that_only_its_token_opens() {
     );
     mount_refused(
         Reader::empty().mount(&pod, &["--token"], "pin"),
-        62,
+        64,
         &["the token \"of mine\"", "is not there"],
     );
     mount_refused(
         Reader::with("of others").mount(&pod, &["--token"], "pin"),
-        62,
+        64,
         &["is not there", "there is \"of others\""],
     );
     mount_refused(
@@ -232,12 +232,12 @@ fn a_copied_state_folder_is_useless_and_the_phrase_is_not() {
     write_files(&thief.state(), &files);
     mount_refused(thief.try_mount(&[]), 12, &["no passphrase opens"]);
     let none = Reader::empty();
-    mount_refused(none.mount(&thief, &[], "pin"), 62, &["is not there"]);
+    mount_refused(none.mount(&thief, &[], "pin"), 64, &["is not there"]);
     let check = |flags: &[&str], reader: &Reader| {
         let mut command = reader.podfs(&thief, &["check"]);
         command.args(flags).output().unwrap()
     };
-    refused(&check(&["--token"], &none), 62, &["is not there"]);
+    refused(&check(&["--token"], &none), 64, &["is not there"]);
     assert!(check(&["--token"], &reader).status.success());
     // The phrase makes a passphrase again; the token goes on opening the pod.
     fs::write(thief.path("second"), "second").unwrap();
@@ -302,7 +302,7 @@ fn a_token_beside_the_passphrase_and_without_it_again() {
     }
     let (pod, reader) = (Pod::new(), Reader::with("of mine"));
     let by_token = |flags: &[&str]| reader.mount(&pod, flags, "pin");
-    mount_refused(by_token(&["--token"]), 62, &["no token opens the pod"]);
+    mount_refused(by_token(&["--token"]), 64, &["no token opens the pod"]);
     let added = done(&reader.add(&pod, &["--create", "--id", "0a:0b"]));
     assert_eq!(added["key"], "0a0b");
     pod.mount().unmount();
@@ -316,10 +316,10 @@ fn a_token_beside_the_passphrase_and_without_it_again() {
         2,
         &["has a key of this id already"],
     );
-    refused(&reader.add(&pod, &["--id", "0c"]), 62, &["no AES key"]);
+    refused(&reader.add(&pod, &["--id", "0c"]), 64, &["no AES key"]);
     mount_refused(
         by_token(&["--token=of others"]),
-        62,
+        64,
         &["no token \"of others\" opens"],
     );
     let remove = |flags: &[&str]| {
@@ -329,8 +329,8 @@ fn a_token_beside_the_passphrase_and_without_it_again() {
     let passphrase = pod.path("passphrase");
     let passphrase = ["--passphrase-file", passphrase.to_str().unwrap()];
     done(&remove(&passphrase));
-    mount_refused(by_token(&["--token"]), 62, &["no token opens the pod"]);
-    refused(&remove(&passphrase), 62, &["no token \"of mine\" opens"]);
+    mount_refused(by_token(&["--token"]), 64, &["no token opens the pod"]);
+    refused(&remove(&passphrase), 64, &["no token \"of mine\" opens"]);
     // Never so that nothing but the phrase is left.
     done(&reader.add(&pod, &["--id", "0a0b", "--only", "--yes"]));
     let phrase = pod.path("phrase");
@@ -374,7 +374,7 @@ fn what_is_no_token_for_a_pod_is_refused_and_leaves_nothing() {
     };
     let inside = other.state().join("module.so");
     fs::copy(MODULE, &inside).unwrap();
-    refused(&with_module(&inside), 62, &["lies in the state folder"]);
+    refused(&with_module(&inside), 64, &["lies in the state folder"]);
     refused(
         &with_module(&other.path("passphrase")),
         22,
@@ -391,7 +391,7 @@ fn what_is_no_token_for_a_pod_is_refused_and_leaves_nothing() {
     run(add);
     mount_refused(
         reader.mount(&pod, &["--token"], "pin"),
-        62,
+        64,
         &["several tokens that open the pod are there"],
     );
     let mount = reader.mount(&pod, &["--token=spare"], "pin").unwrap();

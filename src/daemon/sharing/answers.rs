@@ -7,13 +7,17 @@ use crate::control::Refusal;
 use crate::control::SharingRequest;
 use crate::control::SharingResponse;
 use crate::daemon::network::find;
-use crate::daemon::people::Refused;
-use crate::daemon::people::in_time;
+use crate::daemon::refused::Refused;
+use crate::daemon::refused::in_time;
+use crate::daemon::refused::wrong;
 use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::happened;
+use crate::format::audit::Kind;
 use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
+use crate::format::message::MessageId;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -22,7 +26,8 @@ use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::pod::PodError;
 use crate::share::ShareError;
-use crate::share::messages::MessageError;
+use crate::share::is_added_to;
+use crate::share::messages::Way;
 use crate::types::Ino;
 use crate::types::Name;
 use crate::types::Purpose;
@@ -41,7 +46,7 @@ struct Wish<'a> {
     until: Option<i64>,
     purpose: &'a str,
     snapshot: bool,
-    answers: Option<&'a str>,
+    answers: Option<MessageId>,
 }
 
 impl Sharing {
@@ -70,23 +75,28 @@ impl Sharing {
                 until,
                 purpose,
                 snapshot,
-                answers,
-            } => self.share(&Wish {
-                path: &path,
-                with: &with,
-                rights: &rights,
-                from,
-                until,
-                purpose: &purpose,
-                snapshot,
-                answers: answers.as_deref(),
-            }),
-            SharingRequest::Revoke { id } => self.revoke(&id),
+            } => {
+                let wish = Wish {
+                    path: &path,
+                    with: &with,
+                    rights: &rights,
+                    from,
+                    until,
+                    purpose: &purpose,
+                    snapshot,
+                    answers: None,
+                };
+                self.share(&wish).await
+            }
+            SharingRequest::Approve { id, path, until } => {
+                self.approve(&id, path.as_deref(), until).await
+            }
+            SharingRequest::Revoke { id } => self.revoke(&id).await,
             SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
         }
     }
 
-    fn share(&self, wish: &Wish<'_>) -> Answered {
+    async fn share(&self, wish: &Wish<'_>) -> Answered {
         let contact = self.people.contacts().named(wish.with)?;
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(wish.with.to_owned()).into());
@@ -105,6 +115,11 @@ impl Sharing {
         if !terms.are_sound() || terms.until.is_some_and(|until| until <= now.secs) {
             return Err(wrong(&"it would be over before it begins"));
         }
+        if terms.rights != Rights::READ && !is_added_to(&terms) {
+            return Err(wrong(
+                &"only to a folder can something be added, and not to one version of it",
+            ));
+        }
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| Refused(Refusal::State, error.to_string()))?;
         let card = contact.card().map_err(ShareError::from)?;
@@ -119,17 +134,52 @@ impl Sharing {
             made: now,
             state: GivenState::Waiting,
         };
-        let answers = wish.answers.map(|id| self.messages.one(id)).transpose()?;
-        let answers = answers.map(|kept| kept.row.message.id);
+        // What is not recorded is not shared.
+        let granted = happened::granted(&given, wish.path);
+        let recorded = self.people.audit().record(&granted).await;
+        recorded.map_err(|fault| Refused(Refusal::State, fault.what))?;
         self.given.give(&given)?;
         let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
         if is_now {
-            self.hand_over(&given, answers)?;
-        } else if let Some(answered) = answers {
+            self.hand_over(&given, wish.answers)?;
+        } else if let Some(answered) = wish.answers {
             self.messages.mark(answered, MessageState::Answered)?;
         }
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(id))?)
+    }
+
+    /// Shares what somebody asked for, or what the owner gives them for it.
+    async fn approve(&self, id: &str, path: Option<&Path>, until: Option<i64>) -> Answered {
+        let asked = self.messages.one(id)?;
+        let MessageBody::Request(request) = &asked.row.message.body else {
+            return Err(wrong(&"this message asks for nothing"));
+        };
+        if asked.way != Way::Received {
+            return Err(wrong(&"this message was sent from here"));
+        }
+        if !matches!(asked.row.state, MessageState::New | MessageState::Seen) {
+            return Err(wrong(&"this request was answered already"));
+        }
+        let name = self.name_of(&asked.row.contact)?;
+        let wanted = Path::new(request.what.as_str());
+        let wanted = wanted.strip_prefix("/").unwrap_or(wanted);
+        let rights = request.rights.to_string();
+        let wish = Wish {
+            path: path.unwrap_or(wanted),
+            with: &name,
+            rights: &rights,
+            from: request.from,
+            until: until.or(request.until),
+            purpose: request.purpose.as_str(),
+            snapshot: false,
+            answers: Some(asked.row.message.id),
+        };
+        let answer = self.share(&wish).await?;
+        let mail = self.people.mail();
+        let happening = mail.happened(Kind::RequestApproved, &asked, request)?;
+        self.note(&happening).await;
+        Ok(answer)
     }
 
     /// What is at a path, and where.
@@ -139,7 +189,9 @@ impl Sharing {
             let what = "the whole pod cannot be shared, for what podfs keeps for itself stands in it: share folders in it";
             return Err(Refused(Refusal::Taken, what.to_owned()));
         }
-        if ino.is_received() {
+        let above = find(&self.pod, path.parent().unwrap_or(Path::new("")));
+        let directory = above.map_err(|error| missing(path, &error))?;
+        if ino.is_received() || directory.is_received() {
             let what = "this is what somebody else shares: only they can share it";
             return Err(Refused(Refusal::Taken, what.to_owned()));
         }
@@ -151,19 +203,17 @@ impl Sharing {
         if !matches!(kind, FileKind::Regular | FileKind::Directory) {
             return Err(wrong(&"only files and folders can be shared"));
         }
-        let above = find(&self.pod, path.parent().unwrap_or(Path::new("")));
-        let directory = above.map_err(|error| missing(path, &error))?;
         let name = path.file_name().unwrap_or_default();
         let name = Name::parse(std::os::unix::ffi::OsStrExt::as_bytes(name));
         Ok((ino, directory, name.map_err(|error| wrong(&error))?, kind))
     }
 
-    fn revoke(&self, id: &str) -> Answered {
+    async fn revoke(&self, id: &str) -> Answered {
         let given = self.given.one(id)?;
         if matches!(given.state, GivenState::Ended { .. }) {
             return Err(ShareError::IsOver.into());
         }
-        self.end(&given, Ended::Revoked)?;
+        self.end(&given, Ended::Revoked).await?;
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(given.id))?)
     }
@@ -175,6 +225,8 @@ impl Sharing {
 
     fn list_given(&self, skip: usize, path: Option<&Path>) -> Answered {
         let mut all = self.given.all()?;
+        let added = self.added_to_others()?;
+        all.retain(|given| !added.contains(&given.id));
         if let Some(path) = path {
             let opened_by = self.above(path)?;
             all.retain(|given| opened_by.contains(&given.target));
@@ -198,7 +250,9 @@ impl Sharing {
     }
 
     fn list_received(&self, skip: usize) -> Answered {
-        let all = self.received.all()?;
+        let mut all = self.received.all()?;
+        let added = self.added_by_others()?;
+        all.retain(|received| !added.contains_key(&received.id));
         let mut left = all.iter().skip(skip);
         let grants = left.by_ref().take(GRANTS_AT_ONCE);
         let grants = grants.map(|received| self.received_report(received));
@@ -210,7 +264,7 @@ impl Sharing {
     }
 
     async fn accept(&self, id: &str, name: Option<&str>) -> Answered {
-        self.take_grants()?;
+        self.take_grants().await?;
         let received = self.meant(id)?;
         let label = match name {
             Some(name) => Name::parse(name.as_bytes()).map_err(|error| wrong(&error))?,
@@ -221,6 +275,10 @@ impl Sharing {
             return Err(wrong(
                 &"something else of theirs is seen under this name: choose another with --name",
             ));
+        }
+        if received.state == ReceivedState::Offered {
+            let name = self.name_of(&received.contact)?;
+            self.note(&happened::accepted(&received, &name)).await;
         }
         self.received.accept(&received.id, &label)?;
         let received = self.received.one(&hex::encode(received.id))?;
@@ -247,8 +305,11 @@ impl Sharing {
     /// What else of theirs is seen in the same folder.
     fn beside(&self, received: &Received) -> Result<Vec<Received>, ShareError> {
         let mut all = self.received.all()?;
+        let added = self.added_by_others()?;
         all.retain(|other| {
-            other.contact == received.contact && other.state == ReceivedState::Accepted
+            other.contact == received.contact
+                && other.state == ReceivedState::Accepted
+                && !added.contains_key(&other.id)
         });
         Ok(all)
     }
@@ -274,37 +335,17 @@ impl Sharing {
 
 fn rights(text: &str) -> Result<Rights, Refused> {
     let rights: Rights = text.parse().map_err(|error| wrong(&error))?;
-    if rights == Rights::READ {
-        Ok(rights)
-    } else {
+    if rights == Rights::WRITE {
         Err(wrong(
-            &"this podfs shares for reading alone: writing by others is not there yet",
+            &"others cannot change what is there yet, for that takes more than this podfs has: \
+              with the right to append they can add to a folder",
         ))
+    } else {
+        Ok(rights)
     }
 }
 
 fn missing(path: &Path, error: &PodError) -> Refused {
     let place = crate::daemon::fault::Quoted(path);
     Refused(Refusal::Taken, format!("{place}: {error}"))
-}
-
-fn wrong(why: &dyn std::fmt::Display) -> Refused {
-    Refused(Refusal::Taken, why.to_string())
-}
-
-impl From<MessageError> for Refused {
-    fn from(error: MessageError) -> Self {
-        let why = match error {
-            MessageError::Share(error) => return error.into(),
-            MessageError::Unknown(_) | MessageError::Ambiguous(_) | MessageError::NoId(_) => {
-                Refusal::NoGrant
-            }
-            MessageError::NoCard | MessageError::BadKey(_) => Refusal::Card,
-            MessageError::Own(_) | MessageError::Full(_) => Refusal::Taken,
-            MessageError::Malformed(_) | MessageError::Journal(_) | MessageError::Entropy(_) => {
-                Refusal::State
-            }
-        };
-        Self(why, error.to_string())
-    }
 }

@@ -1,14 +1,18 @@
 //! What others share, brought into the folder.
 
 use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::happened;
+use crate::daemon::sharing::taking::added_name;
 use crate::format::grant::Ended;
 use crate::format::grant::RecordState;
+use crate::format::rows::GivenState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::format::rows::SeenRecord;
 use crate::pod::PodError;
 use crate::share::ShareError;
 use crate::share::messages::MessageError;
+use crate::types::Ino;
 use crate::types::Name;
 
 impl Sharing {
@@ -34,7 +38,15 @@ impl Sharing {
         let _one = self.bringing.lock().await;
         let now = (self.clock)();
         if received.terms.until.is_some_and(|until| until <= now.secs) {
-            return self.is_over(received, Ended::Expired);
+            return self.is_over(received, Ended::Expired).await;
+        }
+        let failed = |error: ShareError| error.to_string();
+        let answered = self.answered_by(&received.id, &received.contact);
+        let answered = answered.map_err(failed)?;
+        if let Some(given) = &answered
+            && let GivenState::Ended { why, .. } = given.state
+        {
+            return self.is_over(received, why).await;
         }
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
@@ -45,29 +57,45 @@ impl Sharing {
             return Ok(());
         };
         let entry = match record.state {
-            RecordState::Ended(why) => return self.is_over(received, why),
+            RecordState::Ended(why) => return self.is_over(received, why).await,
             RecordState::Live(_) if received.state == ReceivedState::Offered => return Ok(()),
             RecordState::Live(entry) => entry,
         };
-        let failed = |error: ShareError| error.to_string();
         self.received.is_seen(&received.id, &seen).map_err(failed)?;
-        let person = self.person(received)?;
-        let dir = self.pod.receive_person(&person, self.owner);
-        let dir = dir.map_err(|error| match error {
-            PodError::Exists => {
-                "the folder has something of its own that is called \"Shared with me\": rename it"
-                    .to_owned()
-            }
-            error => error.to_string(),
-        })?;
-        let place = (dir, &received.label);
-        let brought = self.receiver.receive(place, &entry.attributes).await;
+        let (dir, name) = match answered {
+            Some(_) => (
+                self.pod
+                    .added(self.owner)
+                    .map_err(|error| error.to_string())?,
+                added_name(received)?,
+            ),
+            None => (self.folder_of(received)?, received.label.clone()),
+        };
+        let brought = self.receiver.receive((dir, &name), &entry.attributes).await;
         brought.map_err(|error| error.to_string())?;
         let seen = SeenRecord {
             is_brought: true,
             ..seen
         };
-        self.received.is_seen(&received.id, &seen).map_err(failed)
+        if answered.is_none() {
+            self.lay_tray(received)?;
+        }
+        self.received.is_seen(&received.id, &seen).map_err(failed)?;
+        self.is_due(&received.id);
+        Ok(())
+    }
+
+    /// Where what its giver shares is seen.
+    fn folder_of(&self, received: &Received) -> Result<Ino, String> {
+        let person = self.person(received)?;
+        let dir = self.pod.receive_person(&person, self.owner);
+        dir.map_err(|error| {
+            if matches!(error, PodError::Exists) {
+                return "the folder has something of its own that is called \"Shared with me\": rename it"
+                    .to_owned();
+            }
+            error.to_string()
+        })
     }
 
     /// What the owner calls the one who gave it; who is a contact no more is called by the fingerprint.
@@ -81,14 +109,29 @@ impl Sharing {
         Name::parse(name.as_bytes()).map_err(|error| error.to_string())
     }
 
-    fn is_over(&self, received: &Received, why: Ended) -> Result<(), String> {
-        if received.state == ReceivedState::Accepted {
+    async fn is_over(&self, received: &Received, why: Ended) -> Result<(), String> {
+        let answered = self.answered_by(&received.id, &received.contact);
+        let answered = answered.map_err(|error| error.to_string())?;
+        if answered.is_some() {
+            let forgotten = self.pod.forget_added(&added_name(received)?);
+            forgotten.map_err(|error| error.to_string())?;
+            self.receiver.sweep().map_err(|error| error.to_string())?;
+            self.waits.lock().remove(&received.id);
+        } else if received.state == ReceivedState::Accepted {
+            self.take_tray_away(received).await?;
             let person = self.person(received)?;
             let withdrawn = self.pod.withdraw_share(&person, &received.label);
             withdrawn.map_err(|error| error.to_string())?;
             self.receiver.sweep().map_err(|error| error.to_string())?;
         }
         let ended = self.received.end(&received.id, why, (self.clock)());
-        ended.map_err(|error| error.to_string())
+        ended.map_err(|error| error.to_string())?;
+        if answered.is_some() {
+            return Ok(());
+        }
+        let name = self.name_of(&received.contact);
+        let name = name.map_err(|error| error.to_string())?;
+        self.note(&happened::over(received, why, &name)).await;
+        Ok(())
     }
 }

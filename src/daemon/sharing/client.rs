@@ -35,8 +35,6 @@ pub struct Wish {
     pub purpose: String,
     /// As it is now, and nothing that comes later.
     pub snapshot: bool,
-    /// Id of the request that it answers.
-    pub answers: Option<String>,
 }
 
 /// The daemon of a mounted pod, asked about what is shared.
@@ -91,9 +89,21 @@ impl SharingClient {
             until: wish.until,
             purpose: wish.purpose,
             snapshot: wish.snapshot,
-            answers: wish.answers,
         };
         self.gave(asked)
+    }
+
+    /// Shares what a contact asked for, or what is at the path of this client.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoMessage`]; [`FaultKind::Usage`]: it asks for nothing that can be shared, or was answered.
+    pub fn approve(&mut self, id: &str, until: Option<i64>) -> Result<GivenReport, Fault> {
+        let path = Some(self.path.clone()).filter(|path| !path.as_os_str().is_empty());
+        self.gave(SharingRequest::Approve {
+            id: id.to_owned(),
+            path,
+            until,
+        })
     }
 
     /// Ends a grant.
@@ -105,10 +115,10 @@ impl SharingClient {
     }
 
     fn gave(&mut self, asked: SharingRequest) -> Result<GivenReport, Fault> {
-        match self.ask(asked)? {
-            SharingResponse::Gave(report) => Ok(*report),
-            _ => Err(unexpected()),
-        }
+        let SharingResponse::Gave(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
     }
 
     /// All grants that the owner gave, the oldest first; of a path, those that open what is there.
@@ -162,40 +172,57 @@ impl SharingClient {
             id: id.to_owned(),
             name: name.map(str::to_owned),
         };
-        match self.ask(asked)? {
-            SharingResponse::Got(report) => Ok(*report),
-            _ => Err(unexpected()),
-        }
+        let SharingResponse::Got(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
     }
 
     fn ask(&mut self, asked: SharingRequest) -> Result<SharingResponse, Fault> {
         let answer = self.client.ask(&Request::Sharing(asked));
-        match answer.map_err(|error| daemon_fault(&error))? {
-            Response::Sharing(SharingResponse::Refused { why, what }) => {
-                Err(self.advised(why, what))
-            }
-            Response::Sharing(answer) => Ok(answer),
-            other => Err(follow::unexpected(other)),
+        let answer = answer.map_err(|error| daemon_fault(&error))?;
+        let Response::Sharing(answer) = answer else {
+            return Err(follow::unexpected(answer));
+        };
+        if let SharingResponse::Refused { why, what } = answer {
+            return Err(self.advised(why, what));
         }
+        Ok(answer)
     }
 
     /// What to do about it.
     fn advised(&self, why: Refusal, what: String) -> Fault {
         let flag = &self.flag;
         let fault = Fault::new(kind(why), what);
-        match fault.kind {
-            FaultKind::NoContact => fault.next(format!(
-                "podfs contact list{flag} shows whom this pod knows; podfs contact add NAME CARD{flag}"
-            )),
-            FaultKind::CardChanged => fault.next(
-                "talk to them before anything is shared with them: podfs contact show says what was pinned",
+        let next = [
+            (
+                FaultKind::NoContact,
+                format!("podfs contact list{flag} shows whom this pod knows; podfs contact add NAME CARD{flag}"),
             ),
-            FaultKind::NoGrant => fault.next(format!(
-                "podfs shares{flag} shows all grants with their ids; podfs inbox{flag} what came"
-            )),
-            FaultKind::GrantOver => fault.next("ask for it again: podfs request WHO PATH"),
-            FaultKind::Network => fault.next(format!("podfs node test{flag} tells how the nodes are")),
-            _ => fault,
+            (
+                FaultKind::CardChanged,
+                "talk to them before anything is shared with them: podfs contact show says what was pinned".to_owned(),
+            ),
+            (
+                FaultKind::NoGrant,
+                format!("podfs shares{flag} shows all grants with their ids; podfs inbox{flag} what came"),
+            ),
+            (
+                FaultKind::NoMessage,
+                format!("podfs requests{flag} shows what is asked for"),
+            ),
+            (
+                FaultKind::GrantOver,
+                format!("ask for it again: podfs request WHO PATH --for PURPOSE{flag}"),
+            ),
+            (
+                FaultKind::Network,
+                format!("podfs node test{flag} tells how the nodes are"),
+            ),
+        ];
+        match next.into_iter().find(|(of, _)| *of == fault.kind) {
+            Some((_, next)) => fault.next(next),
+            None => fault,
         }
     }
 }

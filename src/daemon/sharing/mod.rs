@@ -1,18 +1,22 @@
 //! What is shared, both ways, as the daemon runs it: grants begin and end in time, their records are sent, and what
 //! others share is brought as they publish it.
 
+mod adding;
 mod answers;
 mod bring;
 mod client;
+mod far;
 mod followers;
+mod happened;
 mod report;
-mod tmp;
+mod taking;
 mod tree;
 
 pub use client::SharingClient;
 pub use client::Wish;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -24,6 +28,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::BoxSecret;
 use crate::daemon::people::People;
 use crate::daemon::publishing::Publishing;
@@ -32,14 +37,17 @@ use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::message::MessageBody;
 use crate::format::message::MessageId;
+use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
+use crate::format::rows::ReceivedState;
 use crate::pod::Caller;
 use crate::pod::Pod;
 use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
 use crate::share::ShareError;
 use crate::share::Told;
+use crate::share::audit::Happening;
 use crate::share::messages::MessageError;
 use crate::share::messages::Messages;
 use crate::share::messages::Way;
@@ -48,6 +56,7 @@ use crate::sync::Followers;
 use crate::sync::fetch::Fetcher;
 use crate::sync::receive::Receiver;
 use crate::types::Clock;
+use crate::types::Timespec;
 use crate::types::limits::MESSAGES_TAKEN;
 use crate::types::limits::PUBLISH_STOP;
 use crate::types::limits::SHARING_TICK;
@@ -64,23 +73,27 @@ pub(super) struct Sharing {
     owner: Caller,
     clock: Clock,
     wake: Notify,
-    /// Wakes who sends messages.
-    mail: Arc<Notify>,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
     /// Number of the last message that was looked at for grants.
     taken: AtomicU64,
     /// Why what others share is not brought, by grant.
     troubles: Mutex<BTreeMap<[u8; 16], String>>,
+    /// What was added, by others or to what they share, that has to be looked at: ids of the grants received.
+    due: Mutex<BTreeSet<[u8; 16]>>,
+    /// Why what others added is not taken over, by the grant of it.
+    waits: Mutex<BTreeMap<[u8; 16], String>>,
+    /// Wakes who looks at it.
+    added: Notify,
     /// Held while something is brought.
     bringing: tokio::sync::Mutex<()>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Sharing {
     pub(super) fn new(
         pod: &Arc<Pod>,
-        (people, messages): (&Arc<People>, &Arc<Messages>),
+        people: &Arc<People>,
         publishing: &Arc<Publishing>,
         secret: BoxSecret,
         (owner, clock): (Caller, Clock),
@@ -96,7 +109,7 @@ impl Sharing {
         let sharing = Arc::new(Self {
             pod: Arc::clone(pod),
             people: Arc::clone(people),
-            messages: Arc::clone(messages),
+            messages: Arc::clone(people.mail().messages()),
             publishing: Arc::clone(publishing),
             given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
@@ -104,39 +117,48 @@ impl Sharing {
             owner,
             clock,
             wake: Notify::new(),
-            mail: Arc::default(),
             again: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
+            due: Mutex::default(),
+            waits: Mutex::default(),
+            added: Notify::new(),
             bringing: tokio::sync::Mutex::default(),
-            task: Mutex::default(),
+            tasks: Mutex::default(),
         });
         let followers: Arc<dyn Followers> = Arc::clone(&sharing) as Arc<dyn Followers>;
         publishing
             .publisher()
             .set_followers(Arc::downgrade(&followers));
+        sharing.show_trays();
         sharing
     }
 
     /// Runs until [`Sharing::stop`].
     pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
-        let sharing = Arc::clone(self);
+        let (sharing, adding) = (Arc::clone(self), Arc::clone(self));
         // After a crash it may not be told yet.
         if self.given.followed().is_ok_and(|given| !given.is_empty()) {
             self.publishing.publisher().follow_now();
         }
-        *self.task.lock() = Some(runtime.spawn(async move { sharing.run().await }));
+        for received in self.received.all().unwrap_or_default() {
+            self.is_due(&received.id);
+        }
+        self.tasks.lock().extend([
+            runtime.spawn(async move { sharing.run().await }),
+            runtime.spawn(async move { adding.run_added().await }),
+        ]);
     }
 
     /// Ends what runs; what is under way is gone on with at the next mount.
     pub(super) fn stop(&self, runtime: &Runtime) {
-        let Some(task) = self.task.lock().take() else {
-            return;
-        };
-        task.abort();
-        let ended = runtime.block_on(async { tokio::time::timeout(PUBLISH_STOP, task).await });
-        if ended.is_err() {
-            tracing::warn!("bringing what others share did not end in time");
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
+            task.abort();
+            let ended = runtime.block_on(async { tokio::time::timeout(PUBLISH_STOP, task).await });
+            if ended.is_err() {
+                tracing::warn!("bringing what others share did not end in time");
+            }
         }
     }
 
@@ -145,35 +167,32 @@ impl Sharing {
             if let Err(error) = self.step().await {
                 tracing::debug!(%error, "sharing");
             }
-            let woken = tokio::time::timeout(SHARING_TICK, self.wake.notified()).await;
-            if woken.is_ok() {
-                tracing::trace!("sharing is woken");
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = self.people.mail().came().notified() => {}
+                () = tokio::time::sleep(SHARING_TICK) => {}
             }
         }
     }
 
     /// Does everything that is due.
     async fn step(&self) -> Result<(), MessageError> {
-        self.keep_time()?;
-        let endpoints = self.publishing.sources().now();
-        let tmp = tmp::Tmp(Arc::clone(self.publishing.publisher()));
-        self.messages.collect(&endpoints, (self.clock)()).await?;
-        self.messages.send(&endpoints, &tmp, (self.clock)()).await?;
-        self.take_grants()?;
+        self.keep_time().await?;
+        self.take_grants().await?;
         let sent = self.send_records().await;
         self.bring_all().await?;
         sent
     }
 
     /// Grants begin and end when they say.
-    fn keep_time(&self) -> Result<(), MessageError> {
+    async fn keep_time(&self) -> Result<(), MessageError> {
         let now = (self.clock)();
         let is_past = |time: Option<i64>| time.is_some_and(|time| time <= now.secs);
         for given in self.given.all()? {
             if matches!(given.state, GivenState::Ended { .. }) {
                 self.given.tell_the_end(&given, now)?;
             } else if is_past(given.terms.until) {
-                self.end(&given, Ended::Expired)?;
+                self.end(&given, Ended::Expired).await?;
             } else if given.state == GivenState::Waiting
                 && given.terms.from.is_none_or(|from| is_past(Some(from)))
             {
@@ -183,11 +202,28 @@ impl Sharing {
         Ok(())
     }
 
-    fn end(&self, given: &Given, why: Ended) -> Result<(), MessageError> {
+    /// Ends it first: what cannot be recorded must not keep it alive.
+    async fn end(&self, given: &Given, why: Ended) -> Result<(), MessageError> {
         if self.given.end(given, why, (self.clock)())? == Told::Later {
             self.again.store(true, Ordering::Release);
         }
+        if !self.added_to_others()?.contains(&given.id) {
+            self.note(&happened::ended(given, why)).await;
+        }
         Ok(())
+    }
+
+    /// Records what happened whatever becomes of the record.
+    async fn note(&self, happening: &Happening) {
+        if let Err(fault) = self.people.audit().record(happening).await {
+            tracing::warn!(%fault, "not in the audit log");
+        }
+    }
+
+    /// What the owner calls somebody; nothing when they are a contact no more.
+    fn name_of(&self, contact: &Fingerprint) -> Result<String, MessageError> {
+        let contact = self.messages.contact(contact)?;
+        Ok(contact.map_or_else(String::new, |contact| contact.name.as_str().to_owned()))
     }
 
     /// Sends what opens it, as the answer to a request if there is one.
@@ -203,13 +239,13 @@ impl Sharing {
             return Ok(());
         }
         self.given.is_offered(given)?;
-        self.mail.notify_one();
+        self.people.mail().wake();
         self.publishing.publisher().follow_now();
         Ok(())
     }
 
     /// Grants in messages that came.
-    fn take_grants(&self) -> Result<(), MessageError> {
+    async fn take_grants(&self) -> Result<(), MessageError> {
         let mut after = self.taken.load(Ordering::Acquire);
         loop {
             let messages = self.messages.all(Way::Received, after, MESSAGES_TAKEN);
@@ -222,17 +258,48 @@ impl Sharing {
                 let MessageBody::Grant(bytes) = &kept.row.message.body else {
                     continue;
                 };
-                match Grant::decode(bytes) {
-                    Ok(grant) => {
-                        self.received
-                            .arrives(kept.row.contact, grant, kept.row.message.time)?;
-                    }
-                    Err(_) => tracing::debug!("a grant that this podfs cannot read"),
+                let Ok(grant) = Grant::decode(bytes) else {
+                    tracing::debug!("a grant that this podfs cannot read");
+                    continue;
+                };
+                let made = kept.row.message.time;
+                if self.takes(kept.row.contact, grant, made).await? {
+                    self.messages.remove(kept.row.message.id)?;
                 }
             }
             after = until;
             self.taken.store(after, Ordering::Release);
         }
+    }
+
+    /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add, and its
+    /// message is of no use to anybody: then this is true.
+    async fn takes(
+        &self,
+        from: Fingerprint,
+        grant: Grant,
+        made: Timespec,
+    ) -> Result<bool, MessageError> {
+        let id = grant.id;
+        let answered = self.answered_by(&id, &from)?;
+        if let Some(given) = &answered {
+            let is_over = matches!(given.state, GivenState::Ended { .. });
+            if is_over || grant.terms.kind != FileKind::Directory {
+                return Ok(true);
+            }
+        }
+        let label = grant.terms.name.clone();
+        let is_new = self.received.arrives(from, grant, made)?;
+        let Some(received) = self.received.find(&id)? else {
+            return Ok(false);
+        };
+        if answered.is_none() && is_new {
+            let name = self.name_of(&from)?;
+            self.note(&happened::received(&received, &name)).await;
+        } else if answered.is_some() && received.state == ReceivedState::Offered {
+            self.received.accept(&id, &label)?;
+        }
+        Ok(answered.is_some())
     }
 
     /// Records that no node took yet.

@@ -14,6 +14,7 @@ use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
+use crate::share::back_id;
 use crate::share::messages::MessageError;
 use crate::types::Name;
 use crate::types::Timespec;
@@ -43,6 +44,7 @@ impl Sharing {
             made: given.made.secs,
             state: state.to_owned(),
             ended: ended.map(|when: Timespec| when.secs),
+            trouble: self.waits.lock().get(&back_id(&given.id)).cloned(),
         })
     }
 
@@ -84,6 +86,7 @@ impl Sharing {
             version: seen
                 .filter(|seen| seen.is_brought)
                 .map(|seen| seen.time.secs),
+            added: self.count_added(received),
             trouble: self.troubles.lock().get(&received.id).cloned(),
         })
     }

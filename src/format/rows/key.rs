@@ -141,6 +141,11 @@ impl Key {
         Self::build(b'V', &[first_8(grant)])
     }
 
+    /// `B ‖ ino`: what another person added under that number, and is taken over.
+    pub fn taken_over(ino: Ino) -> Self {
+        Self::build(b'B', &[ino.0])
+    }
+
     /// `M ‖ 0 received, 1 sent ‖ number`: a message.
     pub fn message(sent: bool, number: u64) -> Self {
         Self::build(b'M', &[sent.into(), number])
@@ -155,9 +160,8 @@ impl Key {
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V' | b'T' => {
-                bytes.len() == 9
-            }
+            b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V'
+            | b'T' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,

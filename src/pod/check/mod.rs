@@ -205,6 +205,7 @@ impl Pod {
         self.check_parents(&mut inodes, &mut report)?;
         self.check_attributes(&mut inodes, &mut report)?;
         self.check_orphans(&mut inodes, &mut report)?;
+        self.check_taken_over(&mut inodes, &mut report)?;
         self.check_extents(&mut inodes, &mut report, contents)?;
         self.check_cards(&mut report)?;
         self.check_messages(&mut report)?;
@@ -220,8 +221,8 @@ impl Pod {
     ) -> Result<(), PodError> {
         let bounds = [0, u8::MAX].map(|byte| {
             let fields = match kind {
-                b'C' | b'F' | b'G' | b'H' | b'I' | b'K' | b'L' | b'O' | b'R' | b'S' | b'T'
-                | b'V' => 8,
+                b'B' | b'C' | b'F' | b'G' | b'H' | b'I' | b'K' | b'L' | b'O' | b'R' | b'S'
+                | b'T' | b'V' => 8,
                 b'P' => 24,
                 _ => 16,
             };

@@ -2,7 +2,7 @@ use crate::format::rows::{Dentries, FileKind, Inode, Key, Xattrs};
 use crate::pod::Pod;
 use crate::pod::check::{Finding, Inodes, Report, Seen};
 use crate::pod::error::PodError;
-use crate::types::{Ino, ROOT, SHARED};
+use crate::types::{ADDED, Ino, ROOT, SHARED};
 
 /// No directory: what the parent of an unnamed one is.
 const NOWHERE: Ino = Ino(0);
@@ -142,6 +142,25 @@ impl Pod {
             Ok(())
         })
     }
+
+    /// All notes at what others added and the owner has.
+    pub(super) fn check_taken_over(
+        &self,
+        inodes: &mut Inodes,
+        report: &mut Report,
+    ) -> Result<(), PodError> {
+        self.each_row(b'B', |key, row| {
+            let is_there = inodes.get(Ino(key.field(0))).is_some();
+            if !is_there || !Ino(key.field(0)).is_received() {
+                report.add(Finding::NoInode(key));
+            }
+            if !row.is_empty() {
+                let what = "a note has no value".to_owned();
+                report.add(Finding::Malformed(key, what));
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Compares what inodes say with what was found.
@@ -186,7 +205,7 @@ pub(super) fn compare(inodes: &Inodes, report: &mut Report) {
 
 /// No row names it.
 fn is_top(ino: Ino) -> bool {
-    ino == ROOT || ino == SHARED
+    ino == ROOT || ino == SHARED || ino == ADDED
 }
 
 /// Whether the parents of a directory lead to the root. A tortoise follows at half the speed: it is met in a ring.

@@ -120,23 +120,28 @@ impl Pod {
         self.named(&self.any_spot(ROOT, RESERVED)?)
     }
 
-    fn state_directory(&self) -> Result<Option<Ino>, PodError> {
+    pub(super) fn state_directory(&self) -> Result<Option<Ino>, PodError> {
         let directory = |(ino, kind)| (kind == FileKind::Directory).then_some(ino);
         Ok(self.reserved()?.and_then(directory))
     }
 
     /// Where a file of that name is or would be. Makes the directory.
     fn state_spot(&self, name: &str) -> Result<Spot, PodError> {
-        let dir = match self.reserved()? {
-            Some((dir, FileKind::Directory)) => dir,
-            Some(_) => return Err(PodError::NotADirectory),
-            None => self.make_state_directory()?,
-        };
+        let dir = self.state_directory_made()?;
         let spot = self.spot(dir, name.as_bytes())?;
         match self.named(&spot)? {
             None | Some((_, FileKind::Regular)) => Ok(spot),
             Some((_, FileKind::Directory)) => Err(PodError::IsADirectory),
             Some(_) => Err(PodError::InvalidArgument),
+        }
+    }
+
+    /// The directory, which is made when it is missing.
+    pub(super) fn state_directory_made(&self) -> Result<Ino, PodError> {
+        match self.reserved()? {
+            Some((dir, FileKind::Directory)) => Ok(dir),
+            Some(_) => Err(PodError::NotADirectory),
+            None => self.make_state_directory(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use crate::crypto::swarm::SealedChunk;
 use crate::format::message::Message;
 use crate::format::rows::{FeedPlace, KeysTag, MessageRow, MessageState};
 use crate::share::messages::error::MessageError;
@@ -13,8 +14,8 @@ use crate::share::messages::{Messages, Way};
 use crate::store::StoreError;
 use crate::store::endpoints::Endpoints;
 use crate::types::limits::{
-    MAIL_CONTACTS_AT_ONCE, MAIL_SKEW, MAIL_SURE, MAIL_WEEK, MAIL_WEEKS_MAX, MESSAGES_AT_ONCE,
-    MESSAGES_KEPT_MAX,
+    MAIL_CONTACTS_AT_ONCE, MAIL_SKEW, MAIL_SURE, MAIL_WEEK, MAIL_WEEKS_AT_ONCE, MAIL_WEEKS_MAX,
+    MESSAGES_AT_ONCE, MESSAGES_KEPT_MAX,
 };
 use crate::types::{ContactName, Timespec};
 
@@ -54,6 +55,9 @@ struct Look<'a> {
     pair: &'a Pair,
     now: Timespec,
 }
+
+/// What stands at a place.
+type Found = Result<Option<SealedChunk>, StoreError>;
 
 /// What a chunk was.
 enum Taken {
@@ -116,15 +120,19 @@ impl Messages {
         let mut read = Collected::default();
         let mut reading = self.reading(pair, now)?;
         let weeks: Vec<u32> = reading.weeks.keys().copied().collect();
-        for week in weeks {
-            let mut progress = reading.weeks.get(&week).copied().unwrap_or_default();
-            let goes_on = self
-                .read_week(&look, week, &mut progress, &mut read)
-                .await?;
-            reading.weeks.insert(week, progress);
-            self.keep(pair, &mut reading, now)?;
-            if !goes_on {
-                break;
+        for weeks in weeks.chunks(MAIL_WEEKS_AT_ONCE) {
+            let mut firsts = look.firsts(weeks, &reading).await;
+            for week in weeks {
+                let mut progress = reading.weeks.get(week).copied().unwrap_or_default();
+                let first = firsts.remove(week);
+                let goes_on = self
+                    .read_week(&look, (*week, first), &mut progress, &mut read)
+                    .await?;
+                reading.weeks.insert(*week, progress);
+                self.keep(pair, &mut reading, now)?;
+                if !goes_on {
+                    return Ok(read);
+                }
             }
         }
         Ok(read)
@@ -134,7 +142,7 @@ impl Messages {
     async fn read_week(
         &self,
         look: &Look<'_>,
-        week: u32,
+        (week, mut first): (u32, Option<Found>),
         progress: &mut Progress,
         read: &mut Collected,
     ) -> Result<bool, MessageError> {
@@ -142,7 +150,11 @@ impl Messages {
         let feed = pair.feed(Way::Received, week);
         for _ in 0..MESSAGES_AT_ONCE {
             let index = progress.next;
-            let chunk = match look.endpoints.search(feed.address(index)).await {
+            let found = match first.take() {
+                Some(found) => found,
+                None => look.endpoints.search(feed.address(index)).await,
+            };
+            let chunk = match found {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
                     let (first, _) = progress.empty.unwrap_or((now.secs, now.secs));
@@ -258,6 +270,25 @@ impl Messages {
         }
         self.readings.lock().insert(pair.print, reading.clone());
         Ok(())
+    }
+}
+
+impl Look<'_> {
+    /// What stands next in each of these weeks, asked for at once: to say that there is nothing takes the network long.
+    async fn firsts(&self, weeks: &[u32], reading: &Reading) -> BTreeMap<u32, Found> {
+        let mut looking = JoinSet::new();
+        for week in weeks {
+            let feed = self.pair.feed(Way::Received, *week);
+            let next = reading.weeks.get(week).copied().unwrap_or_default().next;
+            let (endpoints, address, week) = (self.endpoints.clone(), feed.address(next), *week);
+            looking.spawn(async move { (week, endpoints.search(address).await) });
+        }
+        let mut found = BTreeMap::new();
+        while let Some(looked) = looking.join_next().await {
+            // What is missing here is asked for again.
+            found.extend(looked.ok());
+        }
+        found
     }
 }
 

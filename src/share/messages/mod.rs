@@ -170,6 +170,14 @@ impl Messages {
             .collect())
     }
 
+    /// Number of the newest message of one way; 0 before the first.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn newest(&self, way: Way) -> Result<u64, MessageError> {
+        self.with_ledger(|ledger| Ok(ledger.next(way).saturating_sub(1)))
+    }
+
     /// The message whose id begins with these hexadecimal digits, at least 4.
     ///
     /// # Errors
@@ -207,6 +215,14 @@ impl Messages {
             let answer = self.kept(Way::Received, *number)?;
             Ok(Some(answer).filter(|answer| answer.row.contact == sent.row.contact))
         })
+    }
+
+    /// How many messages were not seen in the network yet.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn unsent(&self) -> Result<usize, MessageError> {
+        self.with_ledger(|ledger| Ok(ledger.unsent.len()))
     }
 
     /// Notes how far a received message is. It never goes back: what is answered was seen.

@@ -35,6 +35,9 @@ pub(super) struct Below {
     pub(super) family: Arc<Family>,
 }
 
+/// A node to be read: its level as far as it is known, and what it can be made again from.
+type Wanted = (Option<u8>, Reference, Arc<Family>);
+
 type Entries = Vec<(Entry, Arc<Family>)>;
 
 /// A node under way: its level as far as it is known, and what it is.
@@ -121,7 +124,7 @@ impl Below {
             return Err(ReceiveError::TooMuch);
         }
         let (mut entries, mut reading) = (Entries::new(), JoinSet::new());
-        let mut queue: Vec<(Option<u8>, Reference, Arc<Family>)> = Vec::new();
+        let mut queue: Vec<Wanted> = Vec::new();
         let root = of.directory.clone();
         queue.extend(root.map(|root| (None, root, Arc::clone(&self.family))));
         loop {
@@ -149,11 +152,7 @@ impl Below {
 }
 
 /// Takes a node in; gives those below it.
-fn take(
-    ino: Ino,
-    (level, page): Read,
-    entries: &mut Entries,
-) -> Result<Vec<(Option<u8>, Reference, Arc<Family>)>, ReceiveError> {
+fn take(ino: Ino, (level, page): Read, entries: &mut Entries) -> Result<Vec<Wanted>, ReceiveError> {
     let malformed = |error: Malformed| RestoreError::Malformed(ino, error);
     let is_lowest = level.map_or_else(|| Leaf::decode(page.expose()).is_ok(), |level| level == 0);
     if is_lowest {

@@ -28,7 +28,9 @@ struct State {
 impl Tree for Memory {
     fn names(&self, dir: Ino) -> Result<Vec<(Name, Ino)>, String> {
         let state = self.state.lock();
-        let names = state.names.iter().filter(|((at, _), _)| *at == dir);
+        let first = (dir, Name::parse(b"\x01").unwrap());
+        let names = state.names.range(first..);
+        let names = names.take_while(|((at, _), _)| *at == dir);
         Ok(names
             .map(|((_, name), (ino, _))| (name.clone(), *ino))
             .collect())
@@ -108,8 +110,8 @@ impl World {
                 owner: self.receiver.owner,
             };
             let of = of.clone();
-            let received = tokio::spawn(async move { receiver.receive((TOP, &name), &of).await });
-            received.await.unwrap()
+            let brought = tokio::spawn(async move { receiver.receive((TOP, &name), &of).await });
+            brought.await.unwrap()
         })
     }
 
@@ -187,6 +189,9 @@ fn names_come_and_go_with_what_is_published_and_nothing_is_read_twice() {
 fn what_was_interrupted_is_gone_on_with() {
     let mut world = World::new();
     let a = world.inline(b"a", 20);
+    // Without both, nothing can be made again from parity.
+    let beside = a.contents.clone().unwrap().address();
+    world.sample.store.lose(beside);
     let lost = world.directory(32, &[entry("lost", a.clone())]);
     let of = world.directory(30, &[entry("a", a), entry("d", lost.clone())]);
     let node = lost.directory.clone().unwrap().address();

@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::carried::{REQUIREMENTS, carried, confirmed, mounted, recovered, until_said};
-use crate::network::fails;
+use crate::network::{fails, says};
 use crate::node::{Node, Route};
-use crate::support::{applicable, run};
+use crate::support::{applicable, run, wait_until};
 
 /// The longest until it is told.
 const TOLD: Duration = Duration::from_secs(40);
@@ -65,6 +65,10 @@ fn an_older_state_folder_undercuts_nothing() {
         said.contains("older than") && said.contains("next: podfs recover"),
         "{said}"
     );
+    let recorded = wait_until(TOLD, || {
+        says(&pod, &["audit"]).contains("rollback alarm (failed)")
+    });
+    assert!(recorded, "not in the audit log");
     mount.unmount();
     // It is not forgotten with the mount.
     let mount = mounted(&pod, &[]);

@@ -30,6 +30,7 @@ use podfs::types::Name;
 use podfs::types::Timespec;
 
 use crate::layouts::Named;
+use crate::layouts::audit;
 use crate::layouts::grants;
 use crate::layouts::messages;
 use crate::layouts::people;
@@ -230,6 +231,7 @@ pub(super) fn good() -> Named {
         published::good(),
         publishing::good(),
         people::good(),
+        audit::good(),
         grants::good(),
         messages::good(),
     ]
@@ -276,6 +278,10 @@ fn keys() -> Named {
         ),
         ("rows-key-given", bytes(Key::given(&[0x1d; 16]))),
         ("rows-key-received", bytes(Key::received(&[0x1d; 16]))),
+        (
+            "rows-key-taken-over",
+            bytes(Key::taken_over(Ino::new(0xffff, 7))),
+        ),
         ("rows-key-message", bytes(Key::message(true, 7))),
         (
             "rows-key-feeds",

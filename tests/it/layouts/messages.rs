@@ -8,11 +8,11 @@ use podfs::crypto::keys::RootKey;
 use podfs::crypto::message::{Correspondents, MessagePlace, open_message, seal_message};
 use podfs::crypto::pairwise::{Direction, PairSecret};
 use podfs::crypto::{Phrase, Secret};
-use podfs::format::message::{AccessRequest, Message, MessageBody, MessageId, Rights};
+use podfs::format::message::{AccessRequest, Message, MessageBody, MessageId};
 use podfs::format::rows::{
     FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage,
 };
-use podfs::types::{PlainText, Timespec};
+use podfs::types::{PlainText, Rights, Timespec};
 
 use crate::layouts::wrong::{Changed, Cut};
 use crate::layouts::{FOLDER, Named};

@@ -1,5 +1,6 @@
 //! Every layout as bytes that never change, and bytes like them that are refused.
 
+mod audit;
 mod good;
 mod grants;
 mod messages;
@@ -32,7 +33,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 40] = [
+const KINDS: [&str; 44] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -73,6 +74,10 @@ const KINDS: [&str; 40] = [
     "message-plain",
     "rows-message",
     "rows-feeds",
+    "audit-event",
+    "audit-record",
+    "audit-checkpoint",
+    "audit-witness",
 ];
 
 type Named = Vec<(&'static str, Vec<u8>)>;
@@ -124,6 +129,7 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "message-plain" | "rows-message" | "rows-feeds" => {
             return messages::written_again(kind, bytes);
         }
+        _ if kind.starts_with("audit-") => return audit::written_again(kind, bytes),
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),
         _ => return published::written_again(kind, bytes),
     })

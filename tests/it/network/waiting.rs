@@ -39,7 +39,9 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 | Request::Sync
                 | Request::Weigh
                 | Request::People(_)
+                | Request::Audit(_)
                 | Request::Sharing(_)
+                | Request::Messages(_)
                 | Request::Nodes
                 | Request::Pin { .. }
                 | Request::Unmount { .. } => Response::Failed {

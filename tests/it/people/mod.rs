@@ -1,7 +1,11 @@
 //! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
 
+mod appended;
 mod contacts;
 mod grants;
+mod kept;
+mod messages;
+mod recorded;
 mod refused;
 mod shared;
 mod shares;
@@ -9,8 +13,9 @@ mod shares;
 use serde_json::Value;
 
 use crate::carried::{carried, mounted};
-use crate::network::{fails, json, says};
+use crate::network::{fails, json, podfs, says};
 use crate::node::{Node, hexadecimal};
+use crate::support::both;
 use crate::support::pod::Pod;
 
 /// What these tests need.
@@ -35,4 +40,20 @@ fn introduce(pod: &Pod) -> Value {
 
 fn text<'v>(value: &'v Value, field: &str) -> &'v str {
     value[field].as_str().unwrap()
+}
+
+/// Both have added each other.
+fn acquainted(anna: &Pod, ben: &Pod) {
+    let (annas, bens) = (introduce(anna), introduce(ben));
+    says(ben, &["contact", "add", "Anna", text(&annas, "identity")]);
+    says(anna, &["contact", "add", "Ben", text(&bens, "identity")]);
+}
+
+/// Anna has the card of Ben, and has compared the words with him.
+fn compared(anna: &Pod, ben: &Pod) {
+    introduce(anna);
+    let other = introduce(ben);
+    says(anna, &["contact", "add", "Ben", text(&other, "identity")]);
+    let words = says(anna, &["contact", "verify", "Ben", "--show"]);
+    says(anna, &["contact", "verify", "Ben", "--words", &words]);
 }

@@ -30,6 +30,7 @@ fn examples_of_names() {
         an_unlinked_file_lives_until_it_is_closed,
         a_removed_folder_can_be_looked_at,
         a_set_group_id_folder_passes_its_group_on,
+        the_reserved_name_is_out_of_reach,
     ]);
 }
 
@@ -217,4 +218,23 @@ fn a_set_group_id_folder_passes_its_group_on(dir: &Path) {
     );
     assert_eq!((below.gid(), file.gid()), (4711, 4711));
     assert_eq!((below.mode() & 0o2000, file.mode() & 0o2000), (0o2000, 0));
+}
+
+fn the_reserved_name_is_out_of_reach(dir: &Path) {
+    let (top, file) = (dir.parent().unwrap(), dir.join("file"));
+    File::create(&file).unwrap();
+    let reserved = top.join(".pod");
+    let before = fs::read_dir(top).unwrap().count();
+    assert_eq!(refusal(rustix::fs::stat(&reserved)), Errno::NOENT);
+    let made = [
+        rustix::fs::mkdir(&reserved, Mode::RWXU),
+        rustix::fs::link(&file, &reserved),
+        rustix::fs::symlink("file", &reserved),
+        rustix::fs::rename(&file, &reserved),
+    ];
+    assert_eq!(made.map(refusal), [Errno::PERM; 4]);
+    assert_eq!(fs::read_dir(top).unwrap().count(), before);
+    fs::create_dir(dir.join(".pod")).unwrap();
+    File::create(dir.join(".pod/file")).unwrap();
+    assert!(dir.join(".pod/file").exists());
 }

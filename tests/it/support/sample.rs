@@ -62,7 +62,10 @@ pub fn make(state: &Path) {
 
 /// The state, opened with the phrase alone.
 fn parts(state: &Path) -> RowsParts {
-    let root = root_key();
+    parts_of(state, &root_key())
+}
+
+fn parts_of(state: &Path, root: &RootKey) -> RowsParts {
     let keyfile = fs::read(state.join("podfs.key")).unwrap();
     let bundle = unlock_with_phrase(&keyfile, &root.recovery(&root.pod_id(0))).unwrap();
     RowsParts {
@@ -78,15 +81,24 @@ pub fn open(state: &Path) -> Pod {
     open_with(state, Arc::new(Nowhere))
 }
 
-/// The same, with pages that are elsewhere.
+/// Opens the pod of another phrase.
+pub fn open_as(state: &Path, root: &RootKey) -> Pod {
+    over(&parts_of(state, root), Arc::new(Nowhere))
+}
+
+/// Opens the pod, with pages that are elsewhere.
 pub fn open_with(state: &Path, remote: Arc<dyn Remote>) -> Pod {
+    over(&parts(state), remote)
+}
+
+fn over(parts: &RowsParts, remote: Arc<dyn Remote>) -> Pod {
     let ticks = AtomicI64::new(1_795_000_000);
     let clock: Clock = Arc::new(move || Timespec {
         secs: ticks.fetch_add(1, Ordering::Relaxed),
         nanos: 123_456_789,
     });
     Pod::over(PodParts {
-        rows: Arc::new(Rows::open(&parts(state)).unwrap()),
+        rows: Arc::new(Rows::open(parts).unwrap()),
         remote,
         clock,
         device: 1,

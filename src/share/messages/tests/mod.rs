@@ -6,14 +6,15 @@ use crate::crypto::keys::{IdentityKey, RootKey};
 use crate::crypto::phrase::Phrase;
 use crate::crypto::swarm::{SealedChunk, SocId, soc_owner};
 use crate::format::card::{Card, SignedCard};
-use crate::format::message::{AccessRequest, Rights};
-use crate::share::rows::PeopleRows;
-use crate::share::rows_tests::Files;
+use crate::format::message::AccessRequest;
 use crate::share::Found;
 use crate::share::messages::pair::week_of;
+use crate::share::rows::PeopleRows;
+use crate::share::rows_tests::Files;
 use crate::store::endpoints::Endpoints;
 use crate::store::endpoints::{Endpoint, Patience, Role};
 use crate::store::{Answer, Fault, Faults, Memory, Receipt, Store, StoreError};
+use crate::types::Rights;
 use crate::types::limits::{MAIL_SURE, MAIL_WEEK};
 use crate::types::{Address, ContactName, PlainText};
 

@@ -1,6 +1,10 @@
 //! Every limit, in one place. Sizes in bytes, times as [`Duration`].
 
+mod people;
+
 use std::time::Duration;
+
+pub use people::*;
 
 /// One kernel page, one sealed page, one Swarm chunk.
 pub const PAGE: usize = 4096;
@@ -239,7 +243,7 @@ pub const FIND_ATTEMPTS: u32 = 3;
 /// Requests under way while the names of a pod are recovered.
 pub const RESTORE_READS_MAX: usize = NODE_READS_MAX;
 /// Names in one thing that another person shares: a few chunks can say that there are many.
-pub const RECEIVED_NAMES_MAX: u64 = 1_000_000;
+pub const RECEIVED_NAMES_MAX: u64 = if cfg!(test) { 10_000 } else { 1_000_000 };
 /// Directories in directories of one thing that another person shares.
 pub const RECEIVED_DEPTH_MAX: usize = 128;
 /// Directories of it that are read at a time.
@@ -326,72 +330,3 @@ pub const NODE_NAME_MAX: usize = 32;
 pub const FOLLOW_FIRST: Duration = Duration::from_millis(250);
 /// See [`FOLLOW_FIRST`].
 pub const FOLLOW_MAX: Duration = Duration::from_secs(1);
-
-/// Longest name of a contact, in bytes.
-pub const CONTACT_NAME_MAX: usize = 64;
-/// Longest purpose of a grant or of a request, in bytes.
-pub const PURPOSE_MAX: usize = 400;
-/// Longest grant, in bytes: it travels in one message.
-pub const GRANT_MAX: usize = 1200;
-/// Grants that the owner gives, and that one person may give to the owner.
-pub const GRANTS_MAX: usize = 1000;
-/// How often what is shared is looked after.
-pub const SHARING_TICK: Duration = Duration::from_secs(2);
-/// Messages that are looked at together for grants.
-pub const MESSAGES_TAKEN: usize = 64;
-/// Grants in one answer of the daemon.
-pub const GRANTS_AT_ONCE: usize = 20;
-/// How far behind what is known the newest record of a grant is looked for: up to two to this power.
-pub const GRANT_REACH: u32 = 20;
-/// Contacts of a pod.
-pub const CONTACTS_MAX: usize = 10_000;
-/// Cards that are looked for at once above the newest one known: so many lost in a row hide what is above them.
-pub const CARD_REACH: u64 = 8;
-/// Cards between the one that is pinned and a newer one, at most: each has to be fetched, to see that they are a chain.
-pub const CARD_CHAIN_MAX: u64 = 256;
-/// Contacts in one answer on the control socket.
-pub const CONTACTS_AT_ONCE: usize = 128;
-/// How long a command about a card waits for the network.
-pub const CARD_PATIENCE: Duration = Duration::from_secs(150);
-/// And the command for the daemon.
-pub const PEOPLE_PATIENCE: Duration = Duration::from_secs(200);
-/// How long a command about people waits for those that another machine knew, after which it is told that they are still
-/// being fetched.
-pub const PEOPLE_WAIT: Duration = Duration::from_secs(15);
-/// A file about people that has to be fetched has this long.
-pub const PEOPLE_FILE_PATIENCE: Duration = Duration::from_secs(60);
-/// Files about people fetched at once.
-pub const PEOPLE_AT_ONCE: usize = 16;
-/// Pause before what could not be fetched about people is tried again: the first, and the longest.
-pub const PEOPLE_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-/// Shares that a phrase is split into, at most.
-pub const SHARES_MAX: u8 = 32;
-/// Longest file with a share or a phrase, in bytes.
-pub const PHRASE_FILE_MAX: u64 = 4096;
-
-/// Longest text in a message, in bytes: a path, a purpose, a reason.
-pub const MESSAGE_TEXT_MAX: usize = 1024;
-/// Messages of one contact that are kept in each direction; more are not read, and not written.
-pub const MESSAGES_KEPT_MAX: usize = 1024;
-/// Chunks of one feed that are read in one go.
-pub const MESSAGES_AT_ONCE: u64 = 256;
-/// Contacts whose feeds are read at once.
-pub const MAIL_CONTACTS_AT_ONCE: usize = 8;
-/// Weeks back that feeds are read, at most.
-pub const MAIL_WEEKS_MAX: u32 = 60;
-/// Weeks that are read before the one in which a contact was added, and again when keys are replaced: what came before
-/// was perhaps written to this pod and could not be opened.
-pub const MAIL_WEEKS_BEFORE: u32 = 8;
-/// A week.
-pub const MAIL_WEEK: i64 = 7 * 86_400;
-/// Clocks of two people differ by less.
-pub const MAIL_SKEW: i64 = 86_400;
-/// The feed of a week that is over is left when nothing more was there twice, so many seconds apart: nodes answer
-/// "not found" also for what is there.
-pub const MAIL_SURE: i64 = 900;
-/// How often messages are looked for and sent.
-pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
-/// How long a command waits for a look into the network.
-pub const MAIL_PATIENCE: Duration = Duration::from_secs(25);
-/// Messages in one answer on the control socket.
-pub const MESSAGES_IN_ANSWER: usize = 8;

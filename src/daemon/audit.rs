@@ -1,0 +1,254 @@
+//! The audit log of a mounted pod: what is recorded in it, and how it is handed out.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::control::AuditEvidence;
+use crate::control::AuditFile;
+use crate::control::AuditRequest;
+use crate::control::AuditResponse;
+use crate::crypto::Secret;
+use crate::crypto::audit::origin;
+use crate::crypto::identity::sign_public_key;
+use crate::daemon::fault::Fault;
+use crate::daemon::fault::FaultKind;
+use crate::daemon::happened;
+use crate::daemon::keyfile::system_entropy;
+use crate::daemon::shelf::read_state;
+use crate::format::audit::Kind;
+use crate::format::audit::Witness;
+use crate::format::keyfile::Bundle;
+use crate::pod::Pod;
+use crate::pod::PodError;
+use crate::share::audit::Circumstances;
+use crate::share::audit::Happening;
+use crate::share::audit::LOG;
+use crate::share::audit::Tail;
+use crate::share::audit::WITNESSES;
+use crate::sync::Publisher;
+use crate::types::Clock;
+use crate::types::limits::AUDIT_AT_ONCE;
+use crate::types::limits::PEOPLE_FILE_PATIENCE;
+
+/// Records what happens with a pod. There is one of these for a mount.
+pub(super) struct Audit {
+    pod: Arc<Pod>,
+    publisher: Arc<Publisher>,
+    clock: Clock,
+    seed: Secret<32>,
+    origin: [u8; 32],
+    device: u16,
+    /// Where the log ends, once it was read. Held from reading it to appending.
+    tail: Mutex<Option<Tail>>,
+}
+
+impl Audit {
+    pub(super) fn new(
+        pod: &Arc<Pod>,
+        bundle: &Bundle,
+        clock: &Clock,
+        publisher: &Arc<Publisher>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            pod: Arc::clone(pod),
+            publisher: Arc::clone(publisher),
+            clock: Arc::clone(clock),
+            seed: Secret::from_bytes(bundle.sign_seed.expose()),
+            origin: origin(&bundle.pod_id.0),
+            device: bundle.device,
+            tail: Mutex::const_new(None),
+        })
+    }
+
+    /// Records what happened; it is durable on this machine when this returns. To be called before anybody is told that
+    /// it was done.
+    ///
+    /// # Errors
+    /// When the log cannot be read or written: then nothing was recorded, or nobody knows whether it outlives a power
+    /// cut.
+    pub(super) async fn record(&self, happening: &Happening) -> Result<(), Fault> {
+        let mut held = self.tail.lock().await;
+        let mut tail = match held.take() {
+            Some(tail) => tail,
+            None => self.read_tail().await?,
+        };
+        *held = Some(tail.clone());
+        let mut salt = [0; 16];
+        system_entropy(&mut salt).map_err(|error| not_recorded(&error))?;
+        let said = Circumstances {
+            time: (self.clock)(),
+            device: self.device,
+            salt,
+        };
+        let record = tail.append(happening, &said, &self.seed);
+        let record = record.map_err(|error| not_recorded(&error))?;
+        append(&self.pod, LOG, &record).await?;
+        self.tell_publisher(&tail);
+        *held = Some(tail);
+        let synced = self.pod.rows().sync();
+        synced.map_err(|error| not_recorded(&error))
+    }
+
+    /// Keeps a checkpoint of this pod that somebody countersigned. Whose key it is, the caller has made sure of.
+    ///
+    /// # Errors
+    /// When it is not signed as it has to be, is of another log, or cannot be written.
+    #[expect(dead_code, reason = "messages, which bring them, come next")]
+    pub(super) async fn witnessed(&self, witness: &Witness) -> Result<(), Fault> {
+        if !witness.is_signed() || witness.seen.checkpoint.origin != self.origin {
+            let what = "a checkpoint of the audit log is not signed as it has to be";
+            return Err(Fault::new(FaultKind::State, what));
+        }
+        let _one = self.tail.lock().await;
+        append(&self.pod, WITNESSES, &witness.encode()).await
+    }
+
+    /// As long as the mount lasts: heads have the checkpoint that stands behind the log, also before something is
+    /// recorded; and what is found wrong in publishing is recorded, each kind once.
+    pub(super) async fn watch(self: Arc<Self>) {
+        self.load().await;
+        let mut troubles = self.publisher.progress().troubles();
+        let mut told = Vec::new();
+        loop {
+            let first = troubles
+                .borrow_and_update()
+                .first()
+                .map(|(_, it)| it.clone());
+            let found = first.and_then(|error| happened::failed(&error));
+            if let Some(happening) = found.filter(|it| !told.contains(&it.kind())) {
+                told.push(happening.kind());
+                if let Err(fault) = self.record(&happening).await {
+                    tracing::warn!(%fault, "a failure is not in the audit log");
+                }
+            }
+            if troubles.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn load(&self) {
+        let mut held = self.tail.lock().await;
+        if held.is_some() {
+            return;
+        }
+        match self.read_tail().await {
+            Ok(tail) => {
+                self.tell_publisher(&tail);
+                *held = Some(tail);
+            }
+            Err(fault) => tracing::warn!(%fault, "the audit log is not read"),
+        }
+    }
+
+    fn tell_publisher(&self, tail: &Tail) {
+        if let Some(newest) = tail.newest() {
+            self.publisher.set_checkpoint(newest.encode());
+        }
+    }
+
+    async fn read_tail(&self) -> Result<Tail, Fault> {
+        let log = read_state(&self.pod, LOG, PEOPLE_FILE_PATIENCE).await;
+        let log = log.map_err(|error| unread(&error))?.unwrap_or_default();
+        Tail::of(self.origin, &log).map_err(|_| {
+            let what = "the audit log is damaged, and takes no record more";
+            Fault::new(FaultKind::Damaged, what).next("podfs audit verify")
+        })
+    }
+
+    /// The answer to a request. `card` is the signed card of the owner; nothing is recorded of a pod that is mounted
+    /// read-only.
+    pub(super) async fn answer(
+        &self,
+        request: AuditRequest,
+        card: Option<String>,
+        may_record: bool,
+    ) -> AuditResponse {
+        let answered = match request {
+            AuditRequest::Evidence => self.evidence(card),
+            AuditRequest::Read { file, from } => self.read(file, from).await,
+            AuditRequest::Exported if !may_record => {
+                let what = "the pod is mounted read-only, and nothing can be recorded";
+                Err(Fault::new(FaultKind::State, what))
+            }
+            AuditRequest::Exported => {
+                let exported = self.record(&Happening::new(Kind::Exported)).await;
+                exported.map(|()| AuditResponse::Done)
+            }
+        };
+        answered.unwrap_or_else(|fault| AuditResponse::Refused { what: fault.what })
+    }
+
+    fn evidence(&self, card: Option<String>) -> Result<AuditResponse, Fault> {
+        let head = self.publisher.headed_checkpoint();
+        let head = head.map_err(|error| Fault::new(FaultKind::State, error.to_string()))?;
+        Ok(AuditResponse::Evidence(Box::new(AuditEvidence {
+            origin: hex::encode(self.origin),
+            key: hex::encode(sign_public_key(&self.seed)),
+            card,
+            head: head.map(hex::encode),
+        })))
+    }
+
+    async fn read(&self, file: AuditFile, from: u64) -> Result<AuditResponse, Fault> {
+        let name = match file {
+            AuditFile::Log => LOG,
+            AuditFile::Witnesses => WITNESSES,
+        };
+        let (bytes, more) = part(&self.pod, name, from).await?;
+        Ok(AuditResponse::Bytes {
+            bytes: hex::encode(bytes),
+            more,
+        })
+    }
+}
+
+/// Bytes of a file that the pod keeps for itself, and whether more come behind them. There are none when there is no
+/// file.
+async fn part(pod: &Pod, name: &str, from: u64) -> Result<(Vec<u8>, bool), Fault> {
+    let length = u32::try_from(AUDIT_AT_ONCE).unwrap_or(u32::MAX);
+    loop {
+        let Some((ino, size)) = pod.state_file(name).map_err(|error| unread(&error))? else {
+            return Ok((Vec::new(), false));
+        };
+        let mut bytes = Vec::new();
+        pod.open(ino).map_err(|error| unread(&error))?;
+        let read = pod.read(ino, from, length, &mut bytes);
+        pod.release(ino).map_err(|error| unread(&error))?;
+        match read {
+            Err(PodError::Absent { ino, pages }) => pod
+                .fetch(ino, pages)
+                .await
+                .map_err(|error| unread(&error))?,
+            read => {
+                read.map_err(|error| unread(&error))?;
+                let end = from.saturating_add(bytes.len() as u64);
+                let more = !bytes.is_empty() && end < size;
+                return Ok((bytes, more));
+            }
+        }
+    }
+}
+
+async fn append(pod: &Pod, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+    loop {
+        match pod.append_state(name, bytes) {
+            Err(PodError::Absent { ino, pages }) => {
+                let fetched = pod.fetch(ino, pages).await;
+                fetched.map_err(|error| not_recorded(&error))?;
+            }
+            appended => return appended.map_err(|error| not_recorded(&error)),
+        }
+    }
+}
+
+fn unread(why: &PodError) -> Fault {
+    let what = format!("the audit log cannot be read: {why}");
+    Fault::new(FaultKind::State, what)
+}
+
+fn not_recorded(why: &dyn std::fmt::Display) -> Fault {
+    let what = format!("this cannot be recorded in the audit log: {why}");
+    Fault::new(FaultKind::State, what)
+}

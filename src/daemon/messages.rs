@@ -1,0 +1,377 @@
+//! Messages in a mounted pod: looked for and sent now and then, and at once when somebody asks.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::control::CollectReport;
+use crate::control::MessageWay;
+use crate::control::MessagesRequest;
+use crate::control::MessagesResponse;
+use crate::control::Refusal;
+use crate::crypto::Secret;
+use crate::crypto::keys::KemX25519Key;
+use crate::crypto::keys::KemXwingSeed;
+use crate::daemon::audit::Audit;
+use crate::daemon::keyfile::system_entropy;
+use crate::daemon::message_report::report;
+use crate::daemon::outgoing::Outgoing;
+use crate::daemon::publishing::Publishing;
+use crate::daemon::refused::Refused;
+use crate::daemon::refused::wrong;
+use crate::format::audit::Kind;
+use crate::format::keyfile::Bundle;
+use crate::format::message::AccessRequest;
+use crate::format::message::MessageBody;
+use crate::format::message::MessageId;
+use crate::format::rows::MessageState;
+use crate::index::Rows;
+use crate::share::Contacts;
+use crate::share::audit::Happening;
+use crate::share::messages::Collected;
+use crate::share::messages::Kept;
+use crate::share::messages::MessageError;
+use crate::share::messages::MessageKeys;
+use crate::share::messages::Messages;
+use crate::share::messages::MessagesParts;
+use crate::share::messages::Way;
+use crate::types::Clock;
+use crate::types::PlainText;
+use crate::types::Rights;
+use crate::types::limits::MAIL_AGAIN;
+use crate::types::limits::MAIL_PATIENCE;
+use crate::types::limits::MESSAGES_IN_ANSWER;
+use crate::types::limits::PUBLISH_STOP;
+use crate::types::limits::PURPOSE_MAX;
+
+/// Contacts who wrote too much that an answer names.
+const FULL_SHOWN: usize = 8;
+
+/// The messages of a mounted pod.
+pub(super) struct Mail {
+    messages: Arc<Messages>,
+    contacts: Arc<Contacts>,
+    clock: Clock,
+    publishing: Arc<Publishing>,
+    node: Outgoing,
+    audit: Arc<Audit>,
+    /// Told when something was written.
+    written: Notify,
+    /// Told when something came.
+    came: Notify,
+    running: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Mail {
+    /// Nothing runs yet.
+    pub(super) fn new(
+        rows: &Arc<Rows>,
+        contacts: &Arc<Contacts>,
+        bundle: &Bundle,
+        clock: Clock,
+        (publishing, audit): (&Arc<Publishing>, &Arc<Audit>),
+    ) -> Self {
+        let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
+        let messages = Messages::new(MessagesParts {
+            rows: Arc::clone(rows),
+            contacts: Arc::clone(contacts),
+            keys: MessageKeys {
+                x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
+                xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
+                sign: copy(&bundle.sign_seed),
+            },
+            random: Box::new(system_entropy),
+        });
+        Self {
+            messages: Arc::new(messages),
+            contacts: Arc::clone(contacts),
+            clock,
+            publishing: Arc::clone(publishing),
+            node: Outgoing(Arc::clone(publishing)),
+            audit: Arc::clone(audit),
+            written: Notify::new(),
+            came: Notify::new(),
+            running: Mutex::default(),
+        }
+    }
+
+    /// Looks for messages and sends them from now on.
+    pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
+        let mail = Arc::clone(self);
+        let task = runtime.spawn(async move {
+            loop {
+                if !mail.publishing.sources().now().list().is_empty() {
+                    let round = mail.round(&mut Collected::default()).await;
+                    if let Err(error) = round {
+                        tracing::info!(%error, "messages are not read and sent");
+                    }
+                }
+                drop(tokio::time::timeout(MAIL_AGAIN, mail.written.notified()).await);
+            }
+        });
+        *self.running.lock() = Some(task);
+    }
+
+    /// Ends that. What is under way is gone on with at the next mount.
+    pub(super) fn stop(&self, runtime: &Runtime) {
+        let Some(task) = self.running.lock().take() else {
+            return;
+        };
+        task.abort();
+        let ended = runtime.block_on(async { tokio::time::timeout(PUBLISH_STOP, task).await });
+        if ended.is_err() {
+            tracing::warn!("reading messages did not end in time");
+        }
+    }
+
+    /// The messages themselves.
+    pub(super) const fn messages(&self) -> &Arc<Messages> {
+        &self.messages
+    }
+
+    /// Told when something came.
+    pub(super) const fn came(&self) -> &Notify {
+        &self.came
+    }
+
+    /// Something was written that is to be sent.
+    pub(super) fn wake(&self) {
+        self.written.notify_one();
+    }
+
+    /// Sends what is unsent and reads what has come.
+    async fn round(&self, all: &mut Collected) -> Result<(), MessageError> {
+        let endpoints = self.publishing.sources().now();
+        let now = (self.clock)();
+        let sent = self.messages.send(&endpoints, &self.node, now).await;
+        let before = self.messages.newest(Way::Received)?;
+        *all = self.messages.collect(&endpoints, now).await?;
+        if all.received > 0 {
+            self.note_requests(before).await?;
+            self.came.notify_one();
+        }
+        let sending = sent?;
+        let (received, skipped) = (all.received, all.skipped);
+        if received + skipped + sending.sent > 0 {
+            tracing::info!(received, skipped, sent = sending.sent, "messages");
+        }
+        if !all.full.is_empty() {
+            let contacts = all.full.len();
+            tracing::info!(contacts, "somebody writes more messages than are kept");
+        }
+        if all.silent.is_none() {
+            all.silent = sending.why;
+        }
+        Ok(())
+    }
+
+    /// Records the requests among what came after that number.
+    async fn note_requests(&self, before: u64) -> Result<(), MessageError> {
+        for kept in self.messages.all(Way::Received, before, usize::MAX)? {
+            if let MessageBody::Request(asked) = &kept.row.message.body {
+                let happening = self.happened(Kind::RequestReceived, &kept, asked)?;
+                self.note(&happening).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is recorded of a request.
+    pub(super) fn happened(
+        &self,
+        kind: Kind,
+        kept: &Kept,
+        asked: &AccessRequest,
+    ) -> Result<Happening, MessageError> {
+        let contact = self.messages.contact(&kept.row.contact)?;
+        let name = contact.as_ref().map_or("", |contact| contact.name.as_str());
+        let happening = Happening::new(kind)
+            .with(kept.row.contact.0, name)
+            .of(asked.what.as_str().as_bytes())
+            .because(asked.purpose.as_str());
+        Ok(match asked.until {
+            Some(until) => happening.until(until),
+            None => happening,
+        })
+    }
+
+    /// Records what happened, whatever becomes of the record.
+    pub(super) async fn note(&self, happening: &Happening) {
+        if let Err(fault) = self.audit.record(happening).await {
+            tracing::warn!(%fault, "not in the audit log");
+        }
+    }
+
+    /// The answer to a request.
+    pub(super) async fn answer(&self, request: MessagesRequest) -> MessagesResponse {
+        let answered = match request {
+            MessagesRequest::List { way, after } => self.list(way, after),
+            MessagesRequest::Show { id } => self.show(&id),
+            _ if !self.publishing.is_running() => {
+                let what = "the pod is mounted read-only, and takes and sends no message";
+                Err(Refused(Refusal::State, what.to_owned()))
+            }
+            MessagesRequest::Collect => self.collect().await,
+            MessagesRequest::Seen { ids } => self.seen(&ids),
+            MessagesRequest::Forget { id } => self.forget(&id),
+            MessagesRequest::Ask {
+                name,
+                what,
+                purpose,
+                rights,
+                from,
+                until,
+            } => match AccessRequest::checked(&what, &purpose, rights, (from, until)) {
+                Ok(request) => self.ask(&name, request).await,
+                Err(refused) => Err(refused),
+            },
+            MessagesRequest::Deny { id, why } => self.deny(&id, &why).await,
+        };
+        answered.unwrap_or_else(|Refused(why, what)| MessagesResponse::Refused { why, what })
+    }
+
+    async fn collect(&self) -> Answered {
+        let mut all = Collected::default();
+        let trouble = if self.publishing.sources().now().list().is_empty() {
+            Some("the pod has no node".to_owned())
+        } else {
+            match tokio::time::timeout(MAIL_PATIENCE, self.round(&mut all)).await {
+                // Without a card nobody knows this pod: nothing can have come.
+                Ok(Ok(()) | Err(MessageError::NoCard)) => {
+                    all.silent.as_ref().map(ToString::to_string)
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => Some("there was no answer in time".to_owned()),
+            }
+        };
+        // Who looks for messages wants to see what is shared as it is now, too.
+        self.came.notify_one();
+        let full = all.full.iter().take(FULL_SHOWN);
+        Ok(MessagesResponse::Collected(CollectReport {
+            received: number(all.received),
+            skipped: number(all.skipped),
+            unsent: number(self.messages.unsent()?),
+            full: full.map(|name| name.as_str().to_owned()).collect(),
+            trouble,
+        }))
+    }
+
+    fn list(&self, way: MessageWay, after: u64) -> Answered {
+        let way = match way {
+            MessageWay::Received => Way::Received,
+            MessageWay::Sent => Way::Sent,
+        };
+        let mut found = self.messages.all(way, after, MESSAGES_IN_ANSWER + 1)?;
+        let more = found.len() > MESSAGES_IN_ANSWER;
+        found.truncate(MESSAGES_IN_ANSWER);
+        let reports = found.iter().map(|kept| report(&self.messages, kept));
+        Ok(MessagesResponse::Messages {
+            messages: reports.collect::<Result<_, _>>()?,
+            more,
+        })
+    }
+
+    fn show(&self, id: &str) -> Answered {
+        let kept = self.messages.one(id)?;
+        let report = report(&self.messages, &kept)?;
+        Ok(MessagesResponse::Message(Box::new(report)))
+    }
+
+    fn seen(&self, ids: &[String]) -> Answered {
+        for id in ids {
+            let id = self.messages.one(id)?.row.message.id;
+            self.messages.mark(id, MessageState::Seen)?;
+        }
+        Ok(MessagesResponse::Done)
+    }
+
+    fn forget(&self, id: &str) -> Answered {
+        let id = self.messages.one(id)?.row.message.id;
+        self.messages.remove(id)?;
+        Ok(MessagesResponse::Done)
+    }
+
+    async fn ask(&self, name: &str, request: AccessRequest) -> Answered {
+        let now = (self.clock)();
+        if request.until.is_some_and(|until| until <= now.secs) {
+            return Err(wrong(&"what is asked for would be over already"));
+        }
+        let contact = self.contacts.named(name).map_err(MessageError::from)?;
+        let body = MessageBody::Request(request.clone());
+        let id = self.messages.post(&contact, body, None, now)?;
+        let sent = self.messages.one(&hex::encode(id.0))?;
+        let happening = self.happened(Kind::Requested, &sent, &request)?;
+        self.note(&happening).await;
+        self.posted(id)
+    }
+
+    async fn deny(&self, id: &str, why: &str) -> Answered {
+        let why = PlainText::parse(why)?;
+        let asked = self.messages.one(id)?;
+        let is_open = matches!(asked.row.state, MessageState::New | MessageState::Seen);
+        let MessageBody::Request(request) = &asked.row.message.body else {
+            return Err(wrong(&"this message asks for nothing"));
+        };
+        if asked.way != Way::Received {
+            return Err(wrong(&"this message was sent from here"));
+        }
+        if !is_open {
+            return Err(wrong(&"this request was answered already"));
+        }
+        let contact = self.messages.contact(&asked.row.contact)?;
+        let contact = contact.ok_or_else(|| {
+            let what = "who asked is no contact any more";
+            Refused(Refusal::Unknown, what.to_owned())
+        })?;
+        let happening = self.happened(Kind::RequestDenied, &asked, request)?;
+        self.note(&happening).await;
+        let body = MessageBody::Denied { why };
+        let answers = Some(asked.row.message.id);
+        let id = self
+            .messages
+            .post(&contact, body, answers, (self.clock)())?;
+        self.posted(id)
+    }
+
+    fn posted(&self, id: MessageId) -> Answered {
+        self.wake();
+        self.show(&hex::encode(id.0))
+    }
+}
+
+impl AccessRequest {
+    /// What was typed, if it can be asked for.
+    fn checked(
+        what: &str,
+        purpose: &str,
+        rights: u8,
+        (from, until): (Option<i64>, Option<i64>),
+    ) -> Result<Self, Refused> {
+        if what.is_empty() || purpose.is_empty() {
+            return Err(wrong(&"a request names a path and a purpose"));
+        }
+        if purpose.len() > PURPOSE_MAX {
+            return Err(wrong(&"a purpose has at most 400 bytes"));
+        }
+        if from.zip(until).is_some_and(|(from, until)| until <= from) {
+            return Err(wrong(&"what is asked for would end before it begins"));
+        }
+        Ok(Self {
+            what: PlainText::parse(what)?,
+            purpose: PlainText::parse(purpose)?,
+            rights: Rights::from_bits(rights).map_err(|error| wrong(&error))?,
+            from,
+            until,
+        })
+    }
+}
+
+type Answered = Result<MessagesResponse, Refused>;
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

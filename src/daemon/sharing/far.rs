@@ -1,0 +1,81 @@
+//! Contents of files wherever they are, piece by piece.
+
+use crate::pod::Pod;
+use crate::pod::PodError;
+use crate::types::Ino;
+
+/// Bytes that are read at a time.
+const PIECE: u32 = 1 << 20;
+/// How often a piece is read again whose pages went again before they were used.
+const TURNS_MAX: usize = 32;
+
+/// A file that is held open: what is read of it stays there, whatever becomes of its name.
+pub(super) struct Held<'p> {
+    pod: &'p Pod,
+    ino: Ino,
+    size: u64,
+}
+
+impl<'p> Held<'p> {
+    pub(super) fn open(pod: &'p Pod, ino: Ino, size: u64) -> Result<Self, PodError> {
+        pod.open(ino)?;
+        Ok(Self { pod, ino, size })
+    }
+
+    /// The piece from `offset` on. What is elsewhere is fetched.
+    async fn piece(&self, offset: u64, bytes: &mut Vec<u8>) -> Result<(), PodError> {
+        for _ in 0..TURNS_MAX {
+            match self.pod.read(self.ino, offset, PIECE, bytes) {
+                Err(PodError::Absent { ino, pages }) => self.pod.fetch(ino, pages).await?,
+                Ok(()) if bytes.is_empty() => return Err(PodError::Stale),
+                other => return other,
+            }
+        }
+        let what = "pages went again before they were used";
+        Err(PodError::Unreachable(what.to_owned()))
+    }
+
+    /// Writes all of it to a file that is empty.
+    pub(super) async fn copy_to(&self, copy: Ino) -> Result<(), PodError> {
+        let (mut offset, mut bytes) = (0, Vec::new());
+        while offset < self.size {
+            self.piece(offset, &mut bytes).await?;
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                let written = self.pod.write(copy, offset, rest, false)?;
+                let step = usize::try_from(written).unwrap_or(usize::MAX);
+                rest = rest
+                    .get(step..)
+                    .filter(|_| written > 0)
+                    .ok_or(PodError::FileTooLarge)?;
+                offset = offset.saturating_add(u64::from(written));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another file has the same bytes.
+    pub(super) async fn is_as(&self, other: &Self) -> Result<bool, PodError> {
+        if self.size != other.size {
+            return Ok(false);
+        }
+        let (mut offset, mut ours, mut theirs) = (0, Vec::new(), Vec::new());
+        while offset < self.size {
+            self.piece(offset, &mut ours).await?;
+            other.piece(offset, &mut theirs).await?;
+            if ours != theirs {
+                return Ok(false);
+            }
+            offset = offset.saturating_add(ours.len() as u64);
+        }
+        Ok(true)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.pod.release(self.ino) {
+            tracing::debug!(%error, "a file that was replaced stays for now");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What is recorded of grants.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::format::audit::Kind;
+use crate::format::grant::Ended;
+use crate::format::grant::Terms;
+use crate::format::rows::Given;
+use crate::format::rows::Received;
+use crate::share::audit::Happening;
+
+/// Something is shared.
+pub(super) fn granted(given: &Given, path: &Path) -> Happening {
+    let happening = of_given(Kind::Granted, given).of(path.as_os_str().as_bytes());
+    agreed(happening, &given.terms)
+}
+
+/// A grant that the owner gave is over.
+pub(super) fn ended(given: &Given, why: Ended) -> Happening {
+    let kind = match why {
+        Ended::Revoked => Kind::GrantRevoked,
+        Ended::Expired | Ended::Gone => Kind::GrantExpired,
+    };
+    let happening = of_given(kind, given).of(given.name.as_bytes());
+    match why {
+        Ended::Gone => happening.because("what was shared is gone"),
+        Ended::Revoked | Ended::Expired => happening,
+    }
+}
+
+/// Somebody shares something; `name` is what the owner calls them.
+pub(super) fn received(received: &Received, name: &str) -> Happening {
+    of_received(Kind::GrantReceived, received, name)
+}
+
+/// The owner takes it.
+pub(super) fn accepted(received: &Received, name: &str) -> Happening {
+    of_received(Kind::GrantAccepted, received, name)
+}
+
+/// What somebody shares is over.
+pub(super) fn over(received: &Received, why: Ended, name: &str) -> Happening {
+    let kind = match why {
+        Ended::Revoked => Kind::RevocationReceived,
+        Ended::Expired | Ended::Gone => Kind::GrantExpired,
+    };
+    of_received(kind, received, name)
+}
+
+fn of_given(kind: Kind, given: &Given) -> Happening {
+    Happening::new(kind)
+        .with(given.contact.0, given.contact_name.as_str())
+        .under(given.id)
+}
+
+fn of_received(kind: Kind, received: &Received, name: &str) -> Happening {
+    let happening = Happening::new(kind)
+        .with(received.contact.0, name)
+        .under(received.id)
+        .of(received.terms.name.as_bytes());
+    agreed(happening, &received.terms)
+}
+
+fn agreed(happening: Happening, terms: &Terms) -> Happening {
+    let happening = happening.because(terms.purpose.as_str());
+    match terms.until {
+        Some(until) => happening.until(until),
+        None => happening,
+    }
+}

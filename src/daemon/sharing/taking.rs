@@ -1,0 +1,363 @@
+//! What others added to folders of the owner: brought out of sight, and taken over into the folder file by file.
+
+use std::collections::BTreeMap;
+
+use crate::crypto::identity::Fingerprint;
+use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::far::Held;
+use crate::format::rows::FileKind;
+use crate::format::rows::Given;
+use crate::format::rows::GivenState;
+use crate::format::rows::Received;
+use crate::format::rows::ReceivedState;
+use crate::pod::Attr;
+use crate::pod::Copy;
+use crate::pod::PodError;
+use crate::share::ShareError;
+use crate::share::back_id;
+use crate::share::copy_name;
+use crate::share::is_added_to;
+use crate::share::messages::MessageError;
+use crate::types::ADDED;
+use crate::types::Ino;
+use crate::types::Name;
+use crate::types::limits::ADDED_COPIES_MAX;
+use crate::types::limits::ADDED_SETTLES;
+use crate::types::limits::PAGE;
+
+/// Whose additions are taken over, and into what.
+struct Taking<'a> {
+    given: &'a Given,
+    person: Name,
+}
+
+/// Whether there is more to be done, and what is in the way.
+#[derive(Default)]
+struct Rest {
+    is_later: bool,
+    why: Option<String>,
+}
+
+/// Why one file was not taken over now.
+enum NotNow {
+    /// It may be on its way still.
+    Later,
+    /// Nothing is taken over any more.
+    Over,
+    Failed(String),
+}
+
+impl From<PodError> for NotNow {
+    fn from(error: PodError) -> Self {
+        // It was replaced meanwhile: what it is now is looked at next.
+        if matches!(error, PodError::NotFound | PodError::Stale) {
+            Self::Later
+        } else {
+            Self::Failed(error.to_string())
+        }
+    }
+}
+
+impl Sharing {
+    /// The grant that the owner gave to that person, for which this one comes back.
+    pub(super) fn answered_by(
+        &self,
+        id: &[u8; 16],
+        contact: &Fingerprint,
+    ) -> Result<Option<Given>, ShareError> {
+        let mut given = self.given.all()?.into_iter();
+        Ok(given.find(|given| {
+            given.contact == *contact && is_added_to(&given.terms) && back_id(&given.id) == *id
+        }))
+    }
+
+    /// The grants that come back, with what they come back for.
+    pub(super) fn added_by_others(&self) -> Result<BTreeMap<[u8; 16], Given>, ShareError> {
+        let given = self.given.all()?.into_iter();
+        let given = given.filter(|given| is_added_to(&given.terms));
+        Ok(given.map(|given| (back_id(&given.id), given)).collect())
+    }
+
+    /// The ids of grants that the owner gives back for what they add: nobody asked for them.
+    pub(super) fn added_to_others(&self) -> Result<Vec<[u8; 16]>, ShareError> {
+        let all = self.received.all()?;
+        let added_to = all.iter().filter(|received| is_added_to(&received.terms));
+        Ok(added_to.map(|received| back_id(&received.id)).collect())
+    }
+
+    /// There is something to be looked at, of what was added by others or to what they share.
+    pub(super) fn is_due(&self, id: &[u8; 16]) {
+        self.due.lock().insert(*id);
+        self.added.notify_one();
+    }
+
+    /// Takes over what others added, and lets go what they took over, until the task ends.
+    pub(super) async fn run_added(&self) {
+        if let Err(error) = self.pod.drop_copies() {
+            tracing::debug!(%error, "copies of before a crash stay for now");
+        }
+        loop {
+            if let Err(error) = self.look_at_added().await {
+                tracing::debug!(%error, "what was added");
+            }
+            let tick = crate::types::limits::SHARING_TICK;
+            if tokio::time::timeout(tick, self.added.notified())
+                .await
+                .is_ok()
+            {
+                tracing::trace!("what was added is looked at");
+            }
+        }
+    }
+
+    async fn look_at_added(&self) -> Result<(), MessageError> {
+        let by_others = self.added_by_others()?;
+        for received in self.received.all()? {
+            let is_accepted = received.state == ReceivedState::Accepted;
+            if !is_accepted || !self.due.lock().remove(&received.id) {
+                continue;
+            }
+            let rest = match by_others.get(&received.id) {
+                Some(given) => self.take_over_from(&received, given).await,
+                None => match self.let_go_of(&received).await {
+                    Ok(is_all) => Rest {
+                        is_later: !is_all,
+                        why: None,
+                    },
+                    Err(why) => {
+                        tracing::debug!(%why, "what was added stays where it is for now");
+                        Rest {
+                            is_later: true,
+                            why: None,
+                        }
+                    }
+                },
+            };
+            if rest.is_later || rest.why.is_some() {
+                self.due.lock().insert(received.id);
+            }
+            let mut waits = self.waits.lock();
+            match rest.why {
+                Some(why) => drop(waits.insert(received.id, why)),
+                None => drop(waits.remove(&received.id)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_over_from(&self, received: &Received, given: &Given) -> Rest {
+        let mut rest = Rest::default();
+        let name = added_name(received);
+        let top = name.and_then(|name| match self.pod.lookup(ADDED, name.as_bytes()) {
+            Ok(found) => Ok(Some(found.ino)),
+            Err(PodError::NotFound) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        });
+        let taking = self.person(received).map(|person| Taking { given, person });
+        let (top, taking) = match (top, taking) {
+            (Ok(Some(top)), Ok(taking)) => (top, taking),
+            (Ok(None), Ok(_)) => return rest,
+            (Err(why), _) | (_, Err(why)) => {
+                rest.why = Some(why);
+                return rest;
+            }
+        };
+        self.take_over_below(&taking, top, &mut rest).await;
+        if let Err(error) = self.pod.rows().sync() {
+            rest.why = Some(error.to_string());
+        }
+        rest
+    }
+
+    /// Everything below `top`, one directory after the other.
+    async fn take_over_below(&self, taking: &Taking<'_>, top: Ino, rest: &mut Rest) {
+        let mut open = vec![(top, Vec::<Name>::new())];
+        while let Some((dir, path)) = open.pop() {
+            let Ok(mut names) = self.pod.received_names(dir) else {
+                rest.is_later = true;
+                continue;
+            };
+            names.sort_unstable();
+            for (name, ino) in names {
+                let Ok(attr) = self.pod.getattr(ino) else {
+                    rest.is_later = true;
+                    continue;
+                };
+                if attr.kind == FileKind::Directory {
+                    open.push((ino, [path.as_slice(), std::slice::from_ref(&name)].concat()));
+                }
+                match self.take_one_over(taking, &path, (&name, &attr)).await {
+                    Ok(()) => {}
+                    Err(NotNow::Over) => return,
+                    Err(NotNow::Later) => rest.is_later = true,
+                    Err(NotNow::Failed(why)) => rest.why = Some(why),
+                }
+            }
+        }
+    }
+
+    async fn take_one_over(
+        &self,
+        taking: &Taking<'_>,
+        path: &[Name],
+        (name, attr): (&Name, &Attr),
+    ) -> Result<(), NotNow> {
+        if self.pod.is_taken_over(attr.ino)? {
+            return Ok(());
+        }
+        match attr.kind {
+            FileKind::Directory => {
+                let dir = self.into(taking, path)?;
+                self.folder(taking, dir, name)?;
+                Ok(self.pod.has_taken_over(attr.ino)?)
+            }
+            FileKind::Regular => {
+                self.refuse_early(name, attr)?;
+                let dir = self.into(taking, path)?;
+                self.take_file_over(taking, dir, (name, attr)).await
+            }
+            // A link would lead the owner where somebody else wants.
+            FileKind::Symlink
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::CharDevice
+            | FileKind::BlockDevice => Ok(()),
+        }
+    }
+
+    /// What changed a moment ago may be half a file; and what is more than fits waits.
+    fn refuse_early(&self, name: &Name, attr: &Attr) -> Result<(), NotNow> {
+        let age = (self.clock)().secs.saturating_sub(attr.ctime.secs);
+        let settles = i64::try_from(ADDED_SETTLES.as_secs()).unwrap_or(i64::MAX);
+        if (0..settles).contains(&age) {
+            return Err(NotNow::Later);
+        }
+        let free = self.pod.statfs().free.saturating_mul(PAGE as u64);
+        if attr.size > free {
+            let name = String::from_utf8_lossy(name.as_bytes());
+            return Err(NotNow::Failed(format!(
+                "{name:?} was added and has {} bytes, and there is room for {free}",
+                attr.size
+            )));
+        }
+        Ok(())
+    }
+
+    /// The folder as it is now; nothing is added to it when the grant is over, or it is gone.
+    fn shared_folder(&self, taking: &Taking<'_>) -> Result<Ino, NotNow> {
+        let given = self.given.find(&taking.given.id);
+        let given = given.map_err(|error| NotNow::Failed(error.to_string()))?;
+        let given = given.ok_or(NotNow::Over)?;
+        let now = (self.clock)().secs;
+        let is_over = given.terms.until.is_some_and(|until| until <= now);
+        if given.state != GivenState::Offered || is_over {
+            return Err(NotNow::Over);
+        }
+        match self.pod.getattr(given.target) {
+            Ok(attr) if attr.kind == FileKind::Directory && attr.nlink > 0 => Ok(attr.ino),
+            Ok(_) | Err(PodError::NotFound) => Err(NotNow::Over),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The owner's folder at a path below the shared one; what is missing of it is made.
+    fn into(&self, taking: &Taking<'_>, path: &[Name]) -> Result<Ino, NotNow> {
+        let mut at = self.shared_folder(taking)?;
+        for name in path {
+            at = self.folder(taking, at, name)?;
+        }
+        Ok(at)
+    }
+
+    /// The folder of that name, or the copy of it when something else has the name.
+    fn folder(&self, taking: &Taking<'_>, dir: Ino, name: &Name) -> Result<Ino, NotNow> {
+        for nth in 0..ADDED_COPIES_MAX {
+            let name = taking.name(name, nth)?;
+            match self.pod.take_directory_over(dir, &name, self.owner) {
+                Err(PodError::NotADirectory) => {}
+                made => return Ok(made?),
+            }
+        }
+        Err(no_name())
+    }
+
+    async fn take_file_over(
+        &self,
+        taking: &Taking<'_>,
+        dir: Ino,
+        (name, attr): (&Name, &Attr),
+    ) -> Result<(), NotNow> {
+        let arrived = Held::open(&self.pod, attr.ino, attr.size)?;
+        let mut copy: Option<Copy> = None;
+        let mut nth = 0;
+        let taken = loop {
+            let named = taking.name(name, nth)?;
+            match self.pod.lookup(dir, named.as_bytes()) {
+                Ok(there) => {
+                    if self.is_there(&arrived, &there).await? {
+                        break Ok(self.pod.has_taken_over(attr.ino)?);
+                    }
+                    nth = nth.saturating_add(1);
+                    continue;
+                }
+                Err(PodError::NotFound) => {}
+                Err(error) => break Err(error.into()),
+            }
+            let whole = match copy.take() {
+                Some(copy) => copy,
+                None => {
+                    let copy = self.pod.begin_copy(attr.ino, self.owner)?;
+                    arrived.copy_to(copy.ino).await?;
+                    copy
+                }
+            };
+            if let Err(why) = self.shared_folder(taking) {
+                copy = Some(whole);
+                break Err(why);
+            }
+            let of = (attr.ino, attr.mtime);
+            match self.pod.take_over(of, &whole, (dir, &named), self.owner) {
+                Ok(()) => break Ok(()),
+                Err(PodError::Exists) => copy = Some(whole),
+                Err(error) => {
+                    copy = Some(whole);
+                    break Err(error.into());
+                }
+            }
+        };
+        if let Some(copy) = copy {
+            self.pod.drop_copy(&copy)?;
+        }
+        taken
+    }
+
+    /// Whether the owner has it already: taken over before, though no note says so, or made by the owner alike.
+    async fn is_there(&self, arrived: &Held<'_>, there: &Attr) -> Result<bool, PodError> {
+        if there.kind != FileKind::Regular {
+            return Ok(false);
+        }
+        let there = Held::open(&self.pod, there.ino, there.size)?;
+        arrived.is_as(&there).await
+    }
+}
+
+impl Taking<'_> {
+    /// The name itself, or that of the nth copy.
+    fn name(&self, name: &Name, nth: usize) -> Result<Name, NotNow> {
+        match nth {
+            0 => Ok(name.clone()),
+            1..ADDED_COPIES_MAX => copy_name(name, &self.person, nth).ok_or_else(no_name),
+            _ => Err(no_name()),
+        }
+    }
+}
+
+/// Name of what one person added to one folder, among what others did.
+pub(super) fn added_name(received: &Received) -> Result<Name, String> {
+    let name = hex::encode(received.id);
+    Name::parse(name.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn no_name() -> NotNow {
+    NotNow::Failed("no name is free for something that was added".to_owned())
+}

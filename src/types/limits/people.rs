@@ -1,0 +1,93 @@
+//! Limits of what has to do with other people.
+
+use std::time::Duration;
+
+/// Longest name of a contact, in bytes.
+pub const CONTACT_NAME_MAX: usize = 64;
+/// Longest purpose of a grant or of a request, in bytes.
+pub const PURPOSE_MAX: usize = 400;
+/// Longest grant, in bytes: it travels in one message.
+pub const GRANT_MAX: usize = 1200;
+/// Grants that the owner gives, and that one person may give to the owner.
+pub const GRANTS_MAX: usize = 1000;
+/// How often what is shared is looked after.
+pub const SHARING_TICK: Duration = Duration::from_secs(30);
+/// Messages that are looked at together for grants.
+pub const MESSAGES_TAKEN: usize = 64;
+/// How long something that others added rests before it is taken over: until then it may be half written.
+pub const ADDED_SETTLES: Duration = Duration::from_secs(5);
+/// Names that are tried for something that others added.
+pub const ADDED_COPIES_MAX: usize = 1000;
+/// Grants in one answer of the daemon.
+pub const GRANTS_AT_ONCE: usize = 20;
+/// How far behind what is known the newest record of a grant is looked for: up to two to this power.
+pub const GRANT_REACH: u32 = 20;
+/// Contacts of a pod.
+pub const CONTACTS_MAX: usize = 10_000;
+/// Cards that are looked for at once above the newest one known: so many lost in a row hide what is above them.
+pub const CARD_REACH: u64 = 8;
+/// Cards between the one that is pinned and a newer one, at most: each has to be fetched, to see that they are a chain.
+pub const CARD_CHAIN_MAX: u64 = 256;
+/// Contacts in one answer on the control socket.
+pub const CONTACTS_AT_ONCE: usize = 128;
+/// How long a command about a card waits for the network.
+pub const CARD_PATIENCE: Duration = Duration::from_secs(150);
+/// And the command for the daemon.
+pub const PEOPLE_PATIENCE: Duration = Duration::from_secs(200);
+/// How long a command about people waits for those that another machine knew, after which it is told that they are still
+/// being fetched.
+pub const PEOPLE_WAIT: Duration = Duration::from_secs(15);
+/// A file about people that has to be fetched has this long.
+pub const PEOPLE_FILE_PATIENCE: Duration = Duration::from_secs(60);
+/// Files about people fetched at once.
+pub const PEOPLE_AT_ONCE: usize = 16;
+/// Pause before what could not be fetched about people is tried again: the first, and the longest.
+pub const PEOPLE_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Shares that a phrase is split into, at most.
+pub const SHARES_MAX: u8 = 32;
+/// Longest file with a share or a phrase, in bytes.
+pub const PHRASE_FILE_MAX: u64 = 4096;
+
+/// Longest text in a message, in bytes: a path, a purpose, a reason.
+pub const MESSAGE_TEXT_MAX: usize = 1024;
+/// Messages of one contact that are kept in each direction; more are not read, and not written.
+pub const MESSAGES_KEPT_MAX: usize = 1024;
+/// Chunks of one feed that are read in one go.
+pub const MESSAGES_AT_ONCE: u64 = 256;
+/// Contacts whose feeds are read at once.
+pub const MAIL_CONTACTS_AT_ONCE: usize = 8;
+/// Weeks back that feeds are read, at most.
+pub const MAIL_WEEKS_MAX: u32 = 60;
+/// Weeks that are read before the one in which a contact was added, and again when keys are replaced: what came before
+/// was perhaps written to this pod and could not be opened.
+pub const MAIL_WEEKS_BEFORE: u32 = 8;
+/// Weeks of a contact that are looked at at once.
+pub const MAIL_WEEKS_AT_ONCE: usize = 16;
+/// A week.
+pub const MAIL_WEEK: i64 = 7 * 86_400;
+/// Clocks of two people differ by less.
+pub const MAIL_SKEW: i64 = 86_400;
+/// The feed of a week that is over is left when nothing more was there twice, so many seconds apart: nodes answer
+/// "not found" also for what is there.
+pub const MAIL_SURE: i64 = 900;
+/// How often messages are looked for and sent.
+pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
+/// How long a command waits for a look into the network.
+pub const MAIL_PATIENCE: Duration = Duration::from_secs(50);
+/// Messages in one answer on the control socket.
+pub const MESSAGES_IN_ANSWER: usize = 8;
+
+/// Longest path or name in an event of the audit log, in bytes.
+pub const AUDIT_OBJECT_MAX: usize = 4096;
+/// Longest name of somebody there, in bytes: as long as that of a contact.
+pub const AUDIT_NAME_MAX: usize = CONTACT_NAME_MAX;
+/// Longest purpose or reason there, in bytes: as long as in a message.
+pub const AUDIT_TEXT_MAX: usize = MESSAGE_TEXT_MAX;
+/// Longest record of the audit log that is read: one of a later podfs may be longer than ours.
+pub const AUDIT_RECORD_MAX: usize = 16 << 10;
+/// Bytes of the audit log in one answer on the control socket, where they are hexadecimal digits.
+pub const AUDIT_AT_ONCE: usize = 24 << 10;
+/// Longest line of an exported log that is read: a record in hexadecimal digits, and what it says.
+pub const AUDIT_LINE_MAX: usize = 64 << 10;
+/// How often a command that follows the inbox has it looked into.
+pub const MAIL_FOLLOW: Duration = Duration::from_secs(5);
