@@ -56,6 +56,7 @@ const KEPT_IN: &[(&str, &str)] = &[
     ("fuser", "fuse"),
     ("reqwest", "store"),
     ("rustls", "store"),
+    ("cryptoki", "daemon"),
 ];
 
 /// The one file that writes to the terminal.

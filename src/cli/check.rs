@@ -6,8 +6,12 @@ use crate::cli::args::FormatArgs;
 use crate::cli::args::PodArgs;
 use crate::cli::ask::PassphraseArgs;
 use crate::cli::exit::Exit;
+use crate::cli::opening;
+use crate::cli::opening::Opening;
+use crate::cli::opening::TokenArgs;
 use crate::cli::print;
 use crate::daemon::Fault;
+use crate::daemon::MountOptions;
 use crate::daemon::check;
 use crate::daemon::check::CheckConfig;
 use crate::daemon::lock;
@@ -22,6 +26,8 @@ pub(super) struct CheckArgs {
     pod: PodArgs,
     #[command(flatten)]
     passphrase: PassphraseArgs,
+    #[command(flatten)]
+    token: TokenArgs,
     /// Make the index anew from the log first
     #[arg(long)]
     rebuild: bool,
@@ -37,9 +43,14 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Fault> {
     let paths = args.pod.paths()?;
     paths.require()?;
     lock::refuse_if_held(&paths.state)?;
-    let passphrase = args
-        .passphrase
-        .read(&format!("Passphrase of the pod {:?}", paths.name))?;
+    let opening = Opening::find(
+        &paths,
+        &args.passphrase,
+        &args.token,
+        &MountOptions::default(),
+        &opening::settings()?,
+    )?;
+    let secret = opening.secret(&paths)?;
     let progress = |what: &str| {
         if print::is_terminal() {
             print::note(what);
@@ -49,7 +60,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Fault> {
         rebuild: args.rebuild,
         quick: args.quick,
     };
-    let report = check::check(&paths, passphrase, config, &progress)?;
+    let report = check::check(&paths, opening.token.as_ref(), secret, config, &progress)?;
     if args.format.json {
         print::json(&report);
     } else {

@@ -83,6 +83,10 @@ pub enum Exit {
     GrantOver = 61,
     /// The audit log is not what was signed.
     Tampered = 62,
+    /// The token refuses the PIN, or has locked it.
+    PinWrong = 63,
+    /// The token is not there, or cannot do what it is needed for.
+    NoToken = 64,
 }
 
 impl Exit {
@@ -165,6 +169,14 @@ impl Exit {
         ),
         (Self::GrantOver, "the grant has ended"),
         (Self::Tampered, "the audit log is not what was signed"),
+        (
+            Self::PinWrong,
+            "the token refuses the PIN, or has locked it",
+        ),
+        (
+            Self::NoToken,
+            "the token is not there, or cannot do what it is needed for",
+        ),
     ];
 
     /// The number.
@@ -209,6 +221,8 @@ impl Exit {
             FaultKind::NoCard => Self::NoCard,
             FaultKind::NoGrant => Self::NoGrant,
             FaultKind::GrantOver => Self::GrantOver,
+            FaultKind::NoToken => Self::NoToken,
+            FaultKind::PinWrong => Self::PinWrong,
             FaultKind::Tampered => Self::Tampered,
             FaultKind::NoMessage => Self::NoMessage,
             FaultKind::Other => Self::Other,
@@ -234,7 +248,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
-            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62,
+            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 64,
         ];
         assert_eq!(numbers, fixed);
     }

@@ -11,6 +11,8 @@ use crate::cli::args::PodArgs;
 use crate::cli::ask;
 use crate::cli::exit::Exit;
 use crate::cli::print;
+use crate::cli::token;
+use crate::cli::token::TokenArgs;
 use crate::daemon::Fault;
 use crate::daemon::FaultKind;
 use crate::daemon::Quoted;
@@ -28,6 +30,7 @@ pub(super) struct KeysArgs {
 enum KeysCommand {
     Split(SplitArgs),
     Combine(CombineArgs),
+    Token(TokenArgs),
 }
 
 /// Split the recovery phrase into shares, some of which give it back.
@@ -69,6 +72,7 @@ impl KeysArgs {
         match &self.command {
             KeysCommand::Split(args) => args.format.json,
             KeysCommand::Combine(args) => args.format.json,
+            KeysCommand::Token(args) => args.wants_json(),
         }
     }
 }
@@ -78,6 +82,7 @@ pub(super) fn run(args: &KeysArgs) -> Result<Exit, Fault> {
     match &args.command {
         KeysCommand::Split(args) => split(args),
         KeysCommand::Combine(args) => combine(args),
+        KeysCommand::Token(args) => token::run(args),
     }
 }
 

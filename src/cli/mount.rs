@@ -9,6 +9,9 @@ use crate::cli::args::FormatArgs;
 use crate::cli::args::PodArgs;
 use crate::cli::ask::PassphraseArgs;
 use crate::cli::exit::Exit;
+use crate::cli::opening;
+use crate::cli::opening::Opening;
+use crate::cli::opening::TokenArgs;
 use crate::cli::print;
 use crate::daemon::Fault;
 use crate::daemon::MountOptions;
@@ -16,13 +19,11 @@ use crate::daemon::Passphrase;
 use crate::daemon::PodPaths;
 use crate::daemon::Quoted;
 use crate::daemon::ServeConfig;
-use crate::daemon::Settings;
 use crate::daemon::handoff;
 use crate::daemon::handoff::News;
 use crate::daemon::lock;
 use crate::daemon::mount;
 use crate::daemon::mountpoint::Mountpoint;
-use crate::daemon::paths;
 use crate::daemon::serve;
 
 /// Mount a pod on an empty folder.
@@ -39,6 +40,8 @@ pub(super) struct MountArgs {
     pod: PodArgs,
     #[command(flatten)]
     passphrase: PassphraseArgs,
+    #[command(flatten)]
+    token: TokenArgs,
     #[command(flatten)]
     wishes: WishArgs,
     #[command(flatten)]
@@ -88,6 +91,8 @@ Options after -o:
   fsname=NAME              source shown by df
   budget=SIZE, idle=TIME   as the flags of the same name
   passphrase_file=FILE     as --passphrase-file, for fstab
+  token, token=LABEL, module=PATH, pin_file=FILE
+                           as the flags of the same name, for fstab
 Options meant for mount(8), systemd or libfuse (auto, noauto, nofail, user, _netdev, x-...,
 default_permissions, auto_unmount, umask=, subtype= and more) are accepted and do nothing.
 allow_root and nonempty are refused.
@@ -102,6 +107,7 @@ pub(super) fn run(args: &MountArgs) -> Result<Exit, Fault> {
         dir: args.dir.clone(),
         wishes: args.wishes.lists(),
         passphrase: args.passphrase.clone(),
+        token: args.token.clone(),
         debug: args.run.debug,
     };
     let (config, passphrase) = order.prepare()?;
@@ -160,17 +166,15 @@ pub(super) struct Order {
     pub(super) dir: PathBuf,
     pub(super) wishes: Vec<String>,
     pub(super) passphrase: PassphraseArgs,
+    pub(super) token: TokenArgs,
     pub(super) debug: bool,
 }
 
 impl Order {
     /// Everything that can be refused is refused before the passphrase is asked for.
     pub(super) fn prepare(self) -> Result<(ServeConfig, Passphrase), Fault> {
-        // Without a home there are no settings: fstab at boot.
-        let settings = match paths::settings_file() {
-            Ok(file) => Settings::read(&file)?,
-            Err(_) => Settings::default(),
-        };
+        // None at boot, from fstab.
+        let settings = opening::settings()?;
         let usual = settings.options(&self.paths.name);
         let lists = usual
             .into_iter()
@@ -183,16 +187,17 @@ impl Order {
         lock::refuse_if_held(&self.paths.state)?;
         mount::require_device()?;
         let point = Mountpoint::prepare(&self.dir, &self.paths.state)?;
-        let config = ServeConfig::new(self.paths, point.path, &options, self.debug);
-        let mut source = self.passphrase;
-        if !source.is_given() {
-            source.passphrase_file.clone_from(&options.passphrase_file);
-        }
-        if !source.is_given() {
-            source.extpass = settings.extpass(&config.paths.name).to_vec();
-        }
-        let question = format!("Passphrase of the pod {:?}", config.paths.name);
-        Ok((config, source.read(&question)?))
+        let opening = Opening::find(
+            &self.paths,
+            &self.passphrase,
+            &self.token,
+            &options,
+            &settings,
+        )?;
+        let mut config = ServeConfig::new(self.paths, point.path, &options, self.debug);
+        let secret = opening.secret(&config.paths)?;
+        config.token = opening.token;
+        Ok((config, secret))
     }
 }
 

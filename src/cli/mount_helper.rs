@@ -9,6 +9,7 @@ use crate::cli::ask::PassphraseArgs;
 use crate::cli::exit::Exit;
 use crate::cli::mount;
 use crate::cli::mount::Order;
+use crate::cli::opening::TokenArgs;
 use crate::daemon::Fault;
 use crate::daemon::FaultKind;
 use crate::daemon::PodPaths;
@@ -65,6 +66,7 @@ pub(super) fn run(arguments: &[OsString]) -> Result<Exit, Fault> {
         dir: PathBuf::from(dir),
         wishes,
         passphrase: PassphraseArgs::default(),
+        token: TokenArgs::default(),
         debug: false,
     };
     let (config, passphrase) = order.prepare()?;

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 pub const WRAPPED_LEN: usize = 12 + 32 + SEALED_LEN;
 const SEALED_LEN: usize = 32 + 16;
 
-/// Key-encrypting key: what a passphrase or a recovery phrase turns into.
+/// Key-encrypting key: what a passphrase, a recovery phrase or the answer of a token turns into.
 pub struct Kek(Secret<32>);
 
 /// The random key of one keyfile. It seals the bundle and authenticates the file.
@@ -51,6 +51,11 @@ impl Kek {
     /// The recovery key itself, which is derived for this purpose and no other.
     pub fn from_recovery(recovery: &RecoveryKey) -> Self {
         Self(Secret::from_bytes(recovery.secret().expose()))
+    }
+
+    /// `KDF[keyfile-kek](enc("token", answer))`: the answer of a token to the challenge of its slot.
+    pub fn from_token(answer: &Secret<32>) -> Self {
+        Self(kdf_fields(Domain::KeyfileKek, &[b"token", answer.expose()]))
     }
 
     /// Wraps `key` for a slot with this header.

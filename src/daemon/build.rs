@@ -13,18 +13,17 @@ use crate::daemon::config::ServeConfig;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
-use crate::daemon::keyfile;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths::PodPaths;
 use crate::daemon::people::People;
 use crate::daemon::published::Published;
 use crate::daemon::publishing::OWN_BOX;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::rekey;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::unopened::journal_fault;
 use crate::daemon::unopened::pod_fault;
 use crate::format::keyfile::Bundle;
-use crate::format::keyfile::unlock;
 use crate::format::rows::Bucket;
 use crate::fuse;
 use crate::fuse::Allow;
@@ -79,14 +78,13 @@ pub(super) struct Session {
     serving: Serving,
 }
 
-/// Opens the pod: keys first, for their error is the most common one, then the log and what it replays.
+/// Opens the pod, the secret being the passphrase or the PIN of the token: keys first, for their error is the most common one, then the log and what it replays.
 pub(super) fn open(
     config: &ServeConfig,
-    passphrase: Passphrase,
+    secret: Passphrase,
     progress: &mut dyn FnMut(&str),
 ) -> Result<House, Fault> {
-    let bundle = open_keyfile(&config.paths, &passphrase)?;
-    drop(passphrase);
+    let bundle = rekey::open_with(&config.paths, config.token.as_ref(), secret)?;
     progress("opening the log");
     let house = open_with(&config.paths, &bundle, config.budget, config.read_only())?;
     if let Some(why) = house.broken()
@@ -184,13 +182,6 @@ pub(super) fn create(paths: &PodPaths, bundle: &Bundle) -> Result<(), Fault> {
     };
     Rows::create(&parts).map_err(|error| journal_fault(paths, error))?;
     open_with(paths, bundle, None, false)?.close()
-}
-
-/// What the keyfile of the pod keeps.
-pub(super) fn open_keyfile(paths: &PodPaths, passphrase: &Passphrase) -> Result<Bundle, Fault> {
-    let file = paths.keyfile();
-    let bytes = keyfile::load(&file)?;
-    unlock(&bytes, passphrase.expose()).map_err(|error| keyfile::fault(&file, error))
 }
 
 impl House {

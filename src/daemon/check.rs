@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use crate::daemon::build;
+use crate::daemon::enrol::TokenWish;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
 use crate::daemon::lock::PodLock;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths::PodPaths;
+use crate::daemon::rekey;
 
 /// The folder of the index, a view that can always be made anew.
 const INDEX: &str = "index";
@@ -49,16 +51,16 @@ pub struct CheckReport {
     pub rebuilt: bool,
 }
 
-/// Checks a pod that nobody has open.
+/// Checks a pod that nobody has open. The secret is its passphrase or, with a token, the PIN.
 pub fn check(
     paths: &PodPaths,
-    passphrase: Passphrase,
+    token: Option<&TokenWish>,
+    secret: Passphrase,
     config: CheckConfig,
     progress: &dyn Fn(&str),
 ) -> Result<CheckReport, Fault> {
     let lock = PodLock::acquire(&paths.state, None)?;
-    let bundle = build::open_keyfile(paths, &passphrase)?;
-    drop(passphrase);
+    let bundle = rekey::open_with(paths, token, secret)?;
     if config.rebuild {
         progress("making the index anew");
         let index = paths.state.join(INDEX);

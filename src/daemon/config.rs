@@ -7,6 +7,7 @@ use rustix::mount::MountFlags;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::daemon::enrol::TokenWish;
 use crate::daemon::mount::MountRequest;
 use crate::daemon::options::MountOptions;
 use crate::daemon::paths::PodPaths;
@@ -35,6 +36,8 @@ pub struct ServeConfig {
     pub idle: Option<Duration>,
     /// Log more.
     pub debug: bool,
+    /// The token that opens the pod: the secret that comes with this is its PIN, else the passphrase.
+    pub token: Option<TokenWish>,
 }
 
 impl ServeConfig {
@@ -55,6 +58,7 @@ impl ServeConfig {
             budget: options.budget,
             idle: options.idle,
             debug,
+            token: None,
         }
     }
 

@@ -25,7 +25,9 @@ use crate::daemon::paths::PodPaths;
 use crate::daemon::recover;
 use crate::daemon::recover::News;
 use crate::daemon::recover::RecoverParts;
+use crate::daemon::rekey;
 use crate::daemon::rekey::GivenPhrase;
+use crate::daemon::rekey::Right;
 use crate::daemon::report::free;
 use crate::pod::FileKind;
 use crate::pod::Pod;
@@ -171,7 +173,7 @@ fn rehearse(
         },
         tell,
     )?;
-    let bundle = build::open_keyfile(&paths, &passphrase)?;
+    let bundle = rekey::open(&paths, &Right::Passphrase(&passphrase))?;
     let house = build::open_for_check(&paths, &bundle, false)?;
     let mut report = DrillReport {
         time: recovered.time.secs,

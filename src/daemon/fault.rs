@@ -79,6 +79,10 @@ pub enum FaultKind {
     CardChanged,
     /// What was given is no card, or none that can be used.
     NoCard,
+    /// The token is not there, or cannot do what it is needed for.
+    NoToken,
+    /// The token refuses the PIN.
+    PinWrong,
     /// The audit log is not what was signed.
     Tampered,
     /// There is no message of that id, or there are several.

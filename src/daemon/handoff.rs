@@ -1,4 +1,4 @@
-//! From the command that was typed to the daemon that stays: the wish and the passphrase one way, news the
+//! From the command that was typed to the daemon that stays: the wish and the passphrase, or PIN, one way, news the
 //! other, over a socket that is the daemon's standard input. Nothing secret passes through arguments or
 //! environment, and the command ends when the folder answers, or with the daemon's own error.
 

@@ -96,7 +96,12 @@ pub fn fault(path: &Path, error: KeyfileError) -> Fault {
         ),
         KeyfileError::OutOfMemory => Fault::new(FaultKind::Other, error.to_string())
             .next("close some programs, then try again"),
-        KeyfileError::Cost | KeyfileError::Full | KeyfileError::Entropy(_) => Fault::new(
+        KeyfileError::LastWay => Fault::new(FaultKind::KeyfileWrite, error.to_string())
+            .next("give the pod a passphrase first: podfs passwd --phrase-file FILE"),
+        KeyfileError::Cost
+        | KeyfileError::Full
+        | KeyfileError::NoToken
+        | KeyfileError::Entropy(_) => Fault::new(
             FaultKind::KeyfileWrite,
             format!("cannot make the keyfile {}: {error}", Quoted(path)),
         ),

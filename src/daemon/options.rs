@@ -95,6 +95,12 @@ pub struct MountOptions {
     pub idle: Option<Duration>,
     /// File with the passphrase, for fstab.
     pub passphrase_file: Option<PathBuf>,
+    /// Open with the token of this label, or of any when it is empty.
+    pub token: Option<String>,
+    /// PKCS #11 module of the token.
+    pub module: Option<PathBuf>,
+    /// File with its PIN, for fstab.
+    pub pin_file: Option<PathBuf>,
     /// What was accepted and does nothing, for `-d`.
     pub ignored: Vec<String>,
 }
@@ -110,6 +116,9 @@ impl Default for MountOptions {
             budget: None,
             idle: None,
             passphrase_file: None,
+            token: None,
+            module: None,
+            pin_file: None,
             ignored: Vec::new(),
         }
     }
@@ -153,6 +162,9 @@ impl MountOptions {
             "passphrase_file" | "passfile" => {
                 self.passphrase_file = Some(needed(name, value)?.into());
             }
+            "token" => self.token = Some(value.unwrap_or_default().to_owned()),
+            "module" => self.module = Some(needed(name, value)?.into()),
+            "pin_file" => self.pin_file = Some(needed(name, value)?.into()),
             "allow_root" => {
                 return Err(usage("the option allow_root is not supported".into()).next(
                     "use allow_other: the modes inside the pod still decide who may read what",
@@ -226,7 +238,7 @@ mod tests {
     fn what_fstab_and_gocryptfs_users_write() {
         let lists = [
             "rw,nofail,_netdev,user,noauto,x-systemd.automount,x-gvfs-show,default_permissions,auto_unmount",
-            "allow_other,uid=1000,gid=1001,umask=077,fsname=a,subtype=b,passfile=/etc/p,budget=2G,idle=30m,noexec",
+            "allow_other,uid=1000,gid=1001,umask=077,fsname=a,subtype=b,passfile=/etc/p,token=t,module=/m,pin_file=/q,budget=2G,idle=30m,noexec",
         ];
         let options = MountOptions::parse(lists).unwrap();
         assert!(options.allow_other && !options.read_only());
@@ -234,6 +246,9 @@ mod tests {
         assert_eq!(options.budget, Some(2 << 30));
         assert_eq!(options.idle, Some(Duration::from_secs(1800)));
         assert_eq!(options.passphrase_file, Some(PathBuf::from("/etc/p")));
+        assert_eq!(options.token, Some("t".to_owned()));
+        assert_eq!(options.module, Some(PathBuf::from("/m")));
+        assert_eq!(options.pin_file, Some(PathBuf::from("/q")));
         assert_eq!(
             options.flags,
             MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC

@@ -49,20 +49,36 @@ impl Passphrase {
 
     /// The first line of a file; `-` is standard input.
     pub fn from_file(path: &Path) -> Result<Self, Fault> {
+        Self::line_of(path, "passphrase")?.not_empty()
+    }
+
+    /// The PIN of a token, likewise.
+    pub fn pin_from_file(path: &Path) -> Result<Self, Fault> {
+        Self::line_of(path, "PIN")?.pin_not_empty()
+    }
+
+    /// Refuses an empty PIN.
+    pub fn pin_not_empty(self) -> Result<Self, Fault> {
+        if self.0.is_empty() {
+            return Err(Fault::new(FaultKind::PassphraseEmpty, "the PIN is empty")
+                .next("give the PIN of the token"));
+        }
+        Ok(self)
+    }
+
+    fn line_of(path: &Path, name: &str) -> Result<Self, Fault> {
         let failed = |error: io::Error| {
-            let what = format!("cannot read the passphrase from {}", Quoted(path));
+            let what = format!("cannot read the {name} from {}", Quoted(path));
             let fault = Fault::io(FaultKind::PassphraseSource, what, &error);
             fault
                 .of_kind(FaultKind::PassphraseSource)
                 .next("name a file you can read, or - for standard input")
         };
         if path == Path::new("-") {
-            return Self::first_line(io::stdin().lock())
-                .map_err(failed)?
-                .not_empty();
+            return Self::first_line(io::stdin().lock()).map_err(failed);
         }
         let file = File::open(path).map_err(failed)?;
-        Self::first_line(file).map_err(failed)?.not_empty()
+        Self::first_line(file).map_err(failed)
     }
 
     /// The first line of an inherited descriptor.

@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! options = "idle=2h"                 # for every pod, as after -o
+//! module = "/usr/lib/softhsm/libsofthsm2.so"   # PKCS #11 module of the tokens that open pods
 //!
 //! [pod.work]                          # for the pod "work"; comes after, so it wins
 //! options = "budget=50G,allow_other"
@@ -11,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -23,6 +25,7 @@ use crate::daemon::fault::Quoted;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     options: String,
+    module: Option<PathBuf>,
     pod: BTreeMap<String, PodSettings>,
 }
 
@@ -31,6 +34,7 @@ pub struct Settings {
 #[serde(deny_unknown_fields, default)]
 struct PodSettings {
     options: String,
+    module: Option<PathBuf>,
     extpass: Vec<String>,
 }
 
@@ -59,6 +63,12 @@ impl Settings {
         ]
     }
 
+    /// The PKCS #11 module of the token that opens the pod.
+    pub fn module(&self, pod: &str) -> Option<&Path> {
+        let own = self.pod.get(pod).and_then(|pod| pod.module.as_deref());
+        own.or(self.module.as_deref())
+    }
+
     /// The program that tells the passphrase, with its arguments; empty when there is none.
     pub fn extpass(&self, pod: &str) -> &[String] {
         self.pod.get(pod).map_or(&[], |pod| &pod.extpass)
@@ -74,12 +84,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         assert_eq!(Settings::read(&path).unwrap(), Settings::default());
-        std::fs::write(&path, "options = \"idle=2h\"\n[pod.work]\noptions = \"budget=50G\"\nextpass = [\"x\", \"y\"]\n")
+        std::fs::write(&path, "options = \"idle=2h\"\nmodule = \"/m\"\n[pod.work]\noptions = \"budget=50G\"\nextpass = [\"x\", \"y\"]\n[pod.other]\nmodule = \"/n\"\n")
             .unwrap();
         let settings = Settings::read(&path).unwrap();
         assert_eq!(settings.options("work"), ["idle=2h", "budget=50G"]);
         assert_eq!(settings.options("main"), ["idle=2h", ""]);
         assert_eq!(settings.extpass("work"), ["x", "y"]);
+        assert_eq!(settings.module("work"), Some(Path::new("/m")));
+        assert_eq!(settings.module("other"), Some(Path::new("/n")));
         std::fs::write(&path, "option = \"idle=2h\"\n").unwrap();
         assert_eq!(Settings::read(&path).unwrap_err().kind, FaultKind::Settings);
     }

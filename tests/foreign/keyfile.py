@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """A reader of podfs keyfiles, written from FORMAT.md alone.
 
-    keyfile.py FOLDER      opens FOLDER/keyfile-*.bin with the passphrase and with the phrase of the golden files;
-                           exit code 1 when one that is good is refused, or one that is wrong opens
+    keyfile.py FOLDER      opens FOLDER/keyfile-*.bin with the passphrase, with the phrase and with the token of the
+                           golden files; exit code 1 when one that is good is refused, or one that is wrong opens
+    keyfile.py FILE        tells the slots of a keyfile
 
 Needs the PyPI packages blake3, argon2-cffi and cryptography.
 """
@@ -14,13 +15,22 @@ import sys
 
 import argon2.low_level
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from keys import enc, kdf, le32, prf
 
-GOOD = {"good", "unknown-slot", "eight-slots"}
+PASSPHRASE_OPENS = {"good", "unknown-slot", "eight-slots", "token", "token-two"}
+PASSPHRASE_OPENS |= {"token-other-mechanism", "token-wrong-serial", "token-wrong-challenge"}
+OPENS = {
+    "passphrase": PASSPHRASE_OPENS,
+    "root": PASSPHRASE_OPENS | {"token-only"},
+    "token": {"token", "token-only", "token-two"},
+}
 PASSPHRASE = b"correct horse battery staple"
 PHRASE = " ".join(["abandon"] * 23 + ["art"])
+TOKEN_KEY = bytes([0x42]) * 32
+AES_CBC = 0x1082
 
 
 class Refused(Exception):
@@ -42,10 +52,26 @@ def take_apart(data):
         kind, length = struct.unpack_from("<HH", data, at)
         need(length <= 1024 and len(data) >= at + 4 + length)
         need(kind not in (1, 2) or length == {1: 136, 2: 92}[kind])
-        slots.append((kind, data[at : at + 4 + length]))
+        slot = data[at : at + 4 + length]
+        if kind == 3 and slot[4:8] == struct.pack("<I", AES_CBC):
+            token_of(slot)
+        slots.append((kind, slot))
         at += 4 + length
     need(len(data) == at + 12 + 4096 + 16 + 32)
     return data[12:28], slots, data[at : at + 12], data[at + 12 : -32]
+
+
+def token_of(slot):
+    """Serial number, label, key id and challenge of the slot of a token."""
+    need(len(slot) == 4 + 209)
+    _, serial, label, length, key_id, challenge = struct.unpack_from("<I16s32sB32s32s", slot, 4)
+    need(1 <= length <= 32 and not any(key_id[length:]))
+    return serial, label, key_id[:length], challenge
+
+
+def answer_of(key, challenge):
+    cipher = Cipher(algorithms.AES(key), modes.CBC(bytes(16))).encryptor()
+    return cipher.update(challenge) + cipher.finalize()
 
 
 def open_sealed(key, nonce, sealed, ad):
@@ -69,7 +95,10 @@ def hash_of(data):
     return blake3(data).digest()
 
 
-def kek_of(kind, slot, pod_id, passphrase, root):
+def kek_of(kind, slot, pod_id, passphrase, root, token):
+    if kind == 3 and token is not None:
+        need(slot[4:8] == struct.pack("<I", AES_CBC))
+        return kdf("keyfile-kek", enc(b"token", answer_of(token, token_of(slot)[3])))
     if kind == 2 and root is not None:
         return kdf("keyfile-kek", enc(b"recovery", root, pod_id))
     if kind == 1 and passphrase is not None:
@@ -82,18 +111,18 @@ def kek_of(kind, slot, pod_id, passphrase, root):
     raise Refused
 
 
-def file_key_of(slots, pod_id, passphrase, root):
+def file_key_of(slots, pod_id, **opener):
     for kind, slot in slots:
         try:
-            return unwrap(kek_of(kind, slot, pod_id, passphrase, root), slot)
+            return unwrap(kek_of(kind, slot, pod_id, **opener), slot)
         except Refused:
             continue
     raise Refused
 
 
-def bundle_of(data, passphrase=None, root=None):
+def bundle_of(data, passphrase=None, root=None, token=None):
     pod_id, slots, nonce, sealed = take_apart(data)
-    file_key = file_key_of(slots, pod_id, passphrase, root)
+    file_key = file_key_of(slots, pod_id, passphrase=passphrase, root=root, token=token)
     need(prf(kdf("keyfile-slot", enc(file_key, b"mac")), b"C", data[:-32]) == data[-32:])
     plain = open_sealed(kdf("keyfile-slot", enc(file_key, b"bundle")), nonce, sealed, b"podfs/1/bundle")
     version, device, epoch, pod = struct.unpack_from("<HHII", plain)
@@ -101,14 +130,27 @@ def bundle_of(data, passphrase=None, root=None):
     return device, epoch, pod, plain
 
 
+def tell(data):
+    for kind, slot in take_apart(data)[1]:
+        if kind == 3 and slot[4:8] == struct.pack("<I", AES_CBC):
+            serial, label, key_id, challenge = token_of(slot)
+            serial, label = (text.decode(errors="replace").rstrip() for text in (serial, label))
+            print(f"token {label!r}, serial number {serial!r}, key {key_id.hex()}, AES-CBC of {challenge.hex()}")
+        else:
+            print({1: "passphrase", 2: "recovery"}.get(kind, f"unknown, type {kind}"))
+
+
 def main():
+    if pathlib.Path(sys.argv[1]).is_file():
+        tell(pathlib.Path(sys.argv[1]).read_bytes())
+        return 0
     seed = hashlib.pbkdf2_hmac("sha512", PHRASE.encode(), b"mnemonic", 2048)
     root = kdf("root", enc(seed, b""))
     wrong = 0
     paths = sorted(pathlib.Path(sys.argv[1]).glob("keyfile-*.bin"))
     for path in paths:
         name = path.stem.removeprefix("keyfile-")
-        for opener in ({"passphrase": PASSPHRASE}, {"root": root}):
+        for opener in ({"passphrase": PASSPHRASE}, {"root": root}, {"token": TOKEN_KEY}):
             try:
                 device, epoch, pod, plain = bundle_of(path.read_bytes(), **opener)
                 pod_id = kdf("pod-id", enc(root, le32(pod)))[:16]
@@ -120,11 +162,12 @@ def main():
                 opened = True
             except Refused:
                 right, opened = True, False
-            # Costs and the passphrase slot do not concern who comes with the phrase: the code over the file does.
-            if not right or opened != (name in GOOD):
-                if name != "cost-below-floor" or "root" not in opener:
+            how = next(iter(opener))
+            if not right or opened != (name in OPENS[how]):
+                # Costs do not concern who comes with the phrase: the code over the file does.
+                if name != "cost-below-floor" or how != "root":
                     wrong += 1
-                    print(f"{path.name} with the {next(iter(opener))}: opened {opened}, right {right}")
+                    print(f"{path.name} with the {how}: opened {opened}, right {right}")
     print(f"{len(paths)} keyfiles tried, {wrong} wrong")
     return 1 if wrong or not paths else 0
 

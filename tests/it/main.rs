@@ -53,6 +53,7 @@ mod semantics;
 mod store;
 mod suites;
 mod support;
+mod tokens;
 
 /// A test file that nobody lists below would never run.
 #[test]

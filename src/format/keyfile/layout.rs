@@ -3,6 +3,7 @@ use crate::crypto::keys::PodId;
 use crate::crypto::keyslot::{WRAPPED_LEN, WrappedKey};
 use crate::crypto::passphrase::Cost;
 use crate::format::keyfile::bundle::BUNDLE_LEN;
+use crate::format::keyfile::token::{self, TokenKey};
 use crate::format::wire::{Malformed, Reader};
 
 /// Most slots in a keyfile; opening may have to try each.
@@ -21,6 +22,7 @@ pub(crate) const MAC_LEN: usize = 32;
 
 const PASSPHRASE: u16 = 1;
 const RECOVERY: u16 = 2;
+const TOKEN: u16 = 3;
 const COST_LEN: usize = 3 * 4 + 32;
 
 /// The bytes of a keyfile, taken apart. Nothing in it is verified yet.
@@ -62,7 +64,14 @@ pub enum Slot {
         /// The file key.
         wrapped: WrappedKey,
     },
-    /// A type of a later version: kept as it is.
+    /// Type 3.
+    Token {
+        /// Which key on which token, and what it is asked.
+        key: TokenKey,
+        /// The file key.
+        wrapped: WrappedKey,
+    },
+    /// A type, or a mechanism of a token, of a later version: kept as it is.
     Unknown {
         /// Neither 1 nor 2.
         kind: u16,
@@ -130,6 +139,7 @@ impl Slot {
         match self {
             Self::Passphrase { cost, salt, .. } => passphrase_header(&mut out, cost, salt),
             Self::Recovery { .. } => head(&mut out, RECOVERY, WRAPPED_LEN),
+            Self::Token { key, .. } => token_header(&mut out, key),
             Self::Unknown { kind, body } => head(&mut out, *kind, body.len()),
         }
         out
@@ -149,10 +159,19 @@ impl Slot {
         out
     }
 
+    /// The header of a token's slot that is yet to be wrapped.
+    pub fn header_of_token(key: &TokenKey) -> Vec<u8> {
+        let mut out = Vec::with_capacity(4 + token::KEY_LEN);
+        token_header(&mut out, key);
+        out
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.header());
         match self {
-            Self::Passphrase { wrapped, .. } | Self::Recovery { wrapped } => {
+            Self::Passphrase { wrapped, .. }
+            | Self::Recovery { wrapped }
+            | Self::Token { wrapped, .. } => {
                 out.extend_from_slice(&wrapped.nonce);
                 out.extend_from_slice(&wrapped.commitment);
                 out.extend_from_slice(&wrapped.sealed);
@@ -167,7 +186,8 @@ impl Slot {
         if len > SLOT_BODY_MAX {
             return Err(reader.malformed());
         }
-        let mut body = Reader::new(reader.bytes(len)?, "keyfile slot");
+        let bytes = reader.bytes(len)?;
+        let mut body = Reader::new(bytes, "keyfile slot");
         let slot = match kind {
             PASSPHRASE => Self::Passphrase {
                 cost: Cost {
@@ -179,6 +199,10 @@ impl Slot {
                 wrapped: wrapped(&mut body)?,
             },
             RECOVERY => Self::Recovery {
+                wrapped: wrapped(&mut body)?,
+            },
+            TOKEN if token::is_known(bytes) => Self::Token {
+                key: TokenKey::decode(&mut body)?,
                 wrapped: wrapped(&mut body)?,
             },
             _ => Self::Unknown {
@@ -200,6 +224,11 @@ fn passphrase_header(out: &mut Vec<u8>, cost: &Cost, salt: &[u8; 32]) {
     out.extend_from_slice(&cost.passes.to_le_bytes());
     out.extend_from_slice(&cost.lanes.to_le_bytes());
     out.extend_from_slice(salt);
+}
+
+fn token_header(out: &mut Vec<u8>, key: &TokenKey) {
+    head(out, TOKEN, token::KEY_LEN + WRAPPED_LEN);
+    key.encode(out);
 }
 
 fn head(out: &mut Vec<u8>, kind: u16, len: usize) {

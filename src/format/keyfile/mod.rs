@@ -1,4 +1,5 @@
-//! The keyfile: what a device keeps of a pod, locked under a passphrase and, for the day it is forgotten, the phrase.
+//! The keyfile: what a device keeps of a pod, locked under a passphrase or a token and, for the day these are gone, the
+//! phrase.
 //!
 //! Pure functions over bytes; the layout is in `FORMAT.md`. A file key, random and never changed, seals the bundle;
 //! each slot holds that key, wrapped. A slot is bound to its own header; a code under the file key binds all slots and
@@ -8,9 +9,14 @@ mod bundle;
 mod layout;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use bundle::{BUNDLE_LEN, Bundle};
 pub use layout::{KEYFILE_LEN_MAX, Layout, SLOT_BODY_MAX, SLOTS_MAX, SealedBundle, Slot};
+pub use token::{
+    KEY_ID_MAX, KeyId, NewToken, SERIAL_LEN, TOKEN_LABEL_LEN, TokenAnswer, TokenKey, Ways,
+    add_token, remove_token, ways,
+};
 
 use crate::crypto::domain::ad;
 use crate::crypto::entropy::{Entropy, EntropyError, random_bytes};
@@ -35,6 +41,12 @@ pub enum KeyfileError {
     /// Every slot is taken by one that is kept.
     #[error("the keyfile has no room for another slot")]
     Full,
+    /// No slot of the keyfile is for this key on this token.
+    #[error("the keyfile does not know this token")]
+    NoToken,
+    /// Without this slot nothing but the phrase would open the keyfile.
+    #[error("only the recovery phrase would open the keyfile then")]
+    LastWay,
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -47,6 +59,13 @@ pub enum Opener<'a> {
     Passphrase(&'a [u8]),
     /// The recovery phrase, through [`crate::crypto::keys::RootKey::recovery`].
     Recovery(&'a RecoveryKey),
+    /// A token.
+    Token {
+        /// As the slot has it.
+        key: &'a TokenKey,
+        /// What the token makes of the challenge.
+        answer: &'a TokenAnswer,
+    },
 }
 
 /// A passphrase that is to be set, and the work that a guess shall cost.
@@ -87,7 +106,16 @@ pub fn unlock_with_phrase(bytes: &[u8], recovery: &RecoveryKey) -> Result<Bundle
     unlock_within(&CostBounds::RELEASED, bytes, Opener::Recovery(recovery))
 }
 
-/// The keyfile `bytes` with a new passphrase: in place of the one given, or, given the phrase, of all there are.
+/// What is in the keyfile `bytes`, opened in one of all ways.
+///
+/// # Errors
+/// `NotOpened` or `OutOfMemory`.
+pub fn unlock_with(bytes: &[u8], opener: Opener<'_>) -> Result<Bundle, KeyfileError> {
+    unlock_within(&CostBounds::RELEASED, bytes, opener)
+}
+
+/// The keyfile `bytes` with a new passphrase: in place of the one given, or, given the phrase or a token, of all there
+/// are.
 ///
 /// Everything else stays as it is, slots of unknown types too. A copy of the old file still opens with the old
 /// passphrase, and to the same keys: where it may have leaked, a new epoch is what helps.
@@ -158,7 +186,7 @@ fn change_within(
         Opener::Passphrase(_) => {
             layout.slots.remove(found.slot);
         }
-        Opener::Recovery(_) => layout
+        Opener::Recovery(_) | Opener::Token { .. } => layout
             .slots
             .retain(|slot| !matches!(slot, Slot::Passphrase { .. })),
     }
@@ -197,6 +225,9 @@ fn open(bounds: &CostBounds, layout: &Layout, opener: Opener<'_>) -> Result<Foun
             },
             (Opener::Recovery(recovery), Slot::Recovery { wrapped }) => {
                 (Kek::from_recovery(recovery), wrapped)
+            }
+            (Opener::Token { key, answer }, Slot::Token { key: own, wrapped }) if own == key => {
+                (Kek::from_token(answer), wrapped)
             }
             _ => continue,
         };

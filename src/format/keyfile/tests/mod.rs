@@ -4,6 +4,7 @@
 )]
 
 mod golden;
+mod token;
 
 use super::*;
 use crate::crypto::keys::RootKey;
