@@ -34,9 +34,9 @@ struct Arguments {
     /// Behave as Bee 2.8.0, which adds no parities on its own
     #[arg(long)]
     bee_2_8_0: bool,
-    /// Buy a batch of this depth that can be used at once, and print its id
+    /// Buy a batch of this depth that can be used at once, and print its id; may be given several times
     #[arg(long)]
-    batch: Option<u8>,
+    batch: Vec<u8>,
     /// Threads that answer requests
     #[arg(long, default_value_t = 1)]
     threads: usize,
@@ -70,7 +70,7 @@ fn main() {
         ..Options::new(mode)
     });
     println!("listening on {}", node.url());
-    if let Some(depth) = arguments.batch {
+    for depth in arguments.batch {
         let id = node.buy_batch(depth);
         println!("batch {}", node::hexadecimal(&id));
     }

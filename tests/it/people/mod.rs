@@ -9,6 +9,7 @@ mod recorded;
 mod refused;
 mod shared;
 mod shares;
+mod visit;
 
 use serde_json::Value;
 

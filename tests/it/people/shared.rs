@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ pub(super) fn until(ben: &Pod, what: &str, mut done: impl FnMut() -> bool) {
 #[track_caller]
 fn until_reads(ben: &Pod, path: &Path, wanted: &str) {
     let reads = || fs::read_to_string(path).is_ok_and(|read| read == wanted);
-    until(ben, &format!("{path:?} is not {wanted:?}"), reads);
+    until(ben, &format!("{} is not {wanted:?}", path.display()), reads);
 }
 
 /// Anna has a folder with files, and something beside it.
@@ -145,10 +146,7 @@ fn only_for_reading(seen: &Path, top: &Path) {
         fs::create_dir(top.join("Shared with me")),
         fs::remove_dir(top.join("Shared with me")),
         fs::rename(top.join("Shared with me"), top.join("Other")),
-        fs::set_permissions(
-            seen,
-            fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o700)),
-        ),
+        fs::set_permissions(seen, PermissionsExt::from_mode(0o700)),
     ] {
         refused.unwrap_err();
     }
