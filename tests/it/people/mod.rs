@@ -3,8 +3,10 @@
 mod appended;
 mod contacts;
 mod grants;
+mod hundred;
 mod kept;
 mod messages;
+mod readme;
 mod recorded;
 mod refused;
 mod shared;
