@@ -61,8 +61,8 @@ fn what_readme_tells_about_sharing_works() {
         panic!("{of_anna:?}")
     };
     typed(&ben, shares);
-    let seen = typed(&ben, sees);
-    assert!(seen.contains("with Anna: read"), "{seen}");
+    let access = typed(&ben, sees);
+    assert!(access.contains("with Anna: read"), "{access}");
     confirmed(&ben);
     until(&anna, "the grant does not come", || {
         typed(&anna, looks);
