@@ -52,7 +52,6 @@ pub(super) fn failed(error: &SyncError) -> Option<Happening> {
         | SyncError::Find(_)
         | SyncError::Read(_)
         | SyncError::Journal(_)
-        | SyncError::Follow(_)
         | SyncError::BatchFull
         | SyncError::NoRoom
         | SyncError::Interrupted => return None,

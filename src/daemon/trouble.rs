@@ -105,7 +105,7 @@ impl Trouble {
             SyncError::NoRoom => Self::passing(error.to_string()).next(
                 "free some space on the disk of the state folder, or mount it with a larger --budget",
             ),
-            SyncError::Interrupted | SyncError::Follow(_) => Self::passing(error.to_string()),
+            SyncError::Interrupted => Self::passing(error.to_string()),
         }
     }
 }

@@ -47,9 +47,6 @@ pub enum SyncError {
     /// What has to be fetched finds no room on this machine: it is tried again when some is given back.
     #[error("too little room on this machine for the nodes of the pod")]
     NoRoom,
-    /// Those who follow a part of the pod cannot be told what is published of it: it is tried again.
-    #[error("whom something is shared with cannot be told: {0}")]
-    Follow(String),
     /// The end of the program: what was begun is gone on with at the next start.
     #[error("interrupted")]
     Interrupted,

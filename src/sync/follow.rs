@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::format::published::Attributes;
-use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
 use crate::sync::publisher::Publisher;
 use crate::types::{Ino, Name};
@@ -65,26 +64,32 @@ impl Follow {
         self.asked.load(Ordering::Acquire) > self.told.load(Ordering::Acquire)
     }
 
-    /// What is followed now.
-    pub(super) fn list(&self) -> Result<List, SyncError> {
+    /// What is followed now. When that is not known nobody is told: the pod is published all the same.
+    pub(super) fn list(&self) -> List {
         let asked = self.asked.load(Ordering::Acquire);
-        let followers = self.followers.get().and_then(Weak::upgrade);
-        let followed = followers.map(|followers| followers.followed()).transpose();
-        Ok(List {
-            followed: followed.map_err(SyncError::Follow)?.unwrap_or_default(),
-            asked,
-        })
+        let Some(followers) = self.followers.get().and_then(Weak::upgrade) else {
+            return List::default();
+        };
+        match followers.followed() {
+            Ok(followed) => List { followed, asked },
+            Err(why) => {
+                tracing::error!(why, "whom something is shared with is not known");
+                List::default()
+            }
+        }
     }
 
     /// Tells what was made of the list.
-    pub(super) fn tell(&self, list: List, seen: Vec<Option<Seen>>) -> Result<(), SyncError> {
+    pub(super) fn tell(&self, list: List, seen: Vec<Option<Seen>>) {
         let followers = self.followers.get().and_then(Weak::upgrade);
         if let Some(followers) = followers.filter(|_| !list.followed.is_empty()) {
             let seen = list.followed.into_iter().zip(seen).collect();
-            followers.published(seen).map_err(SyncError::Follow)?;
+            if let Err(why) = followers.published(seen) {
+                tracing::error!(why, "whom something is shared with is not told");
+                return;
+            }
         }
         self.told.fetch_max(list.asked, Ordering::AcqRel);
-        Ok(())
     }
 }
 

@@ -41,7 +41,7 @@ impl Publisher {
         let mut attempts = Attempts::new();
         let mut head = self.head_of(cut)?;
         while head.is_none() {
-            let list = self.follow.list()?;
+            let list = self.follow.list();
             let Prepared { draft, seen } = self.prepared(cut, &attempts, &list.followed)?;
             let base = self.kept.rows().journal().base();
             let before = base.map_or(0, |base| base.generation);
@@ -51,7 +51,7 @@ impl Publisher {
                 return Ok(false);
             }
             if no_room.is_empty() {
-                self.follow.tell(list, seen)?;
+                self.follow.tell(list, seen);
                 let Some(draft) = draft else { break };
                 head = self.make_head(draft, cut.generation)?;
                 if head.is_none() {
