@@ -10,7 +10,7 @@ use podfs::types::limits::ADDED_SETTLES;
 use crate::carried::{confirmed, mounted};
 use crate::network::{fails, json, says};
 use crate::node::Route;
-use crate::people::shared::{PATIENCE, accept, share};
+use crate::people::shared::{PATIENCE, accept, elsewhere, share};
 use crate::people::*;
 use crate::support::mount::Mount;
 use crate::support::pod::Pod;
@@ -237,6 +237,53 @@ fn kill_9_while_something_is_taken_over_makes_no_second_copy() {
         let file = fs::read(lab.join(format!("{nth:02}.bin"))).unwrap();
         assert_eq!(file, bytes(nth));
     }
+    drop((first, second));
+    assert_clean([&ben, &anna]);
+}
+
+#[test]
+fn what_was_added_comes_back_on_another_machine_and_goes_on_from_there() {
+    let name = "what_was_added_comes_back_on_another_machine_and_goes_on_from_there";
+    if !applicable(name, REQUIREMENTS) {
+        return;
+    }
+    let (anna, ben, node) = two_people();
+    let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
+    acquainted(&anna, &ben);
+    fs::create_dir(first.dir().join("lab")).unwrap();
+    fs::write(first.dir().join("lab/blood.txt"), "good").unwrap();
+    shared_lab(&anna, &ben, (&first, &second));
+    confirmed(&anna);
+    // She is away: nothing is taken over.
+    drop(first);
+    let seen = second.dir().join("Shared with me/Anna/lab");
+    fs::create_dir(seen.join("scans")).unwrap();
+    fs::write(seen.join("scans/a.bin"), vec![7; 100_000]).unwrap();
+    confirmed(&ben);
+    drop(second);
+    let ben = elsewhere(ben, &node);
+    let second = mounted(&ben, &[]);
+    let seen = second.dir().join("Shared with me/Anna/lab");
+    comes("what she has", &seen.join("blood.txt"));
+    comes("what was added", &seen.join("scans/a.bin"));
+    assert_eq!(added(&ben), 1);
+    let scan = fs::read(seen.join("scans/a.bin")).unwrap();
+    assert_eq!(scan, vec![7; 100_000]);
+    fs::write(seen.join("scans/b.bin"), "new").unwrap();
+    confirmed(&ben);
+    let first = mounted(&anna, &[]);
+    let lab = first.dir().join("lab");
+    for name in ["scans/a.bin", "scans/b.bin"] {
+        comes("what was added", &lab.join(name));
+        assert_eq!(
+            fs::read(lab.join(name)).unwrap(),
+            fs::read(seen.join(name)).unwrap()
+        );
+    }
+    confirmed(&anna);
+    let let_go = wait_until(PATIENCE, || added(&ben) == 0);
+    assert!(let_go, "what was taken over is not let go");
+    assert_eq!(names(&seen.join("scans")), ["a.bin", "b.bin"]);
     drop((first, second));
     assert_clean([&ben, &anna]);
 }

@@ -212,7 +212,7 @@ fn what_is_shared_comes_back_on_other_machines() {
 }
 
 /// A machine is lost, and another one takes its place, with a batch of its own.
-fn elsewhere(lost: Pod, node: &Node) -> Pod {
+pub(super) fn elsewhere(lost: Pod, node: &Node) -> Pod {
     let pod = recovered(lost, node);
     let batch = hexadecimal(&node.buy_batch(20));
     says(&pod, &["node", "add", &node.url(), "--batch", &batch]);
