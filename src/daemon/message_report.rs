@@ -2,6 +2,7 @@
 
 use crate::control::MessageReport;
 use crate::control::MessageWay;
+use crate::format::grant::Grant;
 use crate::format::message::MessageBody;
 use crate::format::rows::MessageState;
 use crate::share::messages::Kept;
@@ -55,7 +56,17 @@ pub(super) fn report(messages: &Messages, kept: &Kept) -> Result<MessageReport, 
 
 fn fill(report: &mut MessageReport, body: &MessageBody) {
     match body {
-        MessageBody::Grant(_) => "grant".clone_into(&mut report.kind),
+        MessageBody::Grant(grant) => {
+            "grant".clone_into(&mut report.kind);
+            // One of a later podfs says nothing that could be shown.
+            if let Ok(Grant { terms, .. }) = Grant::decode(grant) {
+                let name = String::from_utf8_lossy(terms.name.as_bytes());
+                report.what = Some(name.into_owned());
+                report.purpose = Some(terms.purpose.as_str().to_owned());
+                report.rights = rights(terms.rights);
+                (report.from, report.until) = (terms.from, terms.until);
+            }
+        }
         MessageBody::Request(request) => {
             "request".clone_into(&mut report.kind);
             report.what = Some(request.what.as_str().to_owned());

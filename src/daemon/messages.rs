@@ -283,8 +283,14 @@ impl Mail {
 
     fn seen(&self, ids: &[String]) -> Answered {
         for id in ids {
-            let id = self.messages.one(id)?.row.message.id;
-            self.messages.mark(id, MessageState::Seen)?;
+            match self.messages.one(id) {
+                Ok(kept) => self
+                    .messages
+                    .mark(kept.row.message.id, MessageState::Seen)?,
+                // It was forgotten since it was shown.
+                Err(MessageError::Unknown(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(MessagesResponse::Done)
     }

@@ -23,10 +23,10 @@ use crate::support::wait_until;
 const CANARIES: usize = 64;
 
 /// Every spelling of every canary, by its first eight bytes.
-struct Patterns(HashMap<[u8; 8], Vec<(String, Vec<u8>)>>);
+pub struct Patterns(HashMap<[u8; 8], Vec<(String, Vec<u8>)>>);
 
 impl Patterns {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(HashMap::new())
     }
 
@@ -40,7 +40,7 @@ impl Patterns {
             .push((what.to_owned(), spelling));
     }
 
-    fn add_all_spellings(&mut self, what: &str, canary: &str) {
+    pub fn add_all_spellings(&mut self, what: &str, canary: &str) {
         let hex = canary.bytes().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").unwrap();
             hex
@@ -57,7 +57,7 @@ impl Patterns {
     }
 
     /// What of it stands in `bytes`.
-    fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
+    pub fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
         let mut found = Vec::new();
         for at in 0..bytes.len().saturating_sub(7) {
             let tail = &bytes[at..];
@@ -90,7 +90,7 @@ fn base64_inside(bytes: &[u8], shift: usize) -> Vec<u8> {
 }
 
 /// Letters that no file contains by accident.
-fn canary(random: &mut Random) -> String {
+pub fn canary(random: &mut Random) -> String {
     (0..24)
         .map(|_| {
             char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[random.index(52)])

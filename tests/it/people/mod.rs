@@ -12,6 +12,7 @@ mod refused;
 mod shared;
 mod shares;
 mod visit;
+mod wire;
 
 use serde_json::Value;
 
