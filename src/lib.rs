@@ -12,7 +12,7 @@
 //! | `index` | the view on this machine: sled; rebuildable |
 //! | [`pod`] | the file system: the meaning of every operation, knows no FUSE |
 //! | [`sync`] | carries changes to Swarm, publishes heads, fetches, verifies, scrubs |
-//! | [`share`] | other people: cards, contacts |
+//! | [`share`] | other people: cards, contacts, messages, grants, the audit log |
 //! | [`fuse`] | translates kernel and pod; the only room that names fuser |
 //! | [`control`] | the daemon's local socket: messages, client, server |
 //! | [`daemon`] | builds the house, owns the one tokio runtime, opens and shuts the mount |

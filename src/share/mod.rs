@@ -1,8 +1,13 @@
-//! Other people: who they are, and which of their keys are trusted.
+//! Other people: who they are, which of their keys are trusted, what they and the owner write to each other, what is
+//! shared, and the log of all that.
 //!
 //! A [contact](crate::format::rows::Contact) is somebody whose card is pinned: from then on only a card that follows it
 //! in its chain takes its place. What breaks the chain is never used, and stops everything that would use the contact,
 //! until the owner says what it was.
+//!
+//! A *grant* is a row, one message to the contact, and a feed of its own in which each publication tells what is shared
+//! now ([`GivenGrants`]); whoever received it ([`ReceivedGrants`]) follows that feed. Everything is a row before it is in
+//! the network, and what has to outlive the machine is a file of the pod as well ([`PeopleRows`]).
 
 pub mod audit;
 mod back;
