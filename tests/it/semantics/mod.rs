@@ -72,14 +72,16 @@ fn every_example_of_the_document_is_a_test_and_the_other_way_round() {
         }
     }
     for word in document.split('`') {
-        let Some((file, function)) = word.split_once("::") else {
+        let Some((file, function)) = word.rsplit_once("::") else {
             continue;
         };
         let text = here
             .iter()
             .find(|(name, _)| *name == file)
             .map(|(_, text)| (*text).to_owned())
-            .or_else(|| std::fs::read_to_string(format!("tests/it/{file}.rs")).ok())
+            .or_else(|| {
+                std::fs::read_to_string(format!("tests/it/{}.rs", file.replace("::", "/"))).ok()
+            })
             .unwrap_or_default();
         if !text.contains(&format!("fn {function}(")) {
             missing.push(format!("there is no {word}"));
