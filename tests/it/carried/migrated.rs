@@ -129,11 +129,17 @@ fn lives_on<'pod>(pod: &'pod Pod, mount: Mount<'pod>, flags: &[&str], new: &Node
     });
     assert!(came, "{}: {}", new.counts().chunks_put(), report(pod));
     let before = new.counts();
-    // Each note that is written shows in what is unsent; what was on its way a moment ago is in the fourth at the latest.
-    let (mut notes, mut unsent) = (0, report(pod)["chunks_unsent"].clone());
+    // What was on its way a moment ago is answered first. Then each note that is written makes what is unsent less, and the
+    // fourth has all of it.
+    let asked = before.requests(Route::PostChunk);
+    let answered = wait_until(Duration::from_secs(60), || {
+        new.counts().answers(Route::PostChunk, 201) >= asked || report(pod)["chunks_unsent"] == 0
+    });
+    assert!(answered, "{}", report(pod));
+    let (mut notes, mut unsent) = (0, report(pod)["chunks_unsent"].as_u64().unwrap());
     let written = wait_until(Duration::from_secs(60), || {
-        let now = report(pod)["chunks_unsent"].clone();
-        notes += u32::from(now != unsent);
+        let now = report(pod)["chunks_unsent"].as_u64().unwrap();
+        notes += u32::from(now < unsent);
         unsent = now;
         notes >= 4 || unsent == 0
     });
