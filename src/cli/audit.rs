@@ -98,7 +98,7 @@ Fields of --json, one object a line, and columns of --csv (bytes are hexadecimal
   kind        card-published, contact-added, contact-changed, contact-verified, contact-alarm, contact-removed,
               granted, grant-received, grant-accepted, grant-expired, grant-revoked, revocation-received,
               requested, request-received, request-approved, request-denied, keys-rotated, keys-replaced,
-              integrity-failure, rollback-alarm, exported
+              integrity-failure, rollback-alarm, exported, read-failed
   outcome     done, refused or failed
   device      which machine of the pod
   object      path from the top of the pod, or a name

@@ -32,7 +32,7 @@ enum ContactCommand {
     Show(NameArgs),
     Verify(VerifyArgs),
     /// Forget somebody, and what was pinned of them
-    Remove(NameArgs),
+    Remove(RemoveArgs),
 }
 
 /// Add somebody, and pin their card.
@@ -71,6 +71,16 @@ struct NameArgs {
     format: FormatArgs,
 }
 
+/// Forget a contact. What they share stays until it ends; nothing they write is read any more.
+#[derive(Args, Clone, Debug)]
+struct RemoveArgs {
+    #[command(flatten)]
+    contact: NameArgs,
+    /// End what is shared with them; without this a contact with whom something is shared stays
+    #[arg(long)]
+    revoke: bool,
+}
+
 /// Make sure that a card is theirs: seven words, the same on both sides, are read to each other.
 ///
 /// Call them; do not send the words the way the card came. They see theirs with the same command. The words tell whose
@@ -107,7 +117,8 @@ impl ContactArgs {
         match &self.command {
             ContactCommand::Add(args) => args.format.json,
             ContactCommand::List(args) => args.format.json,
-            ContactCommand::Show(args) | ContactCommand::Remove(args) => args.format.json,
+            ContactCommand::Show(args) => args.format.json,
+            ContactCommand::Remove(args) => args.contact.format.json,
             ContactCommand::Verify(args) => args.format.json,
         }
     }
@@ -216,9 +227,10 @@ fn differ(name: &str, flag: &str) -> Fault {
     ))
 }
 
-fn remove(args: &NameArgs) -> Result<Exit, Fault> {
+fn remove(args: &RemoveArgs) -> Result<Exit, Fault> {
+    let (args, revoke) = (&args.contact, args.revoke);
     let mut daemon = PeopleClient::of_pod(&args.pod.paths()?)?;
-    daemon.remove(&args.name)?;
+    daemon.remove(&args.name, revoke)?;
     if args.format.json {
         print::json(&serde_json::json!({ "name": args.name, "removed": true }));
     } else if print::is_terminal() {

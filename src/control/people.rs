@@ -52,6 +52,8 @@ pub enum PeopleRequest {
     Remove {
         /// Their name.
         name: String,
+        /// End what is shared with them; else a contact with whom something is shared stays.
+        revoke: bool,
     },
 }
 
@@ -213,7 +215,10 @@ mod tests {
                 name: name(),
                 fingerprint: name(),
             },
-            PeopleRequest::Remove { name: name() },
+            PeopleRequest::Remove {
+                name: name(),
+                revoke: true,
+            },
         ];
         for request in asked.map(Request::People) {
             let line = serde_json::to_string(&request).unwrap();

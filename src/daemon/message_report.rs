@@ -48,7 +48,7 @@ pub(super) fn report(messages: &Messages, kept: &Kept) -> Result<MessageReport, 
                 report.why = Some(why.as_str().to_owned());
             }
             MessageBody::Grant(_) => "granted".clone_into(&mut report.state),
-            MessageBody::Request(_) => {}
+            MessageBody::Request(_) | MessageBody::Witness(_) => {}
         }
     }
     Ok(report)
@@ -78,6 +78,7 @@ fn fill(report: &mut MessageReport, body: &MessageBody) {
             "denied".clone_into(&mut report.kind);
             report.why = Some(why.as_str().to_owned());
         }
+        MessageBody::Witness(_) => "witness".clone_into(&mut report.kind),
     }
 }
 

@@ -265,7 +265,7 @@ impl Mail {
             MessageWay::Received => Way::Received,
             MessageWay::Sent => Way::Sent,
         };
-        let mut found = self.messages.all(way, after, MESSAGES_IN_ANSWER + 1)?;
+        let mut found = self.shown(way, after, MESSAGES_IN_ANSWER + 1)?;
         let more = found.len() > MESSAGES_IN_ANSWER;
         found.truncate(MESSAGES_IN_ANSWER);
         let reports = found.iter().map(|kept| report(&self.messages, kept));
@@ -273,6 +273,22 @@ impl Mail {
             messages: reports.collect::<Result<_, _>>()?,
             more,
         })
+    }
+
+    /// Messages that are for people.
+    fn shown(&self, way: Way, mut after: u64, limit: usize) -> Result<Vec<Kept>, MessageError> {
+        let mut shown = Vec::new();
+        loop {
+            let read = self.messages.all(way, after, limit)?;
+            let is_last = read.len() < limit;
+            after = read.last().map_or(after, |last| last.number);
+            let body = |kept: &Kept| matches!(kept.row.message.body, MessageBody::Witness(_));
+            shown.extend(read.into_iter().filter(|kept| !body(kept)));
+            if is_last || shown.len() >= limit {
+                shown.truncate(limit);
+                return Ok(shown);
+            }
+        }
     }
 
     fn show(&self, id: &str) -> Answered {

@@ -151,7 +151,7 @@ impl People {
             PeopleRequest::Verified { name, fingerprint } => {
                 self.verified(&name, &fingerprint).await
             }
-            PeopleRequest::Remove { name } => self.remove(&name).await,
+            PeopleRequest::Remove { name, .. } => self.remove(&name).await,
         }
     }
 
@@ -239,6 +239,7 @@ impl People {
         hex::decode_to_slice(fingerprint, &mut compared.0)
             .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
         self.contacts.verify(name, &compared)?;
+        self.rows.forget_log(&compared)?;
         self.record(&happened::verified(&compared, name)).await?;
         Ok(PeopleResponse::Done)
     }
@@ -247,6 +248,7 @@ impl People {
         let card = self.contacts.named(name)?.card();
         let card = card.map_err(ShareError::from)?;
         self.contacts.remove(name)?;
+        self.rows.forget_log(&Fingerprint::of(&card.identity))?;
         self.record(&happened::removed(&card, name)).await?;
         Ok(PeopleResponse::Done)
     }

@@ -1,8 +1,10 @@
-//! What people write to each other: grants, requests, and that a request was denied.
+//! What people write to each other: grants, requests, that a request was denied, and what they saw of each other's audit
+//! logs.
 
 use zeroize::Zeroizing;
 
 use crate::crypto::message::{MESSAGE_BODY_LEN, MessageBytes};
+use crate::format::audit::{WITNESS_LEN, Witness};
 use crate::format::wire::{Malformed, Reader, put_long};
 use crate::types::{PlainText, Rights, Timespec};
 
@@ -17,6 +19,7 @@ pub const GRANT_LEN_MAX: usize = MESSAGE_BODY_LEN - HEAD_LEN - 16 - 4;
 const GRANT: u8 = 1;
 const REQUEST: u8 = 2;
 const DENIED: u8 = 3;
+const WITNESS: u8 = 4;
 
 const ANSWERS: u8 = 1;
 const FROM: u8 = 2;
@@ -51,6 +54,8 @@ pub enum MessageBody {
         /// What the owner says about it; may be empty.
         why: PlainText,
     },
+    /// The sender countersigns a checkpoint of the recipient's audit log. It answers nothing.
+    Witness(Box<Witness>),
 }
 
 /// What somebody asks for.
@@ -85,6 +90,7 @@ impl Message {
             MessageBody::Grant(grant) => put_long(&mut out, grant),
             MessageBody::Request(request) => request.put(&mut out),
             MessageBody::Denied { why } => put_text(&mut out, why),
+            MessageBody::Witness(witness) => out.extend_from_slice(&witness.encode()),
         }
         // What would not be read is not written.
         Self::decode(&out).map(|_| out)
@@ -134,6 +140,7 @@ impl Message {
         let known = match kind {
             REQUEST => ANSWERS | FROM | UNTIL,
             GRANT | DENIED => ANSWERS,
+            WITNESS => 0,
             _ => return Err(reader.malformed()),
         };
         let id = MessageId(reader.array()?);
@@ -150,6 +157,10 @@ impl Message {
         let body = match kind {
             GRANT => MessageBody::Grant(reader.long()?.into()),
             REQUEST => MessageBody::Request(AccessRequest::read(&mut reader, flags)?),
+            WITNESS => {
+                let witness = Witness::decode(reader.bytes(WITNESS_LEN)?)?;
+                MessageBody::Witness(Box::new(witness))
+            }
             _ => MessageBody::Denied {
                 why: read_text(&mut reader)?,
             },
@@ -167,7 +178,7 @@ impl Message {
         let answers = if self.answers.is_some() { ANSWERS } else { 0 };
         let limits = match &self.body {
             MessageBody::Request(request) => request.flags(),
-            MessageBody::Grant(_) | MessageBody::Denied { .. } => 0,
+            MessageBody::Grant(_) | MessageBody::Denied { .. } | MessageBody::Witness(_) => 0,
         };
         answers | limits
     }
@@ -179,6 +190,7 @@ impl MessageBody {
             Self::Grant(_) => GRANT,
             Self::Request(_) => REQUEST,
             Self::Denied { .. } => DENIED,
+            Self::Witness(_) => WITNESS,
         }
     }
 }

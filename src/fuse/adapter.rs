@@ -13,14 +13,16 @@ use fuser::{
 };
 use rustix::fs::FallocateFlags;
 
-use crate::fuse::answer::{Listing, Probe};
+use crate::fuse::answer::{HANDLE, Listing, Probe};
 use crate::fuse::contents::Contents;
 use crate::fuse::listing::{list, list_plus};
 use crate::fuse::serve::Adapter;
 use crate::fuse::time::from_request;
-use crate::fuse::translate::{COPY_MAX, agree, caller, found, seek, set_time, taken, xattr_mode};
+use crate::fuse::translate::{
+    COPY_MAX, agree, attribute, caller, found, seek, set_time, taken, xattr_mode,
+};
 use crate::fuse::watchdog::STATFS;
-use crate::pod::{Pod, PodError, SetAttr};
+use crate::pod::{Pod, PodError, SetAttr, ShareWish, contact_of, told};
 use crate::types::Ino;
 
 impl Filesystem for Adapter {
@@ -31,7 +33,7 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.run("lookup", dir, reply, |pod, ino| {
-            found(pod.lookup(ino, name.as_bytes()))
+            found(pod, ino, name.as_bytes())
         });
     }
 
@@ -70,8 +72,8 @@ impl Filesystem for Adapter {
             mtime: mtime.map(set_time),
             ctime: ctime.map(from_request),
         };
-        let caller = caller(req);
-        let work = move |pod: &Pod, ino| pod.setattr(ino, &set, caller);
+        let asked = caller(req);
+        let work = move |pod: &Pod, ino| pod.setattr(ino, &set, asked);
         self.run_far(("setattr", node), reply, work, || work);
     }
 
@@ -152,6 +154,9 @@ impl Filesystem for Adapter {
 
     fn open(&self, _req: &Request, node: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let writes = flags.acc_mode() != OpenAccMode::O_RDONLY;
+        if let Some(told) = told(Ino(node.0)) {
+            return self.open_told(node, told, writes, reply);
+        }
         self.run("open", node, reply, |pod, ino| {
             if writes {
                 pod.may_be_written(ino)?;
@@ -179,13 +184,16 @@ impl Filesystem for Adapter {
         &self,
         _req: &Request,
         node: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         offset: u64,
         size: u32,
         _flags: OpenFlags,
         _owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        if fh != HANDLE {
+            return self.read_told(fh, offset, size, reply);
+        }
         let work = move |pod: &Pod, ino| Contents::read(pod, ino, offset, size);
         self.run_far(("read", node), reply, work, || work);
     }
@@ -215,12 +223,15 @@ impl Filesystem for Adapter {
         &self,
         _req: &Request,
         node: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         _flags: OpenFlags,
         _owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        if fh != HANDLE {
+            return self.release_told(fh, reply);
+        }
         self.run("release", node, reply, Pod::release);
     }
 
@@ -235,8 +246,7 @@ impl Filesystem for Adapter {
         self.run("fsync", node, reply, |pod, _| pod.fsync());
     }
 
-    /// Directories have no state of their own. The kernel remembers this answer, opens and closes them itself from
-    /// then on, and keeps what it read of them.
+    /// Directories have no state of their own: the kernel opens and closes them itself then, and keeps what it read.
     fn opendir(&self, _req: &Request, _node: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         reply.error(Errno::ENOSYS);
     }
@@ -286,7 +296,7 @@ impl Filesystem for Adapter {
 
     fn setxattr(
         &self,
-        _req: &Request,
+        req: &Request,
         node: INodeNo,
         name: &OsStr,
         value: &[u8],
@@ -294,27 +304,31 @@ impl Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        self.run("setxattr", node, reply, |pod, ino| {
-            let name = name.as_bytes();
-            pod.setxattr(ino, name, value, xattr_mode(flags))
-        });
+        let (name, mode) = (name.as_bytes(), xattr_mode(flags));
+        if let Some(who) = contact_of(name) {
+            let wish = ShareWish::new(who, value, mode);
+            return self.share(node, wish, caller(req), reply);
+        }
+        let set = |pod: &Pod, ino| pod.setxattr(ino, name, value, mode);
+        self.run("setxattr", node, reply, set);
     }
 
-    fn getxattr(&self, _req: &Request, node: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
+    fn getxattr(&self, req: &Request, node: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
         self.run("getxattr", node, reply, |pod, ino| {
-            let bytes = pod.getxattr(ino, name.as_bytes())?;
-            Ok(Probe { bytes, room })
+            attribute(pod, (ino, name.as_bytes()), caller(req)).map(|bytes| Probe { bytes, room })
         });
     }
 
     fn listxattr(&self, _req: &Request, node: INodeNo, room: u32, reply: ReplyXattr) {
         self.run("listxattr", node, reply, |pod, ino| {
-            let bytes = pod.listxattr(ino)?;
-            Ok(Probe { bytes, room })
+            pod.listxattr(ino).map(|bytes| Probe { bytes, room })
         });
     }
 
-    fn removexattr(&self, _req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+    fn removexattr(&self, req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        if let Some(who) = contact_of(name.as_bytes()) {
+            return self.unshare(node, who.to_owned(), caller(req), reply);
+        }
         self.run("removexattr", node, reply, |pod, ino| {
             pod.removexattr(ino, name.as_bytes())
         });

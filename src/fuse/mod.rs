@@ -11,6 +11,7 @@ mod listing;
 mod serve;
 mod session;
 mod time;
+mod told;
 mod translate;
 mod wait;
 mod watchdog;

@@ -83,6 +83,7 @@ pub fn serve(fd: OwnedFd, pod: &Arc<Pod>, options: ServeOptions) -> io::Result<S
         pod: Arc::clone(pod),
         running: Arc::clone(&running),
         runtime: options.runtime,
+        told: Arc::default(),
     };
     let acl = match options.allow {
         Allow::Owner => SessionACL::Owner,

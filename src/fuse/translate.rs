@@ -1,7 +1,8 @@
 use fuser::{InitFlags, KernelConfig, RenameFlags, Request, TimeOrNow};
 
 use crate::fuse::time::from_request;
-use crate::pod::{Attr, Caller, PodError, Seek, SetTime, Taken, XattrMode};
+use crate::pod::{Attr, Caller, Pod, PodError, Seek, SetTime, Taken, XattrMode};
+use crate::types::Ino;
 
 /// Largest write request: what the kernel makes of it is at most `fs.fuse.max_pages_limit` pages.
 const WRITE_MAX: u32 = 1 << 20;
@@ -78,12 +79,25 @@ pub(super) fn xattr_mode(flags: i32) -> XattrMode {
     }
 }
 
-/// A name that is not there is an answer too: the kernel may remember it.
-pub(super) fn found(looked_up: Result<Attr, PodError>) -> Result<Option<Attr>, PodError> {
-    match looked_up {
+/// A name that is not there is an answer too: the kernel may remember it, unless it is one of what podfs tells, which
+/// comes and goes.
+pub(super) fn found(pod: &Pod, dir: Ino, name: &[u8]) -> Result<Option<Attr>, PodError> {
+    match pod.lookup(dir, name) {
         Ok(attr) => Ok(Some(attr)),
-        Err(PodError::NotFound) => Ok(None),
+        Err(PodError::NotFound) if !pod.tells(dir, name) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// An attribute that is kept, or one that podfs answers itself.
+pub(super) fn attribute(
+    pod: &Pod,
+    (ino, name): (Ino, &[u8]),
+    asked: Caller,
+) -> Result<Box<[u8]>, PodError> {
+    match pod.share_attribute(ino, name, asked)? {
+        Some(shared) => Ok(shared),
+        None => pod.getxattr(ino, name),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::fuse::answer::Answer;
-use crate::fuse::serve::answer;
+use crate::fuse::serve::{answer, tell_failure};
 use crate::fuse::watchdog::Turn;
 use crate::pod::{Pod, PodError};
 use crate::types::Ino;
@@ -50,6 +50,7 @@ impl<W> Waiting<W> {
                 }
             }
         }
+        tell_failure(&self.pod, self.turn.at(), outcome.as_ref());
         answer(self.turn.at(), reply, outcome);
     }
 }
@@ -117,6 +118,7 @@ mod tests {
                 pod: Arc::new(pod),
                 running: Arc::new(Running::new()),
                 runtime: tokio::runtime::Handle::current(),
+                told: Arc::default(),
             };
             Self { adapter, fake, ino }
         }

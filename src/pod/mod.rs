@@ -9,6 +9,7 @@ mod attr;
 mod check;
 mod contents;
 mod create;
+mod desk;
 mod dir;
 mod edit;
 mod error;
@@ -34,7 +35,7 @@ mod xattr;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::format::rows::{Inode, Key};
 use crate::index::Rows;
@@ -49,6 +50,7 @@ pub use added::Copy;
 pub use attr::Attr;
 pub use check::{Finding, Report};
 pub use contents::Seek;
+pub use desk::{Desk, Doing, Item, ShareWish, Told, Tray, contact_of, told};
 pub use dir::Entry;
 pub use error::PodError;
 pub use received::{Arrived, Kernel};
@@ -102,6 +104,8 @@ pub struct Pod {
     reaper: Reaper,
     /// Who remembers names and attributes, and must hear when somebody else changes them.
     kernel: OnceLock<Arc<dyn Kernel>>,
+    /// Who tells programs what is in `.pod`.
+    desk: OnceLock<Weak<dyn Desk>>,
     /// Held while files in `.pod` change.
     state: parking_lot::Mutex<()>,
     /// Where what is added to what others share stands, by the topmost directory that was received.
@@ -123,6 +127,7 @@ impl Pod {
             shared: parking_lot::Mutex::new(()),
             reaper: Reaper::new(),
             kernel: OnceLock::new(),
+            desk: OnceLock::new(),
             state: parking_lot::Mutex::new(()),
             trays: parking_lot::RwLock::default(),
         };

@@ -11,6 +11,7 @@ use crate::format::published::{Attributes, Entry};
 use crate::format::rows::{Given, GivenState, Key, LastRecord};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
+use crate::share::audit::PublishedLog;
 use crate::share::error::ShareError;
 use crate::share::feed::newest_record;
 use crate::share::rows::PeopleRows;
@@ -38,6 +39,8 @@ pub struct GivenGrants {
     /// For rows of this machine alone.
     rows: Arc<Rows>,
     secret: BoxSecret,
+    /// The audit log as it is published.
+    log: Mutex<Option<PublishedLog>>,
     /// Held from reading a row to writing it.
     writing: Mutex<()>,
 }
@@ -49,6 +52,7 @@ impl GivenGrants {
             people,
             rows,
             secret,
+            log: Mutex::default(),
             writing: Mutex::new(()),
         }
     }
@@ -163,6 +167,11 @@ impl GivenGrants {
         Ok(followed)
     }
 
+    /// The audit log that is published with what is told from now on.
+    pub fn set_log(&self, log: PublishedLog) {
+        *self.log.lock() = Some(log);
+    }
+
     /// A publication has what a grant is of, there and so; or has it no more.
     ///
     /// # Errors
@@ -249,6 +258,7 @@ impl GivenGrants {
             feed: secret.feed(),
             index: last.as_ref().map_or(0, |last| last.index.saturating_add(1)),
         };
+        let log = self.log.lock();
         let record = GrantRecord {
             grant: given.id,
             index: place.index,
@@ -256,7 +266,9 @@ impl GivenGrants {
             time: now,
             until: given.terms.until,
             state: state.clone(),
+            log: log.as_ref().map(|log| log.shown_to(&given.contact.0)),
         };
+        drop(log);
         let plain = record.encode().map_err(ShareError::NoRow)?;
         let payload = seal_record(&secret.cap_key(), &place, &plain);
         self.put_last(

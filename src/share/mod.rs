@@ -21,6 +21,7 @@ mod received;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
+mod seen_logs;
 #[cfg(test)]
 mod tests;
 
@@ -31,3 +32,4 @@ pub use error::ShareError;
 pub use given::{GivenGrants, Told};
 pub use received::ReceivedGrants;
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};
+pub use seen_logs::{LogSeen, LogTrouble, SeenLogs};

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::format::rows::{Key, check_card_row, check_given_row, check_received_row};
+use crate::format::rows::{
+    Key, check_card_row, check_given_row, check_received_row, check_seen_log_row,
+};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
 use crate::journal::{Batch, Class, JournalError, Value};
@@ -42,6 +44,11 @@ const KINDS: &[Kind] = &[
         letter: b'S',
         fields: 1,
         check: check_received_row,
+    },
+    Kind {
+        letter: b'A',
+        fields: 1,
+        check: check_seen_log_row,
     },
 ];
 
@@ -118,6 +125,16 @@ impl PeopleRows {
         let _writing = self.writing.lock();
         self.append(key, value)?;
         self.shelve(&key)
+    }
+
+    /// The row has this value from now on, and its file when it is put or at the next mount: for what is written often,
+    /// and would have the pod published each time.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub fn note(&self, key: Key, value: Vec<u8>) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        Ok(self.append(key, value)?)
     }
 
     /// There is no such row from now on.

@@ -56,6 +56,9 @@ impl Sharing {
         let Some((seen, record)) = newest.map_err(|error| error.to_string())? else {
             return Ok(());
         };
+        if received.state == ReceivedState::Accepted {
+            self.see_log(received, &record).await;
+        }
         let entry = match record.state {
             RecordState::Ended(why) => return self.is_over(received, why).await,
             RecordState::Live(_) if received.state == ReceivedState::Offered => return Ok(()),

@@ -3,14 +3,17 @@
 
 mod adding;
 mod answers;
+mod attributes;
 mod bring;
 mod client;
 mod far;
 mod followers;
 mod happened;
+mod leaving;
 mod report;
 mod taking;
 mod tree;
+mod witness;
 
 pub use client::SharingClient;
 pub use client::Wish;
@@ -20,6 +23,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
@@ -45,6 +49,7 @@ use crate::pod::Caller;
 use crate::pod::Pod;
 use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
+use crate::share::SeenLogs;
 use crate::share::ShareError;
 use crate::share::Told;
 use crate::share::audit::Happening;
@@ -69,12 +74,15 @@ pub(super) struct Sharing {
     publishing: Arc<Publishing>,
     given: GivenGrants,
     received: ReceivedGrants,
+    seen_logs: SeenLogs,
     receiver: Receiver,
     owner: Caller,
     clock: Clock,
     wake: Notify,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
+    /// Grants of people who are stopped.
+    stopped: AtomicUsize,
     /// Number of the last message that was looked at for grants.
     taken: AtomicU64,
     /// Why what others share is not brought, by grant.
@@ -113,11 +121,13 @@ impl Sharing {
             publishing: Arc::clone(publishing),
             given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
+            seen_logs: SeenLogs::new(Arc::clone(people.rows())),
             receiver,
             owner,
             clock,
             wake: Notify::new(),
             again: AtomicBool::new(false),
+            stopped: AtomicUsize::new(0),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
             due: Mutex::default(),
@@ -178,9 +188,11 @@ impl Sharing {
     /// Does everything that is due.
     async fn step(&self) -> Result<(), MessageError> {
         self.keep_time().await?;
+        self.look_at_stopped()?;
         self.take_grants().await?;
         let sent = self.send_records().await;
         self.bring_all().await?;
+        self.countersign()?;
         sent
     }
 
@@ -244,7 +256,7 @@ impl Sharing {
         Ok(())
     }
 
-    /// Grants in messages that came.
+    /// Grants in messages that came, and what is countersigned in them.
     async fn take_grants(&self) -> Result<(), MessageError> {
         let mut after = self.taken.load(Ordering::Acquire);
         loop {
@@ -255,8 +267,15 @@ impl Sharing {
             };
             let until = last.number;
             for kept in messages {
-                let MessageBody::Grant(bytes) = &kept.row.message.body else {
-                    continue;
+                let bytes = match &kept.row.message.body {
+                    MessageBody::Grant(bytes) => bytes,
+                    MessageBody::Witness(witness) => {
+                        if self.is_countersigned(&kept.row.contact, witness).await? {
+                            self.messages.remove(kept.row.message.id)?;
+                        }
+                        continue;
+                    }
+                    MessageBody::Request(_) | MessageBody::Denied { .. } => continue,
                 };
                 let Ok(grant) = Grant::decode(bytes) else {
                     tracing::debug!("a grant that this podfs cannot read");

@@ -19,6 +19,10 @@ use crate::share::messages::MessageError;
 use crate::types::Name;
 use crate::types::Timespec;
 
+/// Why somebody is told nothing new.
+const STOPPED: &str = "nothing new is published to them: a card of theirs was met that nothing vouches for. Talk to them; podfs contact \
+     show says what was pinned";
+
 impl Sharing {
     pub(super) fn given_report(&self, given: &Given) -> Result<GivenReport, MessageError> {
         let contact = self.messages.contact(&given.contact)?;
@@ -44,7 +48,13 @@ impl Sharing {
             made: given.made.secs,
             state: state.to_owned(),
             ended: ended.map(|when: Timespec| when.secs),
-            trouble: self.waits.lock().get(&back_id(&given.id)).cloned(),
+            trouble: if ended.is_none() && self.is_stopped(given)? {
+                Some(STOPPED.to_owned())
+            } else {
+                let waits = self.waits.lock();
+                let why = waits.get(&back_id(&given.id));
+                why.map(|why| format!("what they added waits: {why}"))
+            },
         })
     }
 
@@ -68,6 +78,7 @@ impl Sharing {
             )
         });
         let seen = self.received.seen(&received.id)?;
+        let trouble = self.troubles.lock().get(&received.id).cloned();
         Ok(ReceivedReport {
             id: hex::encode(received.id),
             with: contact.map(|contact| contact.name.as_str().to_owned()),
@@ -87,7 +98,7 @@ impl Sharing {
                 .filter(|seen| seen.is_brought)
                 .map(|seen| seen.time.secs),
             added: self.count_added(received),
-            trouble: self.troubles.lock().get(&received.id).cloned(),
+            trouble: trouble.or_else(|| self.log_trouble(&received.contact)),
         })
     }
 }

@@ -8,7 +8,7 @@ mod tests;
 pub use crate::crypto::keys::GrantFeed;
 pub use body::Grant;
 pub(in crate::format) use body::{put_cap, take_cap};
-pub use record::{GrantRecord, RecordState};
+pub use record::{GrantRecord, RecordState, ShownLog};
 
 use crate::format::published::{put_name, take_name};
 use crate::format::rows::FileKind;

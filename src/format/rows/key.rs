@@ -141,6 +141,16 @@ impl Key {
         Self::build(b'V', &[first_8(grant)])
     }
 
+    /// `A ‖ first eight bytes of the fingerprint`: what was seen of the audit log of a contact.
+    pub fn seen_log(contact: &Fingerprint) -> Self {
+        Self::build(b'A', &[Self::contact_with(contact).field(0)])
+    }
+
+    /// The first and the last key that such a row can have.
+    pub fn all_seen_logs() -> (Self, Self) {
+        (Self::build(b'A', &[0]), Self::build(b'A', &[u64::MAX]))
+    }
+
     /// `B ‖ ino`: what another person added under that number, and is taken over.
     pub fn taken_over(ino: Ino) -> Self {
         Self::build(b'B', &[ino.0])
@@ -160,8 +170,8 @@ impl Key {
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V'
-            | b'T' => bytes.len() == 9,
+            b'A' | b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L'
+            | b'V' | b'T' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,

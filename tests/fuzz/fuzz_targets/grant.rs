@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use podfs::crypto::publish::HEAD_LEN;
 use podfs::format::grant::{Grant, GrantRecord};
-use podfs::format::rows::{Given, LastRecord, Received, SeenRecord};
+use podfs::format::rows::{Given, LastRecord, Received, SeenLog, SeenRecord};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(grant) = Grant::decode(data) {
@@ -26,6 +26,9 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(row) = LastRecord::decode(data) {
         assert_eq!(row.encode().unwrap(), data);
+    }
+    if let Ok(row) = SeenLog::decode(data) {
+        assert_eq!(row.encode(), data);
     }
     if let Ok(row) = SeenRecord::decode(data) {
         assert_eq!(row.encode().unwrap(), data);

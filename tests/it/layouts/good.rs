@@ -282,6 +282,10 @@ fn keys() -> Named {
             "rows-key-taken-over",
             bytes(Key::taken_over(Ino::new(0xffff, 7))),
         ),
+        (
+            "rows-key-seen-log",
+            bytes(Key::seen_log(&Fingerprint([0xf1; 32]))),
+        ),
         ("rows-key-message", bytes(Key::message(true, 7))),
         (
             "rows-key-feeds",

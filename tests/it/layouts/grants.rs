@@ -6,10 +6,12 @@ use podfs::crypto::identity::Fingerprint;
 use podfs::crypto::keys::{CapKey, GrantSecret, RootKey};
 use podfs::crypto::publish::{RecordPlace, Reference, open_record, record_chunk, seal_record};
 use podfs::crypto::swarm::SealedChunk;
-use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
+use podfs::format::audit::Checkpoint;
+use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, ShownLog, Terms};
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::{
-    FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord,
+    FileKind, Given, GivenState, LastRecord, Received, ReceivedState, RecordAt, SeenLog,
+    SeenRecord, ToldLog,
 };
 use podfs::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
 
@@ -135,6 +137,42 @@ fn record(index: u64, state: RecordState) -> GrantRecord {
         time: MADE,
         until: (index == 0).then_some(1_800_000_000),
         state,
+        log: None,
+    }
+}
+
+/// Of a log of nine records, shown to somebody who saw five.
+fn shown(since: Option<(u64, Vec<[u8; 32]>)>) -> GrantRecord {
+    let checkpoint = Checkpoint {
+        origin: [0xe1; 32],
+        size: 9,
+        root: [0xe2; 32],
+        time: MADE,
+        previous: [0xe3; 32],
+    };
+    let log = ShownLog {
+        checkpoint: checkpoint.sign(&Secret::from_bytes(&[1; 32])),
+        since,
+    };
+    GrantRecord {
+        log: Some(log),
+        ..record(1, RecordState::Live(Box::new(file())))
+    }
+}
+
+fn seen_log() -> SeenLog {
+    let newest = shown(None).log.unwrap().checkpoint;
+    SeenLog {
+        contact: Fingerprint([0xf1; 32]),
+        newest,
+        at: RecordAt {
+            grant: ID,
+            index: 1,
+            time: MADE,
+        },
+        is_shown: true,
+        told: None,
+        alarm: None,
     }
 }
 
@@ -218,6 +256,11 @@ pub(super) fn good() -> Named {
         ("grant-record-directory", plain(&first())),
         ("grant-record-file", plain(&of_file)),
         ("grant-record-ended", plain(&revoked)),
+        ("grant-record-log", plain(&shown(None))),
+        (
+            "grant-record-log-since",
+            plain(&shown(Some((5, vec![[0xe4; 32], [0xe5; 32]])))),
+        ),
         ("grant-chunk-good", chunk(&first())),
         ("rows-given-waiting", given(GivenState::Waiting)),
         ("rows-given-offered", given(GivenState::Offered)),
@@ -234,10 +277,26 @@ pub(super) fn good() -> Named {
         ("rows-last-record-pending", last(true)),
         ("rows-last-record-sent", last(false)),
         ("rows-seen-record-good", seen.encode().unwrap()),
+        ("rows-seen-log-first", seen_log().encode()),
+        (
+            "rows-seen-log-alarm",
+            SeenLog {
+                told: Some(ToldLog {
+                    size: 5,
+                    root: [0xe6; 32],
+                    when: MADE,
+                }),
+                alarm: Some([0xe7; 32]),
+                ..seen_log()
+            }
+            .encode(),
+        ),
     ]
 }
 
-pub(super) const CHANGED: [Changed; 24] = [
+pub(super) const CHANGED: [Changed; 26] = [
+    ("rows-seen-log-wrong-flags", "rows-seen-log-first", 281, 12),
+    ("grant-record-wrong-log", "grant-record-file", 70, 2),
     ("grant-body-wrong-version", "grant-body-good", 0, 2),
     ("grant-body-wrong-rights", "grant-body-good", 102, 2),
     ("grant-body-wrong-kind", "grant-body-good", 103, 2),
@@ -248,7 +307,7 @@ pub(super) const CHANGED: [Changed; 24] = [
     ("grant-record-wrong-first", "grant-record-file", 18, 0),
     ("grant-record-wrong-before", "grant-record-directory", 26, 1),
     ("grant-record-wrong-nanos", "grant-record-file", 69, 0x40),
-    ("grant-record-wrong-flags", "grant-record-file", 70, 2),
+    ("grant-record-wrong-flags", "grant-record-file", 70, 4),
     ("grant-record-wrong-state", "grant-record-ended", 71, 4),
     ("grant-record-wrong-live", "grant-record-ended", 71, 0),
     ("grant-record-wrong-behind", "grant-record-ended", 4035, 1),
@@ -274,7 +333,13 @@ pub(super) const CHANGED: [Changed; 24] = [
     ),
 ];
 
-pub(super) const CUT: [Cut; 5] = [
+pub(super) const CUT: [Cut; 6] = [
+    (
+        "rows-seen-log-wrong-longer",
+        "rows-seen-log-first",
+        282,
+        b"\0",
+    ),
     ("grant-body-wrong-longer", "grant-body-other", 117, b"\0"),
     (
         "grant-record-wrong-shorter",
@@ -310,6 +375,7 @@ pub(super) fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "rows-given" => Given::decode(bytes).ok()?.encode().unwrap(),
         "rows-received" => Received::decode(bytes).ok()?.encode().unwrap().to_vec(),
         "rows-last-record" => LastRecord::decode(bytes).ok()?.encode().unwrap(),
+        "rows-seen-log" => SeenLog::decode(bytes).ok()?.encode(),
         "rows-seen-record" => SeenRecord::decode(bytes).ok()?.encode().unwrap(),
         _ => return None,
     })

@@ -33,7 +33,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 44] = [
+const KINDS: [&str; 45] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -71,6 +71,7 @@ const KINDS: [&str; 44] = [
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
+    "rows-seen-log",
     "message-plain",
     "rows-message",
     "rows-feeds",
@@ -123,7 +124,7 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
             return people::written_again(kind, bytes);
         }
         "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
-        | "rows-last-record" | "rows-seen-record" => {
+        | "rows-last-record" | "rows-seen-record" | "rows-seen-log" => {
             return grants::written_again(kind, bytes);
         }
         "message-plain" | "rows-message" | "rows-feeds" => {

@@ -5,14 +5,17 @@ mod contacts;
 mod grants;
 mod hundred;
 mod kept;
+mod leaving;
 mod messages;
 mod readme;
 mod recorded;
 mod refused;
 mod shared;
 mod shares;
+mod told;
 mod visit;
 mod wire;
+mod witnessed;
 
 use serde_json::Value;
 
