@@ -3,12 +3,14 @@
 mod appended;
 mod contacts;
 mod grants;
+mod hoard;
 mod hundred;
 mod kept;
 mod messages;
 mod readme;
 mod recorded;
 mod refused;
+mod revoked;
 mod shared;
 mod shares;
 mod visit;
