@@ -5,6 +5,7 @@ mod contacts;
 mod grants;
 mod hundred;
 mod kept;
+mod live;
 mod messages;
 mod readme;
 mod recorded;
