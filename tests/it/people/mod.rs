@@ -2,6 +2,7 @@
 
 mod appended;
 mod contacts;
+mod exchange;
 mod grants;
 mod hundred;
 mod kept;
@@ -12,6 +13,7 @@ mod recorded;
 mod refused;
 mod shared;
 mod shares;
+mod unlinkable;
 mod visit;
 mod wire;
 

@@ -63,7 +63,7 @@ pub(super) fn until(ben: &Pod, what: &str, mut done: impl FnMut() -> bool) {
         }
         now
     });
-    assert!(came, "{what}");
+    assert!(came, "{what}: {}", says(ben, &["shares", "--json"]));
 }
 
 #[track_caller]
