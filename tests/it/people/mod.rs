@@ -2,10 +2,12 @@
 
 mod appended;
 mod contacts;
+mod exchange;
 mod grants;
 mod hoard;
 mod hundred;
 mod kept;
+mod live;
 mod messages;
 mod readme;
 mod recorded;
@@ -13,6 +15,7 @@ mod refused;
 mod revoked;
 mod shared;
 mod shares;
+mod unlinkable;
 mod visit;
 mod wire;
 
