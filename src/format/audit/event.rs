@@ -75,6 +75,12 @@ kinds! {
     GrantRevoked = 20 "grant-revoked",
     /// Somebody took a grant back.
     RevocationReceived = 21 "revocation-received",
+    /// Somebody added something to what they may add to.
+    Added = 22 "added",
+    /// Somebody changed what they may change.
+    Changed = 23 "changed",
+    /// Somebody removed what they may change.
+    Removed = 24 "removed",
     /// Somebody was asked for something.
     Requested = 32 "requested",
     /// Somebody asks for something.

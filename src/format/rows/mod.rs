@@ -11,6 +11,7 @@ mod key;
 mod message;
 mod published;
 mod shared;
+mod taken;
 mod xattr;
 
 pub use contact::{Contact, OwnCard, check_card_row};
@@ -26,4 +27,5 @@ pub use key::Key;
 pub use message::{FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage};
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use shared::{SHARED_PAGES_MAX, Shared};
+pub use taken::Taken;
 pub use xattr::{Xattr, Xattrs};

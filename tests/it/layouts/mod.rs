@@ -33,7 +33,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 44] = [
+const KINDS: [&str; 46] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -67,10 +67,12 @@ const KINDS: [&str; 44] = [
     "grant-body",
     "grant-record",
     "grant-chunk",
+    "grant-base",
     "rows-given",
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
+    "rows-taken",
     "message-plain",
     "rows-message",
     "rows-feeds",
@@ -122,8 +124,8 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
         }
-        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
-        | "rows-last-record" | "rows-seen-record" => {
+        "grant-body" | "grant-record" | "grant-chunk" | "grant-base" | "rows-given"
+        | "rows-received" | "rows-last-record" | "rows-seen-record" | "rows-taken" => {
             return grants::written_again(kind, bytes);
         }
         "message-plain" | "rows-message" | "rows-feeds" => {

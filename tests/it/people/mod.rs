@@ -13,6 +13,9 @@ mod shared;
 mod shares;
 mod visit;
 mod wire;
+mod written;
+mod written_hostile;
+mod written_model;
 
 use serde_json::Value;
 
