@@ -2,15 +2,18 @@
 
 mod appended;
 mod contacts;
+mod exchange;
 mod grants;
 mod hundred;
 mod kept;
+mod live;
 mod messages;
 mod readme;
 mod recorded;
 mod refused;
 mod shared;
 mod shares;
+mod unlinkable;
 mod visit;
 mod wire;
 mod written;
