@@ -34,7 +34,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 46] = [
+const KINDS: [&str; 48] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -69,11 +69,13 @@ const KINDS: [&str; 46] = [
     "grant-record",
     "grant-chunk",
     "grant-receipt",
+    "grant-base",
     "rows-given",
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
     "rows-revocation",
+    "rows-taken",
     "message-plain",
     "rows-message",
     "rows-feeds",
@@ -125,8 +127,8 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
         }
-        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
-        | "rows-last-record" | "rows-seen-record" => {
+        "grant-body" | "grant-record" | "grant-chunk" | "grant-base" | "rows-given"
+        | "rows-received" | "rows-last-record" | "rows-seen-record" | "rows-taken" => {
             return grants::written_again(kind, bytes);
         }
         "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
