@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::format::rows::{Bucket, Dentries, FileKind, Inode, Key, PageState, Published};
 use crate::journal::{Difference, Snapshot, Value};
+use crate::sync::boxes::Borders;
 use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
 use crate::sync::view::View;
@@ -23,6 +24,8 @@ pub(super) struct Touched {
 pub(super) struct Changes {
     /// Inodes with other contents or attributes than before, or new ones.
     pub(super) contents: BTreeMap<Ino, Touched>,
+    /// Those of them that are in another box than before: what is published of them has other keys.
+    pub(super) moved: BTreeSet<Ino>,
     /// Inodes that are no more.
     pub(super) gone: BTreeSet<Ino>,
     /// Inodes without a name that somebody has open: what is kept of them may still be read.
@@ -69,6 +72,10 @@ impl Changes {
             changes.add_given_up(kept, &view, (since, cut.generation))?;
         }
         changes.leave_out_hidden(&view, &inodes)?;
+        if let Some(base) = base {
+            let (now, before) = (Borders::at(view)?, Borders::at(View::new(journal, base))?);
+            changes.add_moved(&view, now.moved_since(&before, &inodes)?)?;
+        }
         // Contents may be others though the inode's row is as it was: clocks go back, and a time may come twice.
         inodes.extend(changes.contents.keys());
         inodes.sort_unstable();
@@ -155,6 +162,19 @@ impl Changes {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Adds what is in another box than before: all of it is sealed anew, and its directories are written.
+    fn add_moved(&mut self, view: &View<'_>, moved: BTreeSet<Ino>) -> Result<(), SyncError> {
+        for ino in &moved {
+            if view.inode(*ino)?.is_some_and(|inode| inode.is_dir()) {
+                self.directories.insert(*ino);
+            }
+            self.contents.entry(*ino).or_default();
+            self.names = None;
+        }
+        self.moved = moved;
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! publication before is sealed anew, node by node, and queued; chunks go out children first, the head last.
 
 mod audited;
+mod boxes;
 mod changes;
 mod confirm;
 mod contents;
@@ -44,6 +45,7 @@ mod upload;
 mod view;
 mod weight;
 
+pub use boxes::BoxSecrets;
 pub use contents::ContentsError;
 pub use edit::KeptEdit;
 pub use error::SyncError;

@@ -120,7 +120,7 @@ impl Preparation<'_> {
         before: Option<&Before>,
         touched: &Touched,
     ) -> Result<Reference, SyncError> {
-        let conv = self.secret.conv_file(&scope);
+        let conv = self.conv(ino, &scope)?;
         let (size, contents) = match inode.kind() {
             FileKind::Regular => (
                 inode.size,
@@ -178,9 +178,10 @@ impl Preparation<'_> {
     ) -> Result<Contents, SyncError> {
         // What was prepared for a cut that was given up says nothing about the base.
         let base = self.base.filter(|(_, publication)| {
-            before.is_some_and(|before| {
-                before.ino == ino && before.published.publication <= *publication
-            })
+            !self.moved.contains(&ino)
+                && before.is_some_and(|before| {
+                    before.ino == ino && before.published.publication <= *publication
+                })
         });
         let known = before.and_then(|before| Some(&before.inode.as_ref()?.contents));
         let (old, inline) = match (known, before) {

@@ -15,6 +15,7 @@ mod parts;
 mod scope;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -25,6 +26,7 @@ use crate::crypto::publish::{Reference, seal_node};
 use crate::format::published::{Place, Rate};
 use crate::format::rows::{HeadState, Key, Published};
 use crate::journal::{Change, Class};
+use crate::sync::boxes::{Borders, BoxSecrets};
 use crate::sync::changes::{Changes, Touched};
 use crate::sync::edit::KeptEdit;
 use crate::sync::error::SyncError;
@@ -38,7 +40,7 @@ use crate::sync::view::View;
 use crate::types::Ino;
 use crate::types::limits::{PAGE, PREPARED_PAGES, PREPARED_ROWS};
 
-pub(super) use head::Draft;
+pub(super) use head::{Draft, PATH_MAX};
 pub(super) use parts::{Attempts, Fetch, Lacking, Parts, Prepared};
 
 /// Parity of all that is published.
@@ -52,6 +54,10 @@ pub(super) struct Preparation<'a> {
     kept: &'a Kept,
     feed: &'a OwnFeed,
     secret: &'a BoxSecret,
+    boxes: &'a BoxSecrets,
+    borders: Borders<'a>,
+    /// Inodes that are in another box than before.
+    moved: &'a BTreeSet<Ino>,
     owner: (u32, u32),
     attempts: &'a Attempts,
     fetch: Fetch<'a>,
@@ -69,15 +75,19 @@ pub(super) struct Preparation<'a> {
 }
 
 impl<'a> Preparation<'a> {
-    pub(super) fn new(parts: &Parts<'a>) -> Self {
+    pub(super) fn new(parts: &Parts<'a>, changes: &'a Changes) -> Result<Self, SyncError> {
         let journal = parts.kept.rows().journal();
         let base = parts.base;
-        Self {
-            view: View::new(journal, parts.cut),
+        let view = View::new(journal, parts.cut);
+        Ok(Self {
+            view,
             base: base.map(|base| (View::new(journal, base), base.generation)),
             kept: parts.kept,
             feed: parts.feed,
             secret: parts.feed.secret(),
+            boxes: parts.boxes,
+            borders: Borders::at(view)?,
+            moved: &changes.moved,
             owner: parts.owner,
             attempts: parts.attempts,
             fetch: parts.fetch,
@@ -89,7 +99,7 @@ impl<'a> Preparation<'a> {
             publication: parts.cut.generation,
             edit: KeptEdit::new(Class::Meta),
             changed: 0,
-        }
+        })
     }
 
     /// Makes all of it.
@@ -196,6 +206,28 @@ impl<'a> Preparation<'a> {
             .unwrap_or(Err(SyncError::Interrupted))
     }
 
+    /// The same of several, those that are not on this machine fetched side by side.
+    fn all_published(&self, wanted: Vec<Lacking>) -> Vec<Result<Secret<PAGE>, SyncError>> {
+        let (mut found, mut lacking) = (Vec::new(), Vec::new());
+        for (ino, place, reference) in wanted {
+            let here = self.at_hand(ino, place, &reference).transpose();
+            if here.is_none() {
+                lacking.push((ino, place, reference));
+            }
+            found.push(here);
+        }
+        let mut fetched = if lacking.is_empty() {
+            Vec::new().into_iter()
+        } else {
+            self.fetched(lacking).into_iter()
+        };
+        let found = found.into_iter().map(|here| {
+            let fetched = || fetched.next().unwrap_or(Err(SyncError::Interrupted));
+            here.unwrap_or_else(fetched)
+        });
+        found.collect()
+    }
+
     /// The same, if it is on this machine.
     fn at_hand(
         &self,
@@ -255,6 +287,7 @@ impl<'a> Preparation<'a> {
         let before = kept.filter(|(_, known)| known.expose() == plain.expose());
         let before = before.map(|(reference, _)| reference);
         if attempt == 0
+            && !self.moved.contains(&ino)
             && let Some(reference) = before
         {
             return Ok(Sealed::Before(reference));

@@ -1,6 +1,6 @@
 //! Lineages: under which key a file is sealed that was not published before.
 
-use crate::crypto::keys::ScopeId;
+use crate::crypto::keys::{BoxSecret, ConvKey, ScopeId};
 use crate::format::rows::Published;
 use crate::sync::error::SyncError;
 use crate::sync::prepare::Preparation;
@@ -33,17 +33,41 @@ impl Preparation<'_> {
     /// The lineage that a file begins; of a directory that of its nodes.
     pub(super) fn new_scope(&self, ino: Ino) -> Result<ScopeId, SyncError> {
         if self.view.inode(ino)?.is_some_and(|inode| inode.is_dir()) {
-            return Ok(self.directory_scope(ino));
+            return self.directory_scope(ino);
         }
         let parents = self.view.parents(ino)?;
         let (dir, name) = parents
             .first()
             .ok_or(SyncError::Contradiction(ino, "it has links and no name"))?;
-        Ok(self.secret.scope_key().scope_id(dir.0, name.as_bytes()))
+        self.in_box(ino, |secret, _| {
+            secret.scope_key().scope_id(dir.0, name.as_bytes())
+        })
     }
 
     /// The lineage of the nodes of a directory, and of the inode that has its attributes.
-    pub(super) fn directory_scope(&self, dir: Ino) -> ScopeId {
-        self.secret.scope_key().scope_id(dir.0, b"")
+    pub(super) fn directory_scope(&self, dir: Ino) -> Result<ScopeId, SyncError> {
+        self.in_box(dir, |secret, _| secret.scope_key().scope_id(dir.0, b""))
+    }
+
+    /// What is made of an inode is sealed with this, in the box that it is in.
+    pub(super) fn conv(&self, ino: Ino, scope: &ScopeId) -> Result<ConvKey, SyncError> {
+        self.in_box(ino, |secret, one_scope| {
+            if one_scope {
+                secret.conv()
+            } else {
+                secret.conv_file(scope)
+            }
+        })
+    }
+
+    fn in_box<T>(
+        &self,
+        ino: Ino,
+        derive: impl FnOnce(&BoxSecret, bool) -> T,
+    ) -> Result<T, SyncError> {
+        Ok(match self.borders.of(ino)? {
+            Some(attached) => derive(&self.boxes.of(attached.number), attached.one_scope),
+            None => derive(self.secret, false),
+        })
     }
 }

@@ -24,7 +24,11 @@ impl Tree<'_, '_> {
     pub(super) fn page_run(&mut self, pages: Range<u64>) -> Result<Vec<Option<Child>>, SyncError> {
         let mut found = Vec::new();
         let (mut fresh, mut at) = (Vec::new(), Vec::new());
-        for (number, loaded) in pages.clone().zip(self.pages.load(pages)?) {
+        let mut loaded = self.pages.load(pages.clone())?;
+        if self.prepare.moved.contains(&self.ino) {
+            self.bring_same(pages.start, &mut loaded)?;
+        }
+        for (number, loaded) in pages.zip(loaded) {
             let (bytes, loose) = match loaded {
                 Page::Same => {
                     found.push(self.same(number)?);
@@ -64,6 +68,29 @@ impl Tree<'_, '_> {
         Ok(found.into_iter().map(|found| found.map(child)).collect())
     }
 
+    /// Pages that came into another box are sealed anew: those that are not here are fetched, all together.
+    fn bring_same(&mut self, first: u64, loaded: &mut [Page]) -> Result<(), SyncError> {
+        let lineage = self.of.lineage.unwrap_or(self.ino);
+        let (mut at, mut wanted) = (Vec::new(), Vec::new());
+        for (number, (nth, page)) in (first..).zip(loaded.iter_mut().enumerate()) {
+            if !matches!(page, Page::Same) {
+                continue;
+            }
+            let Some(reference) = self.same(number)? else {
+                *page = Page::Hole;
+                continue;
+            };
+            at.push(nth);
+            wanted.push((lineage, self.place(Place::page(number)), reference));
+        }
+        for (nth, plain) in at.into_iter().zip(self.prepare.all_published(wanted)) {
+            if let Some(page) = loaded.get_mut(nth) {
+                *page = Page::Loose(Box::new(*plain?.expose()));
+            }
+        }
+        Ok(())
+    }
+
     /// What a page that is not here, or did not change, is referred to by.
     fn same(&mut self, number: u64) -> Result<Option<Reference>, SyncError> {
         let old = self.old.as_ref();
@@ -80,7 +107,9 @@ impl Tree<'_, '_> {
         let place = self.place(Place::page(page.number));
         let attempt = self.prepare.attempt(self.ino, place);
         let (from, old) = self.before(page, place)?;
+        let is_moved = self.prepare.moved.contains(&self.ino);
         let is_same = |old: &Reference| match attempt {
+            0 if is_moved => same_page(self.conv, old, &page.bytes),
             0 => same_page(self.conv, old, &page.bytes) || reseal_block(old, &page.bytes).is_ok(),
             attempt => seal_block(self.conv, attempt, &page.bytes).0 == *old,
         };
