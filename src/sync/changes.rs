@@ -8,6 +8,7 @@ use crate::journal::{Difference, Snapshot, Value};
 use crate::sync::boxes::Borders;
 use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
+use crate::sync::renew::Renewals;
 use crate::sync::view::View;
 use crate::types::limits::HEAD_CHANGES_MAX;
 use crate::types::{Ino, Name, ROOT};
@@ -24,8 +25,6 @@ pub(super) struct Touched {
 pub(super) struct Changes {
     /// Inodes with other contents or attributes than before, or new ones.
     pub(super) contents: BTreeMap<Ino, Touched>,
-    /// Those of them that are in another box than before: what is published of them has other keys.
-    pub(super) moved: BTreeSet<Ino>,
     /// Inodes that are no more.
     pub(super) gone: BTreeSet<Ino>,
     /// Inodes without a name that somebody has open: what is kept of them may still be read.
@@ -34,6 +33,8 @@ pub(super) struct Changes {
     pub(super) directories: BTreeSet<Ino>,
     /// The entries, as long as they may fit a head; of those that are too many, nothing.
     pub(super) names: Option<BTreeSet<(Ino, Name)>>,
+    /// What is sealed anew though nothing of it differs.
+    pub(super) renewals: Renewals,
     /// The top directory differs: no entry tells of it.
     root: bool,
     /// Something was prepared for a cut that was given up.
@@ -71,11 +72,13 @@ impl Changes {
         if all && kept.prepared()? > since {
             changes.add_given_up(kept, &view, (since, cut.generation))?;
         }
-        changes.leave_out_hidden(&view, &inodes)?;
+        changes.renewals = Renewals::between(kept, base, cut)?;
         if let Some(base) = base {
             let (now, before) = (Borders::at(view)?, Borders::at(View::new(journal, base))?);
-            changes.add_moved(&view, now.moved_since(&before, &inodes)?)?;
+            changes.renewals.add(now.moved_since(&before, &inodes)?);
         }
+        changes.add_renewed(&view)?;
+        changes.leave_out_hidden(&view, &inodes)?;
         // Contents may be others though the inode's row is as it was: clocks go back, and a time may come twice.
         inodes.extend(changes.contents.keys());
         inodes.sort_unstable();
@@ -165,16 +168,20 @@ impl Changes {
         Ok(())
     }
 
-    /// Adds what is in another box than before: all of it is sealed anew, and its directories are written.
-    fn add_moved(&mut self, view: &View<'_>, moved: BTreeSet<Ino>) -> Result<(), SyncError> {
-        for ino in &moved {
+    /// Adds what is sealed anew: all of its directories are written, and those that name any of it.
+    fn add_renewed(&mut self, view: &View<'_>) -> Result<(), SyncError> {
+        if self.renewals.inodes.is_empty() {
+            return Ok(());
+        }
+        for ino in self.renewals.inodes.keys() {
+            self.contents.entry(*ino).or_default();
             if view.inode(*ino)?.is_some_and(|inode| inode.is_dir()) {
                 self.directories.insert(*ino);
             }
-            self.contents.entry(*ino).or_default();
-            self.names = None;
+            let above = view.parents(*ino)?.into_iter();
+            self.directories.extend(above.map(|(dir, _)| dir));
         }
-        self.moved = moved;
+        self.names = None;
         Ok(())
     }
 

@@ -69,6 +69,7 @@ impl Publisher {
         if let Some(head) = head {
             self.send_head(&upload, head).await?;
         }
+        self.tell_renewed(cut).await?;
         self.kept.rows().journal().settle_cut()?;
         Ok(true)
     }
@@ -152,10 +153,11 @@ impl Publisher {
                 attempts,
                 fetch: &fetch,
                 followed,
+                renewals: &changes.renewals,
                 stopped: &self.stopped,
                 pace: &self.pace,
             };
-            Preparation::new(&parts, &changes)?.run(&changes)
+            Preparation::new(&parts)?.run(&changes)
         };
         tokio::task::block_in_place(work)
     }

@@ -15,7 +15,6 @@ mod parts;
 mod scope;
 mod tree;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -36,6 +35,7 @@ use crate::sync::kept::{Kept, UNFINISHED};
 use crate::sync::newest::NEWEST;
 use crate::sync::pace::Pace;
 use crate::sync::queue::Mark;
+use crate::sync::renew::Renewals;
 use crate::sync::view::View;
 use crate::types::Ino;
 use crate::types::limits::{PAGE, PREPARED_PAGES, PREPARED_ROWS};
@@ -56,12 +56,11 @@ pub(super) struct Preparation<'a> {
     secret: &'a BoxSecret,
     boxes: &'a BoxSecrets,
     borders: Borders<'a>,
-    /// Inodes that are in another box than before.
-    moved: &'a BTreeSet<Ino>,
     owner: (u32, u32),
     attempts: &'a Attempts,
     fetch: Fetch<'a>,
     followed: &'a [Followed],
+    renewals: &'a Renewals,
     /// The file in the making, and what was published of it.
     current: Option<(Ino, Published)>,
     stopped: &'a AtomicBool,
@@ -75,7 +74,7 @@ pub(super) struct Preparation<'a> {
 }
 
 impl<'a> Preparation<'a> {
-    pub(super) fn new(parts: &Parts<'a>, changes: &'a Changes) -> Result<Self, SyncError> {
+    pub(super) fn new(parts: &Parts<'a>) -> Result<Self, SyncError> {
         let journal = parts.kept.rows().journal();
         let base = parts.base;
         let view = View::new(journal, parts.cut);
@@ -87,11 +86,11 @@ impl<'a> Preparation<'a> {
             secret: parts.feed.secret(),
             boxes: parts.boxes,
             borders: Borders::at(view)?,
-            moved: &changes.moved,
             owner: parts.owner,
             attempts: parts.attempts,
             fetch: parts.fetch,
             followed: parts.followed,
+            renewals: parts.renewals,
             current: None,
             stopped: parts.stopped,
             pace: parts.pace,
@@ -206,28 +205,6 @@ impl<'a> Preparation<'a> {
             .unwrap_or(Err(SyncError::Interrupted))
     }
 
-    /// The same of several, those that are not on this machine fetched side by side.
-    fn all_published(&self, wanted: Vec<Lacking>) -> Vec<Result<Secret<PAGE>, SyncError>> {
-        let (mut found, mut lacking) = (Vec::new(), Vec::new());
-        for (ino, place, reference) in wanted {
-            let here = self.at_hand(ino, place, &reference).transpose();
-            if here.is_none() {
-                lacking.push((ino, place, reference));
-            }
-            found.push(here);
-        }
-        let mut fetched = if lacking.is_empty() {
-            Vec::new().into_iter()
-        } else {
-            self.fetched(lacking).into_iter()
-        };
-        let found = found.into_iter().map(|here| {
-            let fetched = || fetched.next().unwrap_or(Err(SyncError::Interrupted));
-            here.unwrap_or_else(fetched)
-        });
-        found.collect()
-    }
-
     /// The same, if it is on this machine.
     fn at_hand(
         &self,
@@ -287,7 +264,7 @@ impl<'a> Preparation<'a> {
         let before = kept.filter(|(_, known)| known.expose() == plain.expose());
         let before = before.map(|(reference, _)| reference);
         if attempt == 0
-            && !self.moved.contains(&ino)
+            && !self.renewals.has(ino)
             && let Some(reference) = before
         {
             return Ok(Sealed::Before(reference));
@@ -350,6 +327,11 @@ impl<'a> Preparation<'a> {
             .range(first..)
             .next()
             .is_some_and(|((at, _), _)| *at == ino)
+    }
+
+    /// Whether nodes of it are sealed, whatever was published.
+    fn is_sealed_anew(&self, ino: Ino) -> bool {
+        self.renewals.has(ino) || self.has_attempts(ino)
     }
 
     fn with_attempts(&self) -> Vec<Ino> {

@@ -2,15 +2,20 @@
 
 mod appended;
 mod contacts;
+mod exchange;
 mod grants;
+mod hoard;
 mod hundred;
 mod kept;
+mod live;
 mod messages;
 mod readme;
 mod recorded;
 mod refused;
+mod revoked;
 mod shared;
 mod shares;
+mod unlinkable;
 mod visit;
 mod wire;
 

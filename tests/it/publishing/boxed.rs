@@ -80,8 +80,8 @@ fn file(pod: &Pod, dir: Ino, name: &[u8], bytes: &[u8]) -> Ino {
     ino
 }
 
-/// The pages of a file as they are published: their addresses; and whether this box made their keys.
-fn pages(shelf: &Shelf, whole: &Whole, path: &str, of: Option<&BoxSecret>) -> Vec<Address> {
+/// Addresses of the pages of a file as they are published; this box made their keys.
+fn pages(shelf: &Shelf, whole: &Whole, path: &str, of: &BoxSecret) -> Vec<Address> {
     let chunks = shelf.chunks.lock();
     let chunk = |address: &Address| SealedChunk::verified(address, &chunks[address]).unwrap();
     let inode = whole.entries[path.as_bytes()].contents.clone().unwrap();
@@ -91,12 +91,10 @@ fn pages(shelf: &Shelf, whole: &Whole, path: &str, of: Option<&BoxSecret>) -> Ve
         panic!("{path} is small");
     };
     let pages = children.into_iter().flatten().map(|page| {
-        if let Some(secret) = of {
-            let bytes = open_block(&page, &chunk(&page.address())).unwrap();
-            let keys = [secret.conv(), secret.conv_file(&inode.scope)];
-            let made = keys.iter().any(|key| same_page(key, &page, &bytes));
-            assert!(made, "{path} is sealed under other keys");
-        }
+        let bytes = open_block(&page, &chunk(&page.address())).unwrap();
+        let keys = [of.conv(), of.conv_file(&inode.scope)];
+        let made = keys.iter().any(|key| same_page(key, &page, &bytes));
+        assert!(made, "{path} is sealed under other keys");
         page.address()
     });
     pages.collect()
@@ -119,7 +117,7 @@ fn equal_files_are_one_chunk_only_within_a_box_that_is_made_so() {
     let desk = Desk::new(pod, &shelf);
     desk.publish();
     let before = world.compare(&shelf.chunks.lock());
-    let old = pages(&shelf, &before, "one/a", Some(&secrets.box_secret(0, 0)));
+    let old = pages(&shelf, &before, "one/a", &secrets.box_secret(0, 0));
     // What was published is sealed anew.
     for (at, number) in [(dirs[2], 2), (dirs[3], 3)] {
         let (made, extent) = pod.make_box(at, true, false).unwrap();
@@ -130,7 +128,7 @@ fn equal_files_are_one_chunk_only_within_a_box_that_is_made_so() {
     let whole = world.compare(&shelf.chunks.lock());
     let of = |path: &str, number| {
         let secret = secrets.box_secret(number, 0);
-        pages(&shelf, &whole, path, Some(&secret))
+        pages(&shelf, &whole, path, &secret)
     };
     let apart = [
         of("own/a", 0),
@@ -149,11 +147,12 @@ fn equal_files_are_one_chunk_only_within_a_box_that_is_made_so() {
     }
     assert_eq!(of("one/a", 2), of("one/b", 2));
     assert_eq!(of("other/a", 3), of("other/b", 3));
-    // An ordinary folder again, it is sealed as it was before.
+    // An ordinary folder again, it is sealed under the keys of the pod.
     pod.unmake_box(dirs[2], false).unwrap();
     desk.publish();
     let whole = world.compare(&shelf.chunks.lock());
-    assert_eq!(pages(&shelf, &whole, "one/a", None), apart[6]);
+    let last = pages(&shelf, &whole, "one/a", &secrets.box_secret(0, 0));
+    assert!(last.iter().all(|page| !apart[4].contains(page)));
     desk.stop();
 }
 
