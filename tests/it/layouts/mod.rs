@@ -8,6 +8,7 @@ mod people;
 mod published;
 mod published_wrong;
 mod publishing;
+mod revoked;
 mod sealed;
 mod wrong;
 
@@ -33,7 +34,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 46] = [
+const KINDS: [&str; 48] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -67,11 +68,13 @@ const KINDS: [&str; 46] = [
     "grant-body",
     "grant-record",
     "grant-chunk",
+    "grant-receipt",
     "grant-base",
     "rows-given",
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
+    "rows-revocation",
     "rows-taken",
     "message-plain",
     "rows-message",
@@ -128,6 +131,7 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         | "rows-received" | "rows-last-record" | "rows-seen-record" | "rows-taken" => {
             return grants::written_again(kind, bytes);
         }
+        "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
         "message-plain" | "rows-message" | "rows-feeds" => {
             return messages::written_again(kind, bytes);
         }
