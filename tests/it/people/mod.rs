@@ -3,10 +3,13 @@
 mod appended;
 mod contacts;
 mod exchange;
+mod grantee;
 mod grants;
 mod hundred;
 mod kept;
 mod live;
+mod matrix;
+mod memory;
 mod messages;
 mod readme;
 mod recorded;

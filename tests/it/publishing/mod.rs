@@ -2,6 +2,7 @@
 
 mod breaks;
 mod clock;
+mod confused;
 mod costs;
 mod evicted;
 mod golden;
