@@ -181,6 +181,8 @@ pub mod ad {
     pub const CHECKPOINT: &[u8] = b"podfs/1/checkpoint";
     /// A checkpoint of somebody else, which was seen.
     pub const WITNESS: &[u8] = b"podfs/1/witness";
+    /// What was done about a grant that ended.
+    pub const RECEIPT: &[u8] = b"podfs/1/receipt";
     /// A key ring.
     pub const RING: &[u8] = b"podfs/1/ring";
     /// A page in the local log.

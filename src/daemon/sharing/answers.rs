@@ -13,7 +13,6 @@ use crate::daemon::refused::wrong;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::happened;
 use crate::format::audit::Kind;
-use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
@@ -63,6 +62,8 @@ impl Sharing {
         match request {
             SharingRequest::Given { skip, path } => self.list_given(skip, path.as_deref()),
             SharingRequest::Received { skip } => self.list_received(skip),
+            SharingRequest::Receipt { id } => self.receipt(&id),
+            SharingRequest::Preview { id } => self.preview(&id).await,
             _ if !self.publishing.is_running() => {
                 let what = "the pod is mounted read-only: nothing can be shared or taken";
                 Err(Refused(Refusal::State, what.to_owned()))
@@ -91,7 +92,7 @@ impl Sharing {
             SharingRequest::Approve { id, path, until } => {
                 self.approve(&id, path.as_deref(), until).await
             }
-            SharingRequest::Revoke { id } => self.revoke(&id).await,
+            SharingRequest::Revoke { id, level } => self.revoke(&id, level).await,
             SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
         }
     }
@@ -208,17 +209,7 @@ impl Sharing {
         Ok((ino, directory, name.map_err(|error| wrong(&error))?, kind))
     }
 
-    async fn revoke(&self, id: &str) -> Answered {
-        let given = self.given.one(id)?;
-        if matches!(given.state, GivenState::Ended { .. }) {
-            return Err(ShareError::IsOver.into());
-        }
-        self.end(&given, Ended::Revoked).await?;
-        self.wake.notify_one();
-        self.gave(&self.given.one(&hex::encode(given.id))?)
-    }
-
-    fn gave(&self, given: &Given) -> Answered {
+    pub(super) fn gave(&self, given: &Given) -> Answered {
         let report = self.given_report(given)?;
         Ok(SharingResponse::Gave(Box::new(report)))
     }

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use crate::format::audit::Kind;
 use crate::format::grant::Ended;
+use crate::format::grant::Renewed;
+use crate::format::grant::RevocationLevel;
 use crate::format::grant::Terms;
 use crate::format::rows::Given;
 use crate::format::rows::Received;
@@ -27,6 +29,20 @@ pub(super) fn ended(given: &Given, why: Ended) -> Happening {
         Ended::Gone => happening.because("what was shared is gone"),
         Ended::Revoked | Ended::Expired => happening,
     }
+}
+
+/// What they could open was sealed anew for everybody else.
+pub(super) fn sealed_anew(given: &Given, level: RevocationLevel, renewed: &Renewed) -> Happening {
+    let what = format!(
+        "level {}: {} names, {} chunks; {} names could not be",
+        level.number(),
+        renewed.names,
+        renewed.nodes.saturating_add(renewed.pages),
+        renewed.left
+    );
+    of_given(Kind::SealedAnew, given)
+        .of(given.name.as_bytes())
+        .because(&what)
 }
 
 /// Somebody shares something; `name` is what the owner calls them.

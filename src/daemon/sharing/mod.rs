@@ -9,6 +9,7 @@ mod far;
 mod followers;
 mod happened;
 mod report;
+mod revoking;
 mod taking;
 mod tree;
 
@@ -180,6 +181,7 @@ impl Sharing {
         self.keep_time().await?;
         self.take_grants().await?;
         let sent = self.send_records().await;
+        self.sign_receipts().await?;
         self.bring_all().await?;
         sent
     }

@@ -75,6 +75,8 @@ kinds! {
     GrantRevoked = 20 "grant-revoked",
     /// Somebody took a grant back.
     RevocationReceived = 21 "revocation-received",
+    /// What somebody could open before was sealed anew for everybody else.
+    SealedAnew = 22 "sealed-anew",
     /// Somebody was asked for something.
     Requested = 32 "requested",
     /// Somebody asks for something.

@@ -10,6 +10,7 @@ mod inode;
 mod key;
 mod message;
 mod published;
+mod revocation;
 mod shared;
 mod xattr;
 
@@ -25,5 +26,6 @@ pub use inode::{FileKind, Inode};
 pub use key::Key;
 pub use message::{FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage};
 pub use published::{KeptNode, KeptNodes, Published, Queued};
+pub use revocation::{Revocation, RevocationState, check_revocation_row};
 pub use shared::{SHARED_PAGES_MAX, Shared};
 pub use xattr::{Xattr, Xattrs};

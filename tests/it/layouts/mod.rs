@@ -8,6 +8,7 @@ mod people;
 mod published;
 mod published_wrong;
 mod publishing;
+mod revoked;
 mod sealed;
 mod wrong;
 
@@ -33,7 +34,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 44] = [
+const KINDS: [&str; 46] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -67,10 +68,12 @@ const KINDS: [&str; 44] = [
     "grant-body",
     "grant-record",
     "grant-chunk",
+    "grant-receipt",
     "rows-given",
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
+    "rows-revocation",
     "message-plain",
     "rows-message",
     "rows-feeds",
@@ -126,6 +129,7 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         | "rows-last-record" | "rows-seen-record" => {
             return grants::written_again(kind, bytes);
         }
+        "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
         "message-plain" | "rows-message" | "rows-feeds" => {
             return messages::written_again(kind, bytes);
         }
