@@ -11,6 +11,7 @@
 pub mod audit;
 pub mod derive;
 pub mod domain;
+pub mod door;
 pub mod entropy;
 pub mod identity;
 pub mod keys;

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod card;
+pub mod door;
 pub mod grant;
 pub mod keyfile;
 pub mod manifest;

@@ -2,8 +2,10 @@
 
 mod appended;
 mod contacts;
+mod door;
 mod exchange;
 mod grants;
+mod hook;
 mod hundred;
 mod kept;
 mod messages;
