@@ -12,6 +12,7 @@ mod messages;
 mod network;
 mod people;
 mod raw_path;
+mod revocation;
 mod server;
 mod sharing;
 
@@ -21,5 +22,6 @@ pub use message::{Holder, Request, Response, StatusReport};
 pub use messages::{CollectReport, MessageReport, MessageWay, MessagesRequest, MessagesResponse};
 pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};
 pub use people::{BlockedReport, ContactReport, OwnKeys, PeopleRequest, PeopleResponse, Refusal};
+pub use revocation::{BatchEnd, LevelReport, OtherGrant, PreviewReport, ReceiptReport};
 pub use server::{Deliveries, Server, Task};
 pub use sharing::{GivenReport, ReceivedReport, SharingRequest, SharingResponse};

@@ -11,6 +11,7 @@
 //!         └─ BOX[b,f] = KDF[box](enc(POD[e], id16 b, le32 f))
 //!              ├─ conv      = KDF[conv](BOX)          conv-file(s) = KDF[conv-file](enc(BOX, s))
 //!              ├─ scope key = KDF[scope](BOX)         s = PRF(scope key, 'S' ‖ enc(le64 directory, name))[0..16]
+//!              │                                      after a renewal: enc(le64 directory, name, renewal)
 //!              ├─ head keys = KDF[head-aead | head-nonce | head-commit](BOX)
 //!              ├─ signer[d] = SCALAR[feed-signer](enc(BOX, id16 d))
 //!              ├─ topic[d]  = KDF[feed-topic](enc(BOX, id16 d))     replica: KDF[feed-topic](enc(BOX, id16 d, le32 1))
@@ -141,6 +142,11 @@ pub struct PodId(pub [u8; 16]);
 /// A file's lineage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScopeId(pub [u8; 16]);
+
+/// What was published before it is left to the keys it was published under: random, and noted before anything is sealed
+/// with scopes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RenewalId(pub [u8; 16]);
 
 /// The three keys of heads.
 pub struct HeadKeys {
@@ -303,6 +309,12 @@ impl ScopeKey {
     pub fn scope_id(&self, directory: u64, name: &[u8]) -> ScopeId {
         let named = prf_fields(&self.0, Prefix::Scope, &[&directory.to_le_bytes(), name]);
         ScopeId(first_16(&named))
+    }
+
+    /// The same since a renewal.
+    pub fn renewed_id(&self, renewal: &RenewalId, directory: u64, name: &[u8]) -> ScopeId {
+        let fields = [&directory.to_le_bytes(), name, &renewal.0];
+        ScopeId(first_16(&prf_fields(&self.0, Prefix::Scope, &fields)))
     }
 }
 

@@ -31,16 +31,18 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.run("lookup", dir, reply, |pod, ino| {
-            found(pod.lookup(ino, name.as_bytes()))
+            found(pod, pod.lookup(ino, name.as_bytes()))
         });
     }
 
     fn forget(&self, _req: &Request, node: INodeNo, _nlookup: u64) {
-        self.pod.forget(Ino(node.0));
+        self.pod.forget_meant(Ino(node.0));
     }
 
     fn getattr(&self, _req: &Request, node: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.run("getattr", node, reply, Pod::getattr);
+        self.run("getattr", node, reply, |pod, ino| {
+            Ok(pod.told(pod.getattr(ino)?))
+        });
     }
 
     fn setattr(
@@ -71,7 +73,8 @@ impl Filesystem for Adapter {
             ctime: ctime.map(from_request),
         };
         let caller = caller(req);
-        let work = move |pod: &Pod, ino| pod.setattr(ino, &set, caller);
+        let work =
+            move |pod: &Pod, ino| Ok(pod.told(pod.setattr(pod.to_change(ino)?, &set, caller)?));
         self.run_far(("setattr", node), reply, work, || work);
     }
 
@@ -139,14 +142,16 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         self.run("rename", dir, reply, |pod, ino| {
-            let (from, to) = ((ino, name.as_bytes()), (Ino(to.0), new_name.as_bytes()));
+            let to = pod.meant(Ino(to.0));
+            let (from, to) = ((ino, name.as_bytes()), (to, new_name.as_bytes()));
             pod.rename(from, to, taken(flags)?)
         });
     }
 
     fn link(&self, _req: &Request, node: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.run("link", node, reply, |pod, ino| {
-            Ok(Some(pod.link(ino, Ino(dir.0), name.as_bytes())?))
+            let linked = pod.link(ino, pod.meant(Ino(dir.0)), name.as_bytes())?;
+            Ok(Some(pod.told(linked)))
         });
     }
 
@@ -156,7 +161,7 @@ impl Filesystem for Adapter {
             if writes {
                 pod.may_be_written(ino)?;
             }
-            pod.open(ino)
+            pod.open_meant(Ino(node.0))
         });
     }
 
@@ -203,7 +208,9 @@ impl Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        let write = move |pod: &Pod, ino, data: &[u8]| pod.write(ino, offset, data, kill_priv);
+        let write = move |pod: &Pod, ino, data: &[u8]| {
+            pod.write(pod.to_change(ino)?, offset, data, kill_priv)
+        };
         let work = |pod: &Pod, ino| write(pod, ino, data);
         self.run_far(("write", node), reply, work, || {
             let data = data.to_vec();
@@ -221,7 +228,9 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.run("release", node, reply, Pod::release);
+        self.run("release", node, reply, |pod, _| {
+            pod.release_meant(Ino(node.0))
+        });
     }
 
     fn fsync(
@@ -296,7 +305,7 @@ impl Filesystem for Adapter {
     ) {
         self.run("setxattr", node, reply, |pod, ino| {
             let name = name.as_bytes();
-            pod.setxattr(ino, name, value, xattr_mode(flags))
+            pod.setxattr(pod.to_change(ino)?, name, value, xattr_mode(flags))
         });
     }
 
@@ -316,7 +325,7 @@ impl Filesystem for Adapter {
 
     fn removexattr(&self, _req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         self.run("removexattr", node, reply, |pod, ino| {
-            pod.removexattr(ino, name.as_bytes())
+            pod.removexattr(pod.to_change(ino)?, name.as_bytes())
         });
     }
 
@@ -345,7 +354,7 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let mode = FallocateFlags::from_bits_retain(mode.cast_unsigned());
-        let work = move |pod: &Pod, ino| pod.fallocate(ino, offset, len, mode);
+        let work = move |pod: &Pod, ino| pod.fallocate(pod.to_change(ino)?, offset, len, mode);
         self.run_far(("fallocate", node), reply, work, || work);
     }
 
@@ -378,7 +387,8 @@ impl Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let work = move |pod: &Pod, ino| {
-            let copied = pod.copy_range(Ino(source.0), from, ino, to, len.min(COPY_MAX))?;
+            let (source, target) = (pod.meant(Ino(source.0)), pod.to_change(ino)?);
+            let copied = pod.copy_range(source, from, target, to, len.min(COPY_MAX))?;
             Ok(u32::try_from(copied).unwrap_or(u32::MAX))
         };
         self.run_far(("copy_file_range", target), reply, work, || work);

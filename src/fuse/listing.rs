@@ -21,7 +21,7 @@ pub(super) fn list(
         return Ok(());
     };
     pod.readdir(dir, cookie, |entry| {
-        let ino = INodeNo(entry.ino.0);
+        let ino = INodeNo(pod.known_as(entry.ino).0);
         !reply.add(
             ino,
             entry.cookie,
@@ -45,10 +45,10 @@ pub(super) fn list_plus(
     let mut failed = None;
     pod.readdir(dir, cookie, |entry| {
         let attr = if matches!(entry.name, b"." | b"..") {
-            bare_attr(entry.ino, entry.kind)
+            bare_attr(pod.known_as(entry.ino), entry.kind)
         } else {
             match pod.getattr(entry.ino) {
-                Ok(attr) => file_attr(&attr),
+                Ok(attr) => file_attr(&pod.told(attr)),
                 Err(PodError::NotFound) => return true,
                 Err(error) => {
                     failed = Some(error);

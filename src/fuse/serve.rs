@@ -29,7 +29,7 @@ impl Adapter {
         work: impl FnOnce(&Pod, Ino) -> Result<T, PodError>,
     ) {
         serve(&self.running, (op, node.0), reply, || {
-            work(&self.pod, Ino(node.0))
+            work(&self.pod, self.pod.meant(Ino(node.0)))
         });
     }
 
@@ -47,7 +47,7 @@ impl Adapter {
         W: Fn(&Pod, Ino) -> Result<T, PodError> + Send + Sync + 'static,
     {
         let turn = self.running.begin(op, node.0);
-        match caught(|| work(&self.pod, Ino(node.0))) {
+        match caught(|| work(&self.pod, self.pod.meant(Ino(node.0)))) {
             Some(Err(PodError::Absent { ino, pages })) => {
                 let waiting = Waiting {
                     pod: Arc::clone(&self.pod),

@@ -277,6 +277,15 @@ impl GivenGrants {
         row.map_err(ShareError::NoRow)
     }
 
+    /// How many records its feed has.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn told(&self, id: &[u8; 16]) -> Result<u64, ShareError> {
+        let last = self.last(id)?;
+        Ok(last.map_or(0, |last| last.index.saturating_add(1)))
+    }
+
     fn put_last(&self, id: &[u8; 16], last: &LastRecord) -> Result<(), ShareError> {
         let mut batch = Batch::new(Class::Meta);
         let row = last.encode().map_err(ShareError::NoRow)?;

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::format::rows::{
     Key, check_blocked_row, check_card_row, check_given_row, check_received_row,
+    check_revocation_row,
 };
 use crate::format::wire::Malformed;
 use crate::index::Rows;
@@ -49,6 +50,11 @@ const KINDS: &[Kind] = &[
         letter: b'U',
         fields: 1,
         check: check_blocked_row,
+    },
+    Kind {
+        letter: b'W',
+        fields: 1,
+        check: check_revocation_row,
     },
 ];
 

@@ -33,6 +33,7 @@ mod queue;
 pub mod reader;
 pub mod receive;
 mod remake;
+mod renew;
 pub mod restore;
 #[cfg(test)]
 mod sample;
@@ -42,6 +43,7 @@ mod standing;
 mod state;
 mod upload;
 mod view;
+mod walk;
 mod weight;
 
 pub use contents::ContentsError;
@@ -57,5 +59,6 @@ pub use network::{Freight, Network, Sources};
 pub use progress::{Part, Progress, Troubles};
 pub use publisher::{Publisher, PublisherParts};
 pub use queue::Mark;
+pub use renew::Weight;
 pub use scrub::Scrubbed;
 pub use state::{Figures, Level};

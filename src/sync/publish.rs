@@ -69,6 +69,7 @@ impl Publisher {
         if let Some(head) = head {
             self.send_head(&upload, head).await?;
         }
+        self.tell_renewed(cut).await?;
         self.kept.rows().journal().settle_cut()?;
         Ok(true)
     }
@@ -151,6 +152,7 @@ impl Publisher {
                 attempts,
                 fetch: &fetch,
                 followed,
+                renewals: &changes.renewals,
                 stopped: &self.stopped,
                 pace: &self.pace,
             };

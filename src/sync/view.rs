@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::format::rows::{Bucket, Dentries, Inode, Key, PageState, Xattr, Xattrs};
+use crate::format::rows::{Bucket, Dentries, Inode, Key, PageState, Revocation, Xattr, Xattrs};
 use crate::format::wire::Malformed;
 use crate::journal::{Journal, Snapshot, Value};
 use crate::sync::error::SyncError;
@@ -70,6 +70,23 @@ impl<'a> View<'a> {
         )?;
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// What is named in a directory.
+    pub(super) fn named_in(&self, dir: Ino) -> Result<Vec<Ino>, SyncError> {
+        let names = self.names(dir)?.into_iter();
+        Ok(names.map(|(_, ino)| ino).collect())
+    }
+
+    /// What was done, or is to be done, about grants that ended.
+    pub(super) fn revocations(&self) -> Result<Vec<Revocation>, SyncError> {
+        let mut found = Vec::new();
+        let (from, to) = Key::all_revocations();
+        self.rows(&from, &to, |_, row| {
+            found.push(Revocation::decode(row)?);
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Every directory and name of an inode, in order.

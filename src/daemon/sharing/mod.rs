@@ -8,7 +8,10 @@ mod client;
 mod far;
 mod followers;
 mod happened;
+mod letting;
+mod merging;
 mod report;
+mod revoking;
 mod taking;
 mod tree;
 
@@ -180,6 +183,7 @@ impl Sharing {
         self.keep_time().await?;
         self.take_grants().await?;
         let sent = self.send_records().await;
+        self.sign_receipts().await?;
         self.bring_all().await?;
         sent
     }

@@ -141,6 +141,16 @@ impl Key {
         Self::build(b'V', &[first_8(grant)])
     }
 
+    /// `W ‖ first 8 bytes of the id of a grant`: what was done when the owner ended it.
+    pub fn revocation(grant: &[u8; 16]) -> Self {
+        Self::build(b'W', &[first_8(grant)])
+    }
+
+    /// The first and the last key that such a row can have.
+    pub fn all_revocations() -> (Self, Self) {
+        (Self::build(b'W', &[0]), Self::build(b'W', &[u64::MAX]))
+    }
+
     /// `B ‖ ino`: what another person added under that number, and is taken over.
     pub fn taken_over(ino: Ino) -> Self {
         Self::build(b'B', &[ino.0])
@@ -177,7 +187,7 @@ impl Key {
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
             b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V'
-            | b'T' | b'U' | b'Y' => bytes.len() == 9,
+            | b'T' | b'U' | b'W' | b'Y' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,

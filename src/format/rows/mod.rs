@@ -10,7 +10,9 @@ mod inode;
 mod key;
 mod message;
 mod published;
+mod revocation;
 mod shared;
+mod taken;
 mod xattr;
 
 pub use contact::{Blocked, Contact, OwnCard, check_blocked_row, check_card_row};
@@ -27,5 +29,7 @@ pub use message::{
     DoorForgotten, FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage,
 };
 pub use published::{KeptNode, KeptNodes, Published, Queued};
+pub use revocation::{Revocation, RevocationState, check_revocation_row};
 pub use shared::{SHARED_PAGES_MAX, Shared};
+pub use taken::Taken;
 pub use xattr::{Xattr, Xattrs};

@@ -34,6 +34,7 @@ use crate::sync::kept::{Kept, UNFINISHED};
 use crate::sync::newest::NEWEST;
 use crate::sync::pace::Pace;
 use crate::sync::queue::Mark;
+use crate::sync::renew::Renewals;
 use crate::sync::view::View;
 use crate::types::Ino;
 use crate::types::limits::{PAGE, PREPARED_PAGES, PREPARED_ROWS};
@@ -56,6 +57,7 @@ pub(super) struct Preparation<'a> {
     attempts: &'a Attempts,
     fetch: Fetch<'a>,
     followed: &'a [Followed],
+    renewals: &'a Renewals,
     /// The file in the making, and what was published of it.
     current: Option<(Ino, Published)>,
     stopped: &'a AtomicBool,
@@ -82,6 +84,7 @@ impl<'a> Preparation<'a> {
             attempts: parts.attempts,
             fetch: parts.fetch,
             followed: parts.followed,
+            renewals: parts.renewals,
             current: None,
             stopped: parts.stopped,
             pace: parts.pace,
@@ -255,6 +258,7 @@ impl<'a> Preparation<'a> {
         let before = kept.filter(|(_, known)| known.expose() == plain.expose());
         let before = before.map(|(reference, _)| reference);
         if attempt == 0
+            && !self.renewals.has(ino)
             && let Some(reference) = before
         {
             return Ok(Sealed::Before(reference));
@@ -317,6 +321,11 @@ impl<'a> Preparation<'a> {
             .range(first..)
             .next()
             .is_some_and(|((at, _), _)| *at == ino)
+    }
+
+    /// Whether nodes of it are sealed, whatever was published.
+    fn is_sealed_anew(&self, ino: Ino) -> bool {
+        self.renewals.has(ino) || self.has_attempts(ino)
     }
 
     fn with_attempts(&self) -> Vec<Ino> {

@@ -13,6 +13,7 @@ use crate::sync::heads::OwnFeed;
 use crate::sync::kept::Kept;
 use crate::sync::pace::Pace;
 use crate::sync::prepare::Draft;
+use crate::sync::renew::Renewals;
 use crate::types::Ino;
 use crate::types::limits::PAGE;
 
@@ -44,6 +45,8 @@ pub(in crate::sync) struct Parts<'a> {
     pub(in crate::sync) fetch: Fetch<'a>,
     /// What somebody else is told of as well.
     pub(in crate::sync) followed: &'a [Followed],
+    /// What is sealed anew.
+    pub(in crate::sync) renewals: &'a Renewals,
     /// Whether the program ends.
     pub(in crate::sync) stopped: &'a AtomicBool,
     /// How fast it may go.

@@ -30,20 +30,34 @@ impl Preparation<'_> {
             .map(|published| (before, published)))
     }
 
-    /// The lineage that a file begins; of a directory that of its nodes.
-    pub(super) fn new_scope(&self, ino: Ino) -> Result<ScopeId, SyncError> {
-        if self.view.inode(ino)?.is_some_and(|inode| inode.is_dir()) {
-            return Ok(self.directory_scope(ino));
-        }
+    /// The lineage that a file begins.
+    fn new_scope(&self, ino: Ino) -> Result<ScopeId, SyncError> {
         let parents = self.view.parents(ino)?;
         let (dir, name) = parents
             .first()
             .ok_or(SyncError::Contradiction(ino, "it has links and no name"))?;
-        Ok(self.secret.scope_key().scope_id(dir.0, name.as_bytes()))
+        Ok(self.scope_of(*dir, name.as_bytes()))
     }
 
-    /// The lineage of the nodes of a directory, and of the inode that has its attributes.
-    pub(super) fn directory_scope(&self, dir: Ino) -> ScopeId {
-        self.secret.scope_key().scope_id(dir.0, b"")
+    /// The lineage of a file: the one that it has, unless all of it is sealed anew.
+    pub(super) fn scope(&self, ino: Ino, before: Option<ScopeId>) -> Result<ScopeId, SyncError> {
+        let is_directory = self.view.inode(ino)?.is_some_and(|inode| inode.is_dir());
+        if is_directory || self.renewals.has(ino) {
+            return Ok(self.own_scope(ino));
+        }
+        before.map_or_else(|| self.new_scope(ino), Ok)
+    }
+
+    /// The lineage of the nodes of a directory, and of the inode that has its attributes; of a file that was sealed anew.
+    pub(super) fn own_scope(&self, ino: Ino) -> ScopeId {
+        self.scope_of(ino, b"")
+    }
+
+    fn scope_of(&self, directory: Ino, name: &[u8]) -> ScopeId {
+        let key = self.secret.scope_key();
+        match &self.renewals.newest {
+            Some(renewal) => key.renewed_id(renewal, directory.0, name),
+            None => key.scope_id(directory.0, name),
+        }
     }
 }

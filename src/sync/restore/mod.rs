@@ -31,7 +31,7 @@ use crate::sync::restore::directory::Directory;
 use crate::sync::restore::entry::Links;
 use crate::sync::restore::node::Node;
 use crate::sync::restore::writer::Writer;
-use crate::types::limits::{PAGE, RESTORE_READS_MAX};
+use crate::types::limits::{PAGE, RESTORE_READS_MAX, XATTRS_MAX};
 use crate::types::{Ino, ROOT};
 
 /// Number of the publication that everything found in a head belongs to: before the first of this machine.
@@ -219,7 +219,7 @@ impl Job {
                 Ok(Done::Node(node, page))
             }
             Self::Details(details) => {
-                let found = details.fetch(&fetcher).await?;
+                let found = details.fetch(&fetcher, XATTRS_MAX).await?;
                 Ok(Done::Details(details, found.map(Box::new)))
             }
         }

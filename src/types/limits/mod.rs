@@ -244,6 +244,12 @@ pub const FIND_ATTEMPTS: u32 = 3;
 pub const RESTORE_READS_MAX: usize = NODE_READS_MAX;
 /// Names in one thing that another person shares: a few chunks can say that there are many.
 pub const RECEIVED_NAMES_MAX: u64 = if cfg!(test) { 10_000 } else { 1_000_000 };
+/// Bytes of its files, holes aside: each MiB of them takes rows here before a byte of it was fetched.
+pub const RECEIVED_BYTES_MAX: u64 = if cfg!(test) { 32 << 20 } else { 1 << 40 };
+/// Bytes of its extended attributes: those of many directories are in memory at once.
+pub const RECEIVED_XATTRS_MAX: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+/// Of those, the encoding of one inode's.
+pub const RECEIVED_XATTRS_EACH: u64 = 256 << 10;
 /// Directories in directories of one thing that another person shares.
 pub const RECEIVED_DEPTH_MAX: usize = 128;
 /// Directories of it that are read at a time.

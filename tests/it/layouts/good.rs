@@ -37,6 +37,7 @@ use crate::layouts::messages;
 use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
+use crate::layouts::revoked;
 
 const fn slot(segment: u32, page: u32) -> Slot {
     Slot { segment, page }
@@ -234,6 +235,7 @@ pub(super) fn good() -> Named {
         people::good(),
         audit::good(),
         grants::good(),
+        revoked::good(),
         messages::good(),
         door::good(),
     ]

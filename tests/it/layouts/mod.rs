@@ -9,6 +9,7 @@ mod people;
 mod published;
 mod published_wrong;
 mod publishing;
+mod revoked;
 mod sealed;
 mod wrong;
 
@@ -34,7 +35,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 47] = [
+const KINDS: [&str; 51] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -68,10 +69,14 @@ const KINDS: [&str; 47] = [
     "grant-body",
     "grant-record",
     "grant-chunk",
+    "grant-receipt",
+    "grant-base",
     "rows-given",
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
+    "rows-revocation",
+    "rows-taken",
     "message-plain",
     "rows-message",
     "rows-feeds",
@@ -126,10 +131,11 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
         }
-        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
-        | "rows-last-record" | "rows-seen-record" => {
+        "grant-body" | "grant-record" | "grant-chunk" | "grant-base" | "rows-given"
+        | "rows-received" | "rows-last-record" | "rows-seen-record" | "rows-taken" => {
             return grants::written_again(kind, bytes);
         }
+        "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
         "message-plain" | "rows-message" | "rows-feeds" => {
             return messages::written_again(kind, bytes);
         }

@@ -11,6 +11,7 @@ use crate::layouts::messages;
 use crate::layouts::people;
 use crate::layouts::published_wrong;
 use crate::layouts::publishing;
+use crate::layouts::revoked;
 
 /// Name, the good one it is made from, which byte changes, into what.
 pub(super) type Changed = (&'static str, &'static str, usize, u8);
@@ -117,7 +118,7 @@ pub(super) fn wrong() -> Named {
     let good: BTreeMap<_, _> = good().into_iter().collect();
     let changed = CHANGED.into_iter().chain(published_wrong::CHANGED);
     let changed = changed.chain(publishing::CHANGED).chain(people::CHANGED);
-    let changed = changed.chain(grants::CHANGED);
+    let changed = changed.chain(grants::CHANGED).chain(revoked::CHANGED);
     let changed = changed.chain(messages::CHANGED).chain(door::CHANGED);
     let changed = changed.chain(audit::CHANGED);
     let changed = changed.map(|(name, from, at, byte)| {
@@ -128,7 +129,11 @@ pub(super) fn wrong() -> Named {
     });
     let cut = CUT.into_iter().chain(published_wrong::CUT);
     let cut = cut.chain(publishing::CUT).chain(people::CUT);
-    let cut = cut.chain(grants::CUT).chain(messages::CUT).chain(door::CUT);
+    let cut = cut
+        .chain(grants::CUT)
+        .chain(revoked::CUT)
+        .chain(messages::CUT)
+        .chain(door::CUT);
     let cut = cut.chain(audit::CUT);
     let cut = cut.map(|(name, from, kept, more)| {
         let kept = &good[from][..kept.min(good[from].len())];

@@ -5,18 +5,24 @@ mod contacts;
 mod door;
 mod exchange;
 mod grants;
+mod hoard;
 mod hook;
 mod hundred;
 mod kept;
+mod live;
 mod messages;
 mod readme;
 mod recorded;
 mod refused;
+mod revoked;
 mod shared;
 mod shares;
 mod unlinkable;
 mod visit;
 mod wire;
+mod written;
+mod written_hostile;
+mod written_model;
 
 use serde_json::Value;
 
