@@ -3,11 +3,14 @@
 mod appended;
 mod contacts;
 mod exchange;
+mod grantee;
 mod grants;
 mod hoard;
 mod hundred;
 mod kept;
 mod live;
+mod matrix;
+mod memory;
 mod messages;
 mod readme;
 mod recorded;
