@@ -13,6 +13,7 @@ mod account;
 pub mod audit;
 pub mod derive;
 pub mod domain;
+pub mod door;
 pub mod entropy;
 pub mod identity;
 pub mod keys;

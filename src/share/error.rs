@@ -34,6 +34,12 @@ pub enum ShareError {
     /// There are as many contacts as may be.
     #[error("there are too many contacts")]
     TooMany,
+    /// As many people are blocked as may be.
+    #[error("there are too many people who are blocked")]
+    TooManyBlocked,
+    /// They are not blocked.
+    #[error("they are not blocked")]
+    NotBlocked,
     /// There is no grant whose id begins so, or there are several.
     #[error("there is not one grant whose id begins with {0:?}")]
     NoGrant(String),

@@ -11,6 +11,7 @@
 
 pub mod audit;
 mod back;
+mod blocked;
 mod cards;
 mod contacts;
 mod error;

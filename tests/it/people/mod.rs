@@ -2,10 +2,12 @@
 
 mod appended;
 mod contacts;
+mod door;
 mod exchange;
 mod grantee;
 mod grants;
 mod hoard;
+mod hook;
 mod hundred;
 mod kept;
 mod live;
