@@ -211,8 +211,7 @@ impl Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        let write =
-            move |pod: &Pod, ino, data: &[u8]| pod.write_meant((ino, offset), data, kill_priv);
+        let write = move |pod: &Pod, ino, data: &[u8]| pod.write_to((ino, offset), data, kill_priv);
         let work = |pod: &Pod, ino| write(pod, ino, data);
         self.run_far(("write", node, Effect::Changes), reply, work, || {
             let data = data.to_vec();

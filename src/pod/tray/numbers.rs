@@ -89,7 +89,7 @@ impl Pod {
     ///
     /// # Errors
     /// Those of it, and of [`Pod::to_change`].
-    pub fn write_meant(
+    pub fn write_to(
         &self,
         (ino, offset): (Ino, u64),
         data: &[u8],
