@@ -26,6 +26,7 @@ mod wire;
 mod written;
 mod written_hostile;
 mod written_model;
+mod written_single;
 
 use serde_json::Value;
 
