@@ -30,16 +30,18 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.run("lookup", dir, reply, |pod, ino| {
-            found(pod.lookup(ino, name.as_bytes()))
+            found(pod, pod.lookup(ino, name.as_bytes()))
         });
     }
 
     fn forget(&self, _req: &Request, node: INodeNo, _nlookup: u64) {
-        self.pod.forget(self.ino(node));
+        self.pod.forget_meant(self.ino(node));
     }
 
     fn getattr(&self, _req: &Request, node: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.run("getattr", node, reply, Pod::getattr);
+        self.run("getattr", node, reply, |pod, ino| {
+            Ok(pod.told(pod.getattr(ino)?))
+        });
     }
 
     fn setattr(
@@ -70,7 +72,8 @@ impl Filesystem for Adapter {
             ctime: ctime.map(from_request),
         };
         let caller = caller(req);
-        let work = move |pod: &Pod, ino| pod.setattr(ino, &set, caller);
+        let work =
+            move |pod: &Pod, ino| Ok(pod.told(pod.setattr(pod.to_change(ino)?, &set, caller)?));
         self.run_far(("setattr", node, Effect::Changes), reply, work, || work);
     }
 
@@ -139,14 +142,16 @@ impl Filesystem for Adapter {
     ) {
         let names = [(dir, name), (to, new_name)];
         self.change(("rename", dir), &names, reply, |pod, ino| {
-            let (from, to) = ((ino, name.as_bytes()), (self.ino(to), new_name.as_bytes()));
+            let to = pod.meant(self.ino(to));
+            let (from, to) = ((ino, name.as_bytes()), (to, new_name.as_bytes()));
             pod.rename(from, to, taken(flags)?)
         });
     }
 
     fn link(&self, _req: &Request, node: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.change(("link", node), &[(dir, name)], reply, |pod, ino| {
-            Ok(Some(pod.link(ino, self.ino(dir), name.as_bytes())?))
+            let linked = pod.link(ino, pod.meant(self.ino(dir)), name.as_bytes())?;
+            Ok(Some(pod.told(linked)))
         });
     }
 
@@ -156,9 +161,7 @@ impl Filesystem for Adapter {
             if writes {
                 pod.may_be_written(ino)?;
             }
-            pod.open(ino)?;
-            self.mount.opens(ino);
-            Ok(())
+            self.mount.open(pod, node)
         });
     }
 
@@ -207,7 +210,9 @@ impl Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        let write = move |pod: &Pod, ino, data: &[u8]| pod.write(ino, offset, data, kill_priv);
+        let write = move |pod: &Pod, ino, data: &[u8]| {
+            pod.write(pod.to_change(ino)?, offset, data, kill_priv)
+        };
         let work = |pod: &Pod, ino| write(pod, ino, data);
         self.run_far(("write", node, Effect::Changes), reply, work, || {
             let data = data.to_vec();
@@ -225,9 +230,8 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.run("release", node, reply, |pod, ino| {
-            self.mount.closes(ino);
-            pod.release(ino)
+        self.run("release", node, reply, |pod, _| {
+            self.mount.release(pod, node)
         });
     }
 
@@ -303,7 +307,7 @@ impl Filesystem for Adapter {
     ) {
         self.change(("setxattr", node), &[], reply, |pod, ino| {
             let name = name.as_bytes();
-            pod.setxattr(ino, name, value, xattr_mode(flags))
+            pod.setxattr(pod.to_change(ino)?, name, value, xattr_mode(flags))
         });
     }
 
@@ -323,7 +327,7 @@ impl Filesystem for Adapter {
 
     fn removexattr(&self, _req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         self.change(("removexattr", node), &[], reply, |pod, ino| {
-            pod.removexattr(ino, name.as_bytes())
+            pod.removexattr(pod.to_change(ino)?, name.as_bytes())
         });
     }
 
@@ -352,7 +356,7 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let mode = FallocateFlags::from_bits_retain(mode.cast_unsigned());
-        let work = move |pod: &Pod, ino| pod.fallocate(ino, offset, len, mode);
+        let work = move |pod: &Pod, ino| pod.fallocate(pod.to_change(ino)?, offset, len, mode);
         self.run_far(("fallocate", node, Effect::Changes), reply, work, || work);
     }
 
@@ -386,14 +390,11 @@ impl Filesystem for Adapter {
     ) {
         let source = self.ino(source);
         let work = move |pod: &Pod, ino| {
-            let copied = pod.copy_range(source, from, ino, to, len.min(COPY_MAX))?;
+            let (source, target) = (pod.meant(source), pod.to_change(ino)?);
+            let copied = pod.copy_range(source, from, target, to, len.min(COPY_MAX))?;
             Ok(u32::try_from(copied).unwrap_or(u32::MAX))
         };
-        self.run_far(
-            ("copy_file_range", target, Effect::Changes),
-            reply,
-            work,
-            || work,
-        );
+        let at = ("copy_file_range", target, Effect::Changes);
+        self.run_far(at, reply, work, || work);
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn list(
         return Ok(());
     };
     pod.readdir(dir, cookie, |entry| {
-        let ino = shown(&entry, (dir, top));
+        let ino = pod.known_as(shown(&entry, (dir, top)));
         !reply.add(
             INodeNo(ino.0),
             entry.cookie,
@@ -54,10 +54,10 @@ pub(super) fn list_plus(
     let mut failed = None;
     pod.readdir(dir, cookie, |entry| {
         let attr = if matches!(entry.name, b"." | b"..") {
-            bare_attr(shown(&entry, (dir, top)), entry.kind)
+            bare_attr(pod.known_as(shown(&entry, (dir, top))), entry.kind)
         } else {
             match pod.getattr(entry.ino) {
-                Ok(attr) => file_attr(&attr),
+                Ok(attr) => file_attr(&pod.told(attr)),
                 Err(PodError::NotFound) => return true,
                 Err(error) => {
                     failed = Some(error);

@@ -36,8 +36,10 @@ impl Adapter {
         reply: R,
         work: impl FnOnce(&Pod, Ino) -> Result<T, PodError>,
     ) {
-        let ino = self.ino(node);
-        serve(&self.running, (op, ino.0), reply, || work(&self.pod, ino));
+        let node = self.ino(node);
+        serve(&self.running, (op, node.0), reply, || {
+            work(&self.pod, self.pod.meant(node))
+        });
     }
 
     /// The same for work that changes the inode, and what these names name: the other mounts hear of it.
@@ -71,8 +73,9 @@ impl Adapter {
         R: Answer<T> + Send + 'static,
         W: Fn(&Pod, Ino) -> Result<T, PodError> + Send + Sync + 'static,
     {
-        let ino = self.ino(node);
-        let turn = self.running.begin(op, ino.0);
+        let node = self.ino(node);
+        let turn = self.running.begin(op, node.0);
+        let ino = self.pod.meant(node);
         match caught(|| work(&self.pod, ino)) {
             Some(Err(PodError::Absent { ino, pages })) => {
                 let waiting = Waiting {

@@ -44,7 +44,7 @@ impl<W> Waiting<W> {
                 break;
             }
             let (pod, work) = (Arc::clone(&self.pod), Arc::clone(&work));
-            let done = tokio::task::spawn_blocking(move || work(&pod, node));
+            let done = tokio::task::spawn_blocking(move || work(&pod, pod.meant(node)));
             match done.await.ok() {
                 Some(Err(PodError::Absent { ino, pages })) => absent = (ino, pages),
                 done => {

@@ -77,6 +77,9 @@ pub enum PodError {
     /// The inode went away while it was used.
     #[error("stale")]
     Stale,
+    /// Somebody has it open, and may change it still.
+    #[error("somebody has it open")]
+    InUse,
     /// The disk does not keep up.
     #[error("busy")]
     Busy,

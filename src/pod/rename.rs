@@ -69,7 +69,21 @@ impl Pod {
         (to, new_name): (Ino, &[u8]),
         taken: Taken,
     ) -> Result<(), PodError> {
-        let (from, to) = self.to_move((from, name), (to, new_name), taken)?;
+        let moving = self.to_move((from, name), (to, new_name), taken)?;
+        self.rename_own((moving.from, name), (moving.to, new_name), taken)?;
+        for (received, own) in moving.lifted {
+            self.becomes(received, own);
+        }
+        Ok(())
+    }
+
+    /// The same where both ends stand.
+    pub(super) fn rename_own(
+        &self,
+        (from, name): (Ino, &[u8]),
+        (to, new_name): (Ino, &[u8]),
+        taken: Taken,
+    ) -> Result<(), PodError> {
         let (source, target) = (self.spot(from, name)?, self.spot(to, new_name)?);
         self.rows.admit(0)?;
         let _borders = self.within_a_box(from, to)?;

@@ -13,6 +13,7 @@ mod message;
 mod published;
 mod revocation;
 mod shared;
+mod taken;
 mod xattr;
 
 pub use attached::{Attached, NextBox};
@@ -30,4 +31,5 @@ pub use message::{FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, Seal
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use revocation::{Revocation, RevocationState, check_revocation_row};
 pub use shared::{SHARED_PAGES_MAX, Shared};
+pub use taken::Taken;
 pub use xattr::{Xattr, Xattrs};

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use podfs::format::rows::{
     Attached, Bucket, Dentries, FeedCursor, Inode, KeptNodes, Key, MessageRow, NextBox, OwnHead,
-    Published, Queued, SeenHeads, Shared, Slot, Xattrs,
+    Published, Queued, SeenHeads, Shared, Slot, Taken, Xattrs,
 };
 
 fn bucket(bucket: &Bucket, data: &[u8]) {
@@ -52,6 +52,9 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(next) = NextBox::decode(data) {
         assert_eq!(next.encode(), data);
+    }
+    if let Ok(taken) = Taken::decode(data) {
+        assert_eq!(taken.encode().unwrap(), data);
     }
     if let Ok(published) = Published::decode(data) {
         assert_eq!(published.encode(), data);

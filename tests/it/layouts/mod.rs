@@ -73,11 +73,13 @@ const KINDS: [&str; 48] = [
     "grant-record",
     "grant-chunk",
     "grant-receipt",
+    "grant-base",
     "rows-given",
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
     "rows-revocation",
+    "rows-taken",
     "message-plain",
     "rows-message",
     "rows-feeds",
@@ -131,8 +133,8 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
         }
-        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
-        | "rows-last-record" | "rows-seen-record" => {
+        "grant-body" | "grant-record" | "grant-chunk" | "grant-base" | "rows-given"
+        | "rows-received" | "rows-last-record" | "rows-seen-record" | "rows-taken" => {
             return grants::written_again(kind, bytes);
         }
         "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
