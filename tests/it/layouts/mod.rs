@@ -36,7 +36,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 48] = [
+const KINDS: [&str; 50] = [
     "segment-header",
     "record-header",
     "record-body",
