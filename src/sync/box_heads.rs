@@ -6,7 +6,7 @@ use crate::journal::{Change, Class};
 use crate::store::{Rejection, StoreError};
 use crate::sync::edit::KeptEdit;
 use crate::sync::error::SyncError;
-use crate::sync::heads::{Circumstances, OwnFeed};
+use crate::sync::heads::Circumstances;
 use crate::sync::network::Freight;
 use crate::sync::prepare::Draft;
 use crate::sync::publisher::Publisher;

@@ -143,6 +143,8 @@ fn an_app_sees_its_box_and_nothing_else() {
     }
     let pod = Pod::new();
     let mount = pod.mount();
+    // Programs that are cut off are told of in the log.
+    mount.expect_warnings();
     let inside = mount.path("apps/notes");
     fs::create_dir(mount.path("apps")).unwrap();
     fs::write(mount.path("secret"), "not for the app").unwrap();
@@ -294,7 +296,8 @@ fn a_crash_leaves_boxes_as_they_were() {
         fs::read_to_string(app.join("answered")).unwrap(),
         "before the crash"
     );
-    mount.unmount();
+    says(&pod, &["unmount"]);
+    mount.ended_by_itself();
     assert!(!mountpoints().any(|point| point == app));
     says(
         &pod,
@@ -345,6 +348,5 @@ fn boxes_come_back_with_their_numbers() {
         libc::EXDEV
     );
     assert_eq!(boxed(&pod, &mount.path("d"), &[])["number"], 4);
-    confirmed(&pod);
     mount.unmount();
 }
