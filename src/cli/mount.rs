@@ -237,6 +237,7 @@ impl Order {
         let mut config = ServeConfig::new(self.paths, point.path, &options, self.debug);
         let secret = opening.secret(&config.paths)?;
         config.token = opening.token;
+        config.hook = settings.hook(&config.paths.name).to_vec();
         Ok((config, secret))
     }
 }

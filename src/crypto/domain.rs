@@ -76,8 +76,10 @@ domains! {
     InboxTopic = "inbox-topic",
     /// Sealing key of inbox messages.
     InboxAead = "inbox-aead",
-    /// Door slots, which anybody can compute.
+    /// Signer of a door slot, which anybody can compute.
     Door = "door",
+    /// Topic of a door slot.
+    DoorTopic = "door-topic",
     /// Ring of a group.
     GroupRing = "group-ring",
     /// Epoch of a group.
@@ -163,6 +165,12 @@ pub mod ad {
     pub const MESSAGE: &[u8] = b"podfs/1/msg";
     /// What the sender of a message signs.
     pub const SIGNED_MESSAGE: &[u8] = b"podfs/1/signed-msg";
+    /// A message to somebody who does not know its sender.
+    pub const DOOR: &[u8] = b"podfs/1/door";
+    /// What its sender signs.
+    pub const SIGNED_DOOR: &[u8] = b"podfs/1/signed-door";
+    /// The work that was spent on it.
+    pub const WORK: &[u8] = b"podfs/1/work";
     /// Where a message stands.
     pub const PLACE: &[u8] = b"podfs/1/place";
     /// A keyfile slot.
@@ -206,6 +214,9 @@ pub mod ad {
         CAP,
         MESSAGE,
         SIGNED_MESSAGE,
+        DOOR,
+        SIGNED_DOOR,
+        WORK,
         PLACE,
         SLOT,
         BUNDLE,

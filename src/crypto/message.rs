@@ -24,8 +24,10 @@ use crate::crypto::swarm::PAYLOAD_MAX;
 const ENCAPSULATED_LEN: usize = 1120;
 const SIGNATURE_LEN: usize = 64;
 const TAG_LEN: usize = 16;
+/// What sealing and signing add to a body.
+pub(super) const SEALED_OVERHEAD: usize = ENCAPSULATED_LEN + TAG_LEN + SIGNATURE_LEN;
 /// Bytes of what a message says, with the zeros behind.
-pub const MESSAGE_BODY_LEN: usize = PAYLOAD_MAX - ENCAPSULATED_LEN - TAG_LEN - SIGNATURE_LEN;
+pub const MESSAGE_BODY_LEN: usize = PAYLOAD_MAX - SEALED_OVERHEAD;
 
 /// KEM 0x647a (X-Wing), KDF 0x0001 (HKDF-SHA256), AEAD 0x0003 (ChaCha20-Poly1305), big-endian as in HPKE.
 const SUITE: [u8; 6] = [0x64, 0x7a, 0, 1, 0, 3];
@@ -68,10 +70,32 @@ pub struct Correspondents<'a> {
 
 impl MessagePlace {
     /// `enc("podfs/1/place", owner, topic, le64 index)`.
-    fn encoded(&self) -> Vec<u8> {
+    pub(super) fn encoded(&self) -> Vec<u8> {
         let index = self.index.to_le_bytes();
         enc(&[ad::PLACE, &self.owner.0, &self.topic.0, &index])
     }
+}
+
+/// What is sealed: names that keep one kind from being read as another.
+pub(super) struct Kind {
+    /// Heads `info` of HPKE.
+    pub(super) sealed: &'static [u8],
+    /// Heads what is signed.
+    pub(super) signed: &'static [u8],
+}
+
+const MESSAGE: Kind = Kind {
+    sealed: ad::MESSAGE,
+    signed: ad::SIGNED_MESSAGE,
+};
+
+/// What was opened; who wrote it is to be seen yet.
+pub(super) struct Opened {
+    /// Signature and body.
+    plain: Zeroizing<Vec<u8>>,
+    /// The X-Wing key that it was sealed to.
+    recipient_key: [u8; XWING_LEN],
+    encapsulated: [u8; ENCAPSULATED_LEN],
 }
 
 /// Signs `body` with the Ed25519 key of a seed and seals it to an X-Wing key. `seed` is 32 random bytes that are
@@ -83,30 +107,15 @@ pub fn seal_message(
     body: &MessageBytes,
     place: &MessagePlace,
     between: Correspondents<'_>,
-    (sign, recipient_key): (&Secret<32>, &[u8; XWING_LEN]),
+    keys: (&Secret<32>, &[u8; XWING_LEN]),
     seed: Secret<32>,
 ) -> Result<Box<MessagePayload>, NoKey> {
-    let key = <XWing as Kem>::PublicKey::from_bytes(recipient_key).map_err(|_| NoKey)?;
-    let mut random = Stream::new(Domain::MessageStream, seed);
-    let (encapsulated, mut context) = setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
-        &OpModeS::Base,
-        &key,
-        &info(),
-        &mut random,
-    )
-    .map_err(|_| NoKey)?;
+    let sealed = seal_signed(&MESSAGE, body.as_slice(), place, between, keys, seed)?;
     let mut payload = Box::new([0; PAYLOAD_MAX]);
-    let (front, back) = payload.split_at_mut(ENCAPSULATED_LEN);
-    encapsulated.write_exact(front);
-    let hash = signed_hash(body, place, between, recipient_key, front);
-    let signature = SigningKey::from_bytes(sign.expose()).sign(&hash);
-    let mut plain = Zeroizing::new(Vec::with_capacity(SIGNATURE_LEN + MESSAGE_BODY_LEN));
-    plain.extend_from_slice(&signature.to_bytes());
-    plain.extend_from_slice(body.as_slice());
-    let sealed = context.seal(&plain, &place.encoded()).map_err(|_| NoKey)?;
-    for (to, from) in back.iter_mut().zip(sealed) {
-        *to = from;
-    }
+    payload
+        .iter_mut()
+        .zip(sealed)
+        .for_each(|(to, from)| *to = from);
     Ok(payload)
 }
 
@@ -123,23 +132,93 @@ pub fn open_message(
     own: &KemXwingSeed,
 ) -> Result<MessageBytes, NoMessage> {
     let payload: &MessagePayload = payload.try_into().map_err(|_| NoMessage)?;
-    let (front, back) = payload.split_at(ENCAPSULATED_LEN);
+    let opened = open_signed(&MESSAGE, payload, place, own)?;
+    opened.is_signed_by(&MESSAGE, signer, place, between)?;
+    let body: &[u8; MESSAGE_BODY_LEN] = opened.body().try_into().map_err(|_| NoMessage)?;
+    Ok(Zeroizing::new(*body))
+}
+
+/// `encapsulation ‖ ciphertext ‖ tag` of a signature and the body.
+pub(super) fn seal_signed(
+    kind: &Kind,
+    body: &[u8],
+    place: &MessagePlace,
+    between: Correspondents<'_>,
+    (sign, recipient_key): (&Secret<32>, &[u8; XWING_LEN]),
+    seed: Secret<32>,
+) -> Result<Vec<u8>, NoKey> {
+    let key = <XWing as Kem>::PublicKey::from_bytes(recipient_key).map_err(|_| NoKey)?;
+    let mut random = Stream::new(Domain::MessageStream, seed);
+    let (encapsulated, mut context) = setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
+        &OpModeS::Base,
+        &key,
+        &kind.info(),
+        &mut random,
+    )
+    .map_err(|_| NoKey)?;
+    let mut out = vec![0; ENCAPSULATED_LEN];
+    encapsulated.write_exact(&mut out);
+    let hash = signed_hash(kind, body, place, between, recipient_key, &out);
+    let signature = SigningKey::from_bytes(sign.expose()).sign(&hash);
+    let mut plain = Zeroizing::new(Vec::with_capacity(SIGNATURE_LEN.saturating_add(body.len())));
+    plain.extend_from_slice(&signature.to_bytes());
+    plain.extend_from_slice(body);
+    let sealed = context.seal(&plain, &place.encoded()).map_err(|_| NoKey)?;
+    out.extend_from_slice(&sealed);
+    Ok(out)
+}
+
+/// Opens what [`seal_signed`] gives.
+pub(super) fn open_signed(
+    kind: &Kind,
+    payload: &[u8],
+    place: &MessagePlace,
+    own: &KemXwingSeed,
+) -> Result<Opened, NoMessage> {
+    let (encapsulated, sealed) = payload.split_first_chunk().ok_or(NoMessage)?;
     let key = <XWing as Kem>::PrivateKey::from_bytes(own.secret().expose());
     let key = key.map_err(|_| NoMessage)?;
-    let plain = opened(front, back, &key, place).map_err(|_| NoMessage)?;
-    let (signature, body) = plain.split_first_chunk().ok_or(NoMessage)?;
-    let body: &[u8; MESSAGE_BODY_LEN] = body.try_into().map_err(|_| NoMessage)?;
-    let body = Zeroizing::new(*body);
-    let mut public = [0; XWING_LEN];
-    XWing::sk_to_pk(&key).write_exact(&mut public);
-    let hash = signed_hash(&body, place, between, &public, front);
-    let signer = VerifyingKey::from_bytes(signer).map_err(|_| NoMessage)?;
-    let signature = Signature::from_bytes(signature);
-    let verified = signer.verify_strict(&hash, &signature);
-    verified.map(|()| body).map_err(|_| NoMessage)
+    let plain = opened(kind, encapsulated, sealed, &key, place).map_err(|_| NoMessage)?;
+    let mut recipient_key = [0; XWING_LEN];
+    XWing::sk_to_pk(&key).write_exact(&mut recipient_key);
+    Ok(Opened {
+        plain,
+        recipient_key,
+        encapsulated: *encapsulated,
+    })
+}
+
+impl Opened {
+    pub(super) fn body(&self) -> &[u8] {
+        self.plain.get(SIGNATURE_LEN..).unwrap_or_default()
+    }
+
+    /// Insists that the owner of this Ed25519 key wrote it to the recipient, for this place.
+    pub(super) fn is_signed_by(
+        &self,
+        kind: &Kind,
+        signer: &[u8; 32],
+        place: &MessagePlace,
+        between: Correspondents<'_>,
+    ) -> Result<(), NoMessage> {
+        let (signature, body) = self.plain.split_first_chunk().ok_or(NoMessage)?;
+        let (key, encapsulated) = (&self.recipient_key, &self.encapsulated);
+        let hash = signed_hash(kind, body, place, between, key, encapsulated);
+        let signer = VerifyingKey::from_bytes(signer).map_err(|_| NoMessage)?;
+        let verified = signer.verify_strict(&hash, &Signature::from_bytes(signature));
+        verified.map_err(|_| NoMessage)
+    }
+}
+
+impl Kind {
+    /// `enc(name, suite)`.
+    fn info(&self) -> Vec<u8> {
+        enc(&[self.sealed, &SUITE])
+    }
 }
 
 fn opened(
+    kind: &Kind,
     encapsulated: &[u8],
     sealed: &[u8],
     key: &<XWing as Kem>::PrivateKey,
@@ -150,19 +229,15 @@ fn opened(
         &OpModeR::Base,
         key,
         &encapsulated,
-        &info(),
+        &kind.info(),
     )?;
     context.open(sealed, &place.encoded()).map(Zeroizing::new)
 }
 
-/// `enc("podfs/1/msg", suite)`.
-fn info() -> Vec<u8> {
-    enc(&[ad::MESSAGE, &SUITE])
-}
-
-/// BLAKE3 of `enc("podfs/1/signed-msg", recipient's X-Wing key, encapsulation, sender, recipient, place, body)`.
+/// BLAKE3 of `enc(name, recipient's X-Wing key, encapsulation, sender, recipient, place, body)`.
 fn signed_hash(
-    body: &MessageBytes,
+    kind: &Kind,
+    body: &[u8],
     place: &MessagePlace,
     between: Correspondents<'_>,
     recipient_key: &[u8; XWING_LEN],
@@ -170,13 +245,13 @@ fn signed_hash(
 ) -> [u8; 32] {
     let place = place.encoded();
     let fields: [&[u8]; 7] = [
-        ad::SIGNED_MESSAGE,
+        kind.signed,
         recipient_key,
         encapsulated,
         &between.sender.0,
         &between.recipient.0,
         &place,
-        body.as_slice(),
+        body,
     ];
     let mut hasher = blake3::Hasher::new();
     crate::crypto::derive::update_fields(&mut hasher, &fields);
@@ -187,6 +262,7 @@ fn signed_hash(
 mod tests {
     use super::*;
     use crate::crypto::identity::{sign_public_key, xwing_public_key};
+    use hpke::kem::X25519HkdfSha256;
 
     struct Person {
         print: Fingerprint,
@@ -285,7 +361,7 @@ mod tests {
         let sealed = seal(&anna, &ben, 7, 1);
         let key = <XWing as Kem>::PrivateKey::from_bytes(ben.xwing.secret().expose()).unwrap();
         let (front, back) = sealed.split_at(ENCAPSULATED_LEN);
-        let plain = opened(front, back, &key, &place(7)).unwrap();
+        let plain = opened(&MESSAGE, front, back, &key, &place(7)).unwrap();
         let to = xwing_public_key(&eve.xwing);
         let to = <XWing as Kem>::PublicKey::from_bytes(to.as_slice()).unwrap();
         let mut random = Stream::new(Domain::MessageStream, Secret::from_bytes(&[9; 32]));
@@ -293,7 +369,9 @@ mod tests {
             ChaCha20Poly1305,
             HkdfSha256,
             XWing,
-        >(&OpModeS::Base, &to, &info(), &mut random)
+        >(
+            &OpModeS::Base, &to, &MESSAGE.info(), &mut random
+        )
         .unwrap();
         let again = context.seal(&plain, &place(7).encoded()).unwrap();
         let passed_on = [encapsulated.to_bytes().as_slice(), &again].concat();
@@ -301,7 +379,61 @@ mod tests {
         // It does open, and it is the signature that does not fit.
         let key = <XWing as Kem>::PrivateKey::from_bytes(eve.xwing.secret().expose()).unwrap();
         let (front, back) = passed_on.split_at(ENCAPSULATED_LEN);
-        assert_eq!(*opened(front, back, &key, &place(7)).unwrap(), *plain);
+        assert_eq!(
+            *opened(&MESSAGE, front, back, &key, &place(7)).unwrap(),
+            *plain
+        );
+    }
+
+    /// The same message to the same person, sealed as `S` and `info` say, at the place where the right one would stand.
+    fn sealed_otherwise<S: Kem>(to: &S::PublicKey, info: &[u8]) -> Vec<u8> {
+        let (anna, ben) = (person(1), person(2));
+        let between = Correspondents {
+            sender: &anna.print,
+            recipient: &ben.print,
+        };
+        let mut random = Stream::new(Domain::MessageStream, Secret::from_bytes(&[9; 32]));
+        let (encapsulated, mut context) = setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, S>(
+            &OpModeS::Base,
+            to,
+            info,
+            &mut random,
+        )
+        .unwrap();
+        let front = encapsulated.to_bytes();
+        let key = xwing_public_key(&ben.xwing);
+        let hash = signed_hash(&body(), &place(7), between, &key, &front);
+        let signature = SigningKey::from_bytes(anna.sign.expose()).sign(&hash);
+        let plain = [&signature.to_bytes()[..], body().as_slice()].concat();
+        let back = context.seal(&plain, &place(7).encoded()).unwrap();
+        [front.as_slice(), &back].concat()
+    }
+
+    /// A message is sealed in one way. What says another suite, or uses the weaker half of the recipient's keys, is none,
+    /// though the right person signed it.
+    #[test]
+    fn what_is_sealed_in_another_way_is_none() {
+        let (anna, ben) = (person(1), person(2));
+        let key = xwing_public_key(&ben.xwing);
+        let key = <XWing as Kem>::PublicKey::from_bytes(key.as_slice()).unwrap();
+        let right = sealed_otherwise::<XWing>(&key, &info());
+        assert_eq!(open(&right, &anna, &ben, 7), Ok(()));
+        let weaker = [0, 0x20, 0, 1, 0, 3];
+        for wrong in [
+            enc(&[ad::MESSAGE, &weaker]),
+            enc(&[ad::MESSAGE]),
+            Vec::new(),
+        ] {
+            let sealed = sealed_otherwise::<XWing>(&key, &wrong);
+            assert_eq!(open(&sealed, &anna, &ben, 7), Err(NoMessage));
+        }
+        // X25519 alone, to the half of the key that it is; padded to the length of a message.
+        let half = xwing_public_key(&ben.xwing);
+        let half = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(&half[1184..]).unwrap();
+        let mut sealed = sealed_otherwise::<X25519HkdfSha256>(&half, &info());
+        assert_eq!(open(&sealed, &anna, &ben, 7), Err(NoMessage));
+        sealed.splice(0..0, vec![0; PAYLOAD_MAX - sealed.len()]);
+        assert_eq!(open(&sealed, &anna, &ben, 7), Err(NoMessage));
     }
 
     #[test]

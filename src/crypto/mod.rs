@@ -8,9 +8,12 @@
     warn(clippy::arithmetic_side_effects, clippy::as_conversions)
 )]
 
+#[cfg(test)]
+mod account;
 pub mod audit;
 pub mod derive;
 pub mod domain;
+pub mod door;
 pub mod entropy;
 pub mod identity;
 pub mod keys;

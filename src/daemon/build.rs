@@ -230,7 +230,7 @@ impl House {
         }
         let started = self.publishing.start(runtime, &config.paths);
         self.people.reconciliation().start(runtime);
-        self.people.mail().start(runtime);
+        self.people.mail().start(runtime, &config.hook);
         self.sharing.start(runtime);
         started.err().map(|fault| fault.what)
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::control::BlockedReport;
 use crate::control::Client;
 use crate::control::ContactReport;
 use crate::control::PeopleRequest;
@@ -203,6 +204,39 @@ impl PeopleClient {
             name: name.to_owned(),
         };
         self.done(name, asked)
+    }
+
+    /// Takes nothing of somebody any more, or takes it again.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoContact`]: nobody of that name or fingerprint was met, or they are not blocked.
+    pub fn block(&mut self, who: &str, on: bool) -> Result<(), Fault> {
+        let asked = PeopleRequest::Block {
+            who: who.to_owned(),
+            on,
+        };
+        self.done(who, asked)
+    }
+
+    /// Of whom nothing is taken.
+    ///
+    /// # Errors
+    /// When the daemon cannot tell.
+    pub fn blocked(&mut self) -> Result<Vec<BlockedReport>, Fault> {
+        let mut all: Vec<BlockedReport> = Vec::new();
+        loop {
+            let skip = all.len();
+            let PeopleResponse::Blocked { people, more } =
+                self.ask(PeopleRequest::Blocked { skip })?
+            else {
+                return Err(unexpected());
+            };
+            let more = more && !people.is_empty();
+            all.extend(people);
+            if !more {
+                return Ok(all);
+            }
+        }
     }
 
     fn contact(&mut self, name: &str, asked: PeopleRequest) -> Result<ContactReport, Fault> {

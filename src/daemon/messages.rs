@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::control::CollectReport;
 use crate::control::MessageWay;
@@ -17,6 +18,7 @@ use crate::crypto::Secret;
 use crate::crypto::keys::KemX25519Key;
 use crate::crypto::keys::KemXwingSeed;
 use crate::daemon::audit::Audit;
+use crate::daemon::hook::Hook;
 use crate::daemon::keyfile::system_entropy;
 use crate::daemon::message_report::report;
 use crate::daemon::outgoing::Outgoing;
@@ -41,29 +43,30 @@ use crate::share::messages::MessagesParts;
 use crate::share::messages::Way;
 use crate::types::Clock;
 use crate::types::PlainText;
-use crate::types::Rights;
 use crate::types::limits::MAIL_AGAIN;
 use crate::types::limits::MAIL_PATIENCE;
 use crate::types::limits::MESSAGES_IN_ANSWER;
 use crate::types::limits::PUBLISH_STOP;
-use crate::types::limits::PURPOSE_MAX;
 
 /// Contacts who wrote too much that an answer names.
 const FULL_SHOWN: usize = 8;
 
 /// The messages of a mounted pod.
 pub(super) struct Mail {
-    messages: Arc<Messages>,
+    pub(super) messages: Arc<Messages>,
     contacts: Arc<Contacts>,
-    clock: Clock,
-    publishing: Arc<Publishing>,
-    node: Outgoing,
+    pub(super) clock: Clock,
+    pub(super) publishing: Arc<Publishing>,
+    pub(super) node: Outgoing,
     audit: Arc<Audit>,
     /// Told when something was written.
     written: Notify,
     /// Told when something came.
     came: Notify,
+    /// When the door is looked at by itself.
+    pub(super) door_due: Mutex<Option<Instant>>,
     running: Mutex<Option<JoinHandle<()>>>,
+    hook: Mutex<Option<Hook>>,
 }
 
 impl Mail {
@@ -95,17 +98,20 @@ impl Mail {
             audit: Arc::clone(audit),
             written: Notify::new(),
             came: Notify::new(),
+            door_due: Mutex::default(),
             running: Mutex::default(),
+            hook: Mutex::default(),
         }
     }
 
-    /// Looks for messages and sends them from now on.
-    pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
+    /// Looks for messages and sends them from now on, and tells the hook, this program with its arguments, what came.
+    pub(super) fn start(self: &Arc<Self>, runtime: &Handle, hook: &[String]) {
+        *self.hook.lock() = Hook::start(hook);
         let mail = Arc::clone(self);
         let task = runtime.spawn(async move {
             loop {
                 if !mail.publishing.sources().now().list().is_empty() {
-                    let round = mail.round(&mut Collected::default()).await;
+                    let round = mail.round(&mut Collected::default(), false).await;
                     if let Err(error) = round {
                         tracing::info!(%error, "messages are not read and sent");
                     }
@@ -126,6 +132,9 @@ impl Mail {
         if ended.is_err() {
             tracing::warn!("reading messages did not end in time");
         }
+        if let Some(hook) = self.hook.lock().take() {
+            hook.stop();
+        }
     }
 
     /// The messages themselves.
@@ -143,17 +152,14 @@ impl Mail {
         self.written.notify_one();
     }
 
-    /// Sends what is unsent and reads what has come.
-    async fn round(&self, all: &mut Collected) -> Result<(), MessageError> {
+    /// Sends what is unsent and reads what has come; the own door is looked at now and then, and when somebody asks.
+    async fn round(&self, all: &mut Collected, is_asked: bool) -> Result<(), MessageError> {
         let endpoints = self.publishing.sources().now();
         let now = (self.clock)();
         let sent = self.messages.send(&endpoints, &self.node, now).await;
         let before = self.messages.newest(Way::Received)?;
         *all = self.messages.collect(&endpoints, now).await?;
-        if all.received > 0 {
-            self.note_requests(before).await?;
-            self.came.notify_one();
-        }
+        self.has_come(all.received, before).await?;
         let sending = sent?;
         let (received, skipped) = (all.received, all.skipped);
         if received + skipped + sending.sent > 0 {
@@ -165,6 +171,21 @@ impl Mail {
         }
         if all.silent.is_none() {
             all.silent = sending.why;
+        }
+        let at_doors = self.doors(&endpoints, is_asked).await?;
+        all.add(at_doors);
+        Ok(())
+    }
+
+    /// So many messages came after that number.
+    pub(super) async fn has_come(&self, received: usize, before: u64) -> Result<(), MessageError> {
+        if received > 0 {
+            self.note_requests(before).await?;
+            self.came.notify_one();
+            for kept in self.messages.all(Way::Received, before, received)? {
+                let report = report(&self.messages, &kept)?;
+                self.hook.lock().iter().for_each(|hook| hook.tell(&report));
+            }
         }
         Ok(())
     }
@@ -239,7 +260,7 @@ impl Mail {
         let trouble = if self.publishing.sources().now().list().is_empty() {
             Some("the pod has no node".to_owned())
         } else {
-            match tokio::time::timeout(MAIL_PATIENCE, self.round(&mut all)).await {
+            match tokio::time::timeout(MAIL_PATIENCE, self.round(&mut all, true)).await {
                 // Without a card nobody knows this pod: nothing can have come.
                 Ok(Ok(()) | Err(MessageError::NoCard)) => {
                     all.silent.as_ref().map(ToString::to_string)
@@ -256,6 +277,7 @@ impl Mail {
             skipped: number(all.skipped),
             unsent: number(self.messages.unsent()?),
             full: full.map(|name| name.as_str().to_owned()).collect(),
+            door_full: all.is_door_full,
             trouble,
         }))
     }
@@ -328,7 +350,7 @@ impl Mail {
         if !is_open {
             return Err(wrong(&"this request was answered already"));
         }
-        let contact = self.messages.contact(&asked.row.contact)?;
+        let contact = self.messages.correspondent(&asked.row.contact)?;
         let contact = contact.ok_or_else(|| {
             let what = "who asked is no contact any more";
             Refused(Refusal::Unknown, what.to_owned())
@@ -346,33 +368,6 @@ impl Mail {
     fn posted(&self, id: MessageId) -> Answered {
         self.wake();
         self.show(&hex::encode(id.0))
-    }
-}
-
-impl AccessRequest {
-    /// What was typed, if it can be asked for.
-    fn checked(
-        what: &str,
-        purpose: &str,
-        rights: u8,
-        (from, until): (Option<i64>, Option<i64>),
-    ) -> Result<Self, Refused> {
-        if what.is_empty() || purpose.is_empty() {
-            return Err(wrong(&"a request names a path and a purpose"));
-        }
-        if purpose.len() > PURPOSE_MAX {
-            return Err(wrong(&"a purpose has at most 400 bytes"));
-        }
-        if from.zip(until).is_some_and(|(from, until)| until <= from) {
-            return Err(wrong(&"what is asked for would end before it begins"));
-        }
-        Ok(Self {
-            what: PlainText::parse(what)?,
-            purpose: PlainText::parse(purpose)?,
-            rights: Rights::from_bits(rights).map_err(|error| wrong(&error))?,
-            from,
-            until,
-        })
     }
 }
 

@@ -6,10 +6,12 @@
 
 pub mod admit;
 mod ask;
+mod asked;
 mod audit;
 pub mod audited;
 pub mod batches;
 pub mod bench;
+mod blocked;
 pub mod boxes;
 mod build;
 mod carrier;
@@ -19,6 +21,7 @@ pub mod config;
 pub mod contacts;
 pub mod create;
 pub mod doctor;
+mod door;
 pub mod drill;
 pub mod enrol;
 pub mod fault;
@@ -28,6 +31,7 @@ pub mod handoff;
 mod happened;
 pub mod harden;
 pub mod holders;
+mod hook;
 pub mod identity;
 pub mod inbox;
 pub mod inspect;

@@ -35,6 +35,7 @@ use crate::share::audit::Happening;
 use crate::share::newest_card;
 use crate::types::Clock;
 use crate::types::ContactName;
+use crate::types::Timespec;
 use crate::types::limits::CONTACTS_AT_ONCE;
 
 /// The people that the owner of a mounted pod knows.
@@ -97,6 +98,10 @@ impl People {
         self.audit.answer(request, card, may_record).await
     }
 
+    pub(super) fn now(&self) -> Timespec {
+        (self.clock)()
+    }
+
     /// What makes their rows agree with the files that carry them.
     pub(super) const fn reconciliation(&self) -> &Arc<Reconciliation> {
         &self.reconciliation
@@ -136,6 +141,7 @@ impl People {
             PeopleRequest::Me => self.me(),
             PeopleRequest::List { after } => self.list(&after),
             PeopleRequest::Show { name } => self.show(&name),
+            PeopleRequest::Blocked { skip } => self.blocked(skip),
             _ if !self.publishing.is_running() => {
                 let what = "the pod is mounted read-only, and asks no node for anything";
                 Err(Refused(Refusal::State, what.to_owned()))
@@ -152,6 +158,7 @@ impl People {
                 self.verified(&name, &fingerprint).await
             }
             PeopleRequest::Remove { name } => self.remove(&name).await,
+            PeopleRequest::Block { who, on } => self.block(&who, on),
         }
     }
 
@@ -296,11 +303,15 @@ impl People {
         Ok(found)
     }
 
-    /// The newest card in the network.
+    /// The newest card in the network, or the one that was shown at the door.
     async fn announced(&self, owner: Owner) -> Result<Found, Refused> {
         let pinned = self.contacts.pinned(owner)?;
         let from = pinned.map_or(0, |pinned| pinned.number);
-        self.found(owner, from).await?.ok_or_else(|| {
+        let found = match self.found(owner, from).await? {
+            Some(found) => Some(found),
+            None => self.mail.messages().shown_card(owner)?.map(Found::alone),
+        };
+        found.ok_or_else(|| {
             let what = "the network has no card of this identity";
             Refused(Refusal::Missing, what.to_owned())
         })
@@ -309,18 +320,33 @@ impl People {
     fn list(&self, after: &str) -> Answered {
         let all = self.contacts.all()?;
         let mut left = all.iter().filter(|it| it.name.as_str() > after);
-        let reports = left.by_ref().take(CONTACTS_AT_ONCE).map(report);
-        let contacts = reports.collect::<Result<_, _>>();
+        let reports = left.by_ref().take(CONTACTS_AT_ONCE);
+        let contacts = reports.map(|it| self.report(it)).collect::<Result<_, _>>();
         Ok(PeopleResponse::Contacts {
-            contacts: contacts.map_err(ShareError::from)?,
+            contacts: contacts?,
             more: left.next().is_some(),
         })
     }
 
     fn show(&self, name: &str) -> Answered {
         let contact = self.contacts.named(name)?;
-        let report = report(&contact).map_err(ShareError::from)?;
-        Ok(PeopleResponse::Contact(Box::new(report)))
+        Ok(PeopleResponse::Contact(Box::new(self.report(&contact)?)))
+    }
+
+    fn report(&self, contact: &Contact) -> Result<ContactReport, ShareError> {
+        let card = contact.card()?;
+        let print = Fingerprint::of(&card.identity);
+        Ok(ContactReport {
+            name: contact.name.as_str().to_owned(),
+            identity: hex::encode(card.owner().0),
+            fingerprint: hex::encode(print.0),
+            card: card.number,
+            card_time: card.made.secs,
+            verified: contact.verified,
+            alarm: contact.alarm.is_some(),
+            since: contact.since.secs,
+            blocked: self.contacts.blocked_since(&print)?.map(|it| it.secs),
+        })
     }
 }
 
@@ -337,20 +363,6 @@ fn owner(identity: &str) -> Result<Owner, Refused> {
     hex::decode_to_slice(identity, &mut owner.0)
         .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
     Ok(owner)
-}
-
-fn report(contact: &Contact) -> Result<ContactReport, Malformed> {
-    let card = contact.card()?;
-    Ok(ContactReport {
-        name: contact.name.as_str().to_owned(),
-        identity: hex::encode(card.owner().0),
-        fingerprint: hex::encode(Fingerprint::of(&card.identity).0),
-        card: card.number,
-        card_time: card.made.secs,
-        verified: contact.verified,
-        alarm: contact.alarm.is_some(),
-        since: contact.since.secs,
-    })
 }
 
 /// Whether a card has these keys.

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod base;
 pub mod card;
+pub mod door;
 pub mod grant;
 pub mod keyfile;
 pub mod manifest;

@@ -35,7 +35,7 @@ impl Filesystem for Adapter {
     }
 
     fn forget(&self, _req: &Request, node: INodeNo, _nlookup: u64) {
-        self.pod.forget_meant(self.ino(node));
+        self.pod.forget_meant(self.mount.ino(node));
     }
 
     fn getattr(&self, _req: &Request, node: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
@@ -142,15 +142,14 @@ impl Filesystem for Adapter {
     ) {
         let names = [(dir, name), (to, new_name)];
         self.change(("rename", dir), &names, reply, |pod, ino| {
-            let to = pod.meant(self.ino(to));
-            let (from, to) = ((ino, name.as_bytes()), (to, new_name.as_bytes()));
+            let (from, to) = ((ino, name.as_bytes()), (self.ino(to), new_name.as_bytes()));
             pod.rename(from, to, taken(flags)?)
         });
     }
 
     fn link(&self, _req: &Request, node: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.change(("link", node), &[(dir, name)], reply, |pod, ino| {
-            let linked = pod.link(ino, pod.meant(self.ino(dir)), name.as_bytes())?;
+            let linked = pod.link(ino, self.ino(dir), name.as_bytes())?;
             Ok(Some(pod.told(linked)))
         });
     }
@@ -388,7 +387,7 @@ impl Filesystem for Adapter {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        let source = self.ino(source);
+        let source = self.mount.ino(source);
         let work = move |pod: &Pod, ino| {
             let (source, target) = (pod.meant(source), pod.to_change(ino)?);
             let copied = pod.copy_range(source, from, target, to, len.min(COPY_MAX))?;

@@ -25,7 +25,7 @@ pub(super) struct Adapter {
 impl Adapter {
     /// The inode that the kernel calls by a number.
     pub(super) fn ino(&self, node: INodeNo) -> Ino {
-        self.mount.ino(node)
+        self.pod.meant(self.mount.ino(node))
     }
 
     /// Does `work` and answers.
@@ -36,9 +36,9 @@ impl Adapter {
         reply: R,
         work: impl FnOnce(&Pod, Ino) -> Result<T, PodError>,
     ) {
-        let node = self.ino(node);
-        serve(&self.running, (op, node.0), reply, || {
-            work(&self.pod, self.pod.meant(node))
+        let ino = self.mount.ino(node);
+        serve(&self.running, (op, ino.0), reply, || {
+            work(&self.pod, self.pod.meant(ino))
         });
     }
 
@@ -73,10 +73,9 @@ impl Adapter {
         R: Answer<T> + Send + 'static,
         W: Fn(&Pod, Ino) -> Result<T, PodError> + Send + Sync + 'static,
     {
-        let node = self.ino(node);
-        let turn = self.running.begin(op, node.0);
-        let ino = self.pod.meant(node);
-        match caught(|| work(&self.pod, ino)) {
+        let ino = self.mount.ino(node);
+        let turn = self.running.begin(op, ino.0);
+        match caught(|| work(&self.pod, self.pod.meant(ino))) {
             Some(Err(PodError::Absent { ino, pages })) => {
                 let waiting = Waiting {
                     pod: Arc::clone(&self.pod),

@@ -34,6 +34,12 @@ pub enum ShareError {
     /// There are as many contacts as may be.
     #[error("there are too many contacts")]
     TooMany,
+    /// As many people are blocked as may be.
+    #[error("there are too many people who are blocked")]
+    TooManyBlocked,
+    /// They are not blocked.
+    #[error("they are not blocked")]
+    NotBlocked,
     /// There is no grant whose id begins so, or there are several.
     #[error("there is not one grant whose id begins with {0:?}")]
     NoGrant(String),
@@ -43,6 +49,9 @@ pub enum ShareError {
     /// The grant has ended.
     #[error("this grant is over")]
     IsOver,
+    /// The feed of a grant says two things at one place, or goes on from something else than what was seen of it.
+    #[error("its feed is not the one that was seen before")]
+    Forked,
     /// What was given, or what stands in the network at the place of a card, is none, or a later podfs made it.
     #[error("no card that this podfs can read: {0}")]
     NoCard(#[from] Malformed),

@@ -11,6 +11,7 @@
 
 pub mod audit;
 mod back;
+mod blocked;
 mod cards;
 mod contacts;
 mod error;
@@ -18,6 +19,8 @@ mod feed;
 mod given;
 pub mod messages;
 mod received;
+#[cfg(test)]
+mod received_tests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::format::rows::{
-    Key, check_card_row, check_given_row, check_received_row, check_revocation_row,
+    Key, check_blocked_row, check_card_row, check_given_row, check_received_row,
+    check_revocation_row,
 };
 use crate::format::wire::Malformed;
 use crate::index::Rows;
@@ -44,6 +45,11 @@ const KINDS: &[Kind] = &[
         letter: b'S',
         fields: 1,
         check: check_received_row,
+    },
+    Kind {
+        letter: b'U',
+        fields: 1,
+        check: check_blocked_row,
     },
     Kind {
         letter: b'W',

@@ -169,6 +169,29 @@ fn another_program_reads_messages() {
     assert_eq!(rest, ours);
 }
 
+#[test]
+fn another_program_opens_a_door() {
+    let test = "another_program_opens_a_door";
+    let Some(said) = agrees(test, "door.py", "tests/golden/v1") else {
+        return;
+    };
+    let chunk = fs::read("tests/golden/v1/door-chunk-good.bin").unwrap();
+    let card = fs::read("tests/golden/v1/card-signed-good.bin").unwrap();
+    let card = SignedCard::read(&card).unwrap();
+    let print = Fingerprint::of(&card.card().identity);
+    let owner = soc_owner(&chunk).unwrap();
+    let at = soc_address(&SocId(*chunk.first_chunk().unwrap()), &owner);
+    assert!(said.starts_with(&format!("owner        {}\n", hexadecimal(&owner.0))));
+    for line in [
+        format!("slot at      {at}"),
+        format!("from         {}", hexadecimal(&print.0)),
+        format!("id           {}", "1d".repeat(16)),
+        "what         Befunde/2026".to_owned(),
+    ] {
+        assert!(said.lines().any(|it| it == line), "{line}: {said}");
+    }
+}
+
 /// Shares that this program makes, combined by another one.
 #[test]
 fn another_program_combines_shares_of_a_phrase() {

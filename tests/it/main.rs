@@ -14,6 +14,7 @@
 )]
 
 mod apps;
+mod attacks;
 mod audited;
 mod bee;
 mod boxes;

@@ -13,6 +13,7 @@ use crate::daemon::refused::wrong;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::happened;
 use crate::format::audit::Kind;
+use crate::format::card::SignedCard;
 use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
@@ -20,6 +21,7 @@ use crate::format::message::MessageId;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
+use crate::format::rows::MessageRow;
 use crate::format::rows::MessageState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
@@ -166,7 +168,7 @@ impl Sharing {
         if !matches!(asked.row.state, MessageState::New | MessageState::Seen) {
             return Err(wrong(&"this request was answered already"));
         }
-        let name = self.name_of(&asked.row.contact)?;
+        let name = self.asker(&asked.row)?;
         let wanted = Path::new(request.what.as_str());
         let wanted = wanted.strip_prefix("/").unwrap_or(wanted);
         let rights = request.rights.to_string();
@@ -185,6 +187,20 @@ impl Sharing {
         let happening = mail.happened(Kind::RequestApproved, &asked, request)?;
         self.note(&happening).await;
         Ok(answer)
+    }
+
+    /// What the owner calls who asks. Who is no contact is not given anything.
+    fn asker(&self, row: &MessageRow) -> Result<String, Refused> {
+        let name = self.name_of(&row.contact)?;
+        let Some(card) = row.card.as_deref().filter(|_| name.is_empty()) else {
+            return Ok(name);
+        };
+        let card = SignedCard::read(card.as_slice()).map_err(ShareError::from)?;
+        let owner = hex::encode(card.card().owner().0);
+        let what = format!(
+            "who asks is no contact: add them first (podfs contact add NAME 0x{owner}), and compare the words with them (podfs contact verify NAME)"
+        );
+        Err(Refused(Refusal::Unknown, what))
     }
 
     /// What is at a path, and where.

@@ -192,11 +192,27 @@ impl Key {
         Self::build(b'T', &[number.map_or(0, u64::from_be_bytes)])
     }
 
+    /// `U ‖ first eight bytes of the fingerprint`: somebody of whom nothing is taken any more.
+    pub fn blocked(who: &Fingerprint) -> Self {
+        let number = who.0.first_chunk().copied();
+        Self::build(b'U', &[number.map_or(0, u64::from_be_bytes)])
+    }
+
+    /// The first and the last key that somebody blocked can have.
+    pub fn all_blocked() -> (Self, Self) {
+        (Self::build(b'U', &[0]), Self::build(b'U', &[u64::MAX]))
+    }
+
+    /// `Y ‖ 0`: what came through the door and was forgotten.
+    pub fn door_forgotten() -> Self {
+        Self::build(b'Y', &[0])
+    }
+
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
             b'A' | b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L'
-            | b'V' | b'T' | b'W' => bytes.len() == 9,
+            | b'V' | b'T' | b'U' | b'W' | b'Y' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,

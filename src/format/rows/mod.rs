@@ -17,7 +17,7 @@ mod taken;
 mod xattr;
 
 pub use attached::{Attached, NextBox};
-pub use contact::{Contact, OwnCard, check_card_row};
+pub use contact::{Blocked, Contact, OwnCard, check_blocked_row, check_card_row};
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};
 pub use grant::{
@@ -27,7 +27,9 @@ pub use grant::{
 pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};
 pub use inode::{FileKind, Inode};
 pub use key::Key;
-pub use message::{FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage};
+pub use message::{
+    DoorForgotten, FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage,
+};
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use revocation::{Revocation, RevocationState, check_revocation_row};
 pub use shared::{SHARED_PAGES_MAX, Shared};

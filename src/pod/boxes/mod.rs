@@ -97,7 +97,7 @@ impl Boxes {
     /// The directory of a box is not removed, as a mount point is not.
     pub(super) fn refuse_removal(&self, dir: Ino) -> Result<(), PodError> {
         if self.borders.read_recursive().contains_key(&dir) {
-            return Err(PodError::InUse);
+            return Err(PodError::IsBox);
         }
         Ok(())
     }

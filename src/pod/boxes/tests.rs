@@ -105,10 +105,10 @@ fn a_box_stays_until_it_is_removed_and_as_long_as_it_is_mounted() {
     let (_, extent) = pod.make_box(at, false, true).unwrap();
     assert_eq!((extent, pod.boxes().len()), (Extent::default(), 0));
     pod.make_box(at, false, false).unwrap();
-    assert!(matches!(pod.rmdir(ROOT, b"d"), Err(PodError::InUse)));
+    assert!(matches!(pod.rmdir(ROOT, b"d"), Err(PodError::IsBox)));
     dir(&pod, ROOT, b"e");
     let replaced = pod.rename((ROOT, b"e"), (ROOT, b"d"), Taken::Replace);
-    assert!(matches!(replaced, Err(PodError::InUse)));
+    assert!(matches!(replaced, Err(PodError::IsBox)));
     pod.set_mounted(at, true).unwrap();
     assert!(matches!(pod.set_mounted(at, true), Err(BoxError::Mounted)));
     assert!(matches!(pod.unmake_box(at, false), Err(BoxError::Mounted)));

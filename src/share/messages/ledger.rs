@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::identity::Fingerprint;
-use crate::format::message::MessageId;
+use crate::format::message::{MessageBody, MessageId};
 use crate::format::rows::{Key, MessageRow, MessageState};
 use crate::index::Rows;
 use crate::share::messages::Way;
@@ -19,6 +19,14 @@ pub(super) struct Ledger {
     /// Number of the newest received message that says to answer this one.
     pub(super) answers: BTreeMap<MessageId, u64>,
     pub(super) unsent: BTreeSet<u64>,
+    /// Own requests that are not said to have arrived.
+    pub(super) asked: BTreeSet<u64>,
+    /// Who wrote something that only who has pinned the owner's card writes.
+    pub(super) acquainted: BTreeSet<Fingerprint>,
+    /// Received requests of which was told since the start that they have arrived.
+    pub(super) told: BTreeSet<MessageId>,
+    /// Messages that came with a card, by who wrote them.
+    strangers: BTreeMap<Fingerprint, BTreeMap<u64, MessageId>>,
     kept: BTreeMap<(Fingerprint, Way), usize>,
     last: BTreeMap<Way, u64>,
 }
@@ -52,6 +60,19 @@ impl Ledger {
         if row.state == MessageState::Unsent {
             self.unsent.insert(number);
         }
+        match (way, &row.message.body) {
+            (Way::Received, MessageBody::Request(_) | MessageBody::Grant(_)) => {
+                self.acquainted.insert(row.contact);
+            }
+            (Way::Sent, MessageBody::Request(_)) if row.state != MessageState::Arrived => {
+                self.asked.insert(number);
+            }
+            _ => {}
+        }
+        if row.card.is_some() {
+            let theirs = self.strangers.entry(row.contact).or_default();
+            theirs.insert(number, row.message.id);
+        }
     }
 
     pub(super) fn remove(&mut self, way: Way, number: u64, row: &MessageRow) {
@@ -61,9 +82,41 @@ impl Ledger {
         }
         if way == Way::Sent {
             self.unsent.remove(&number);
+            self.asked.remove(&number);
         } else {
             self.answers.retain(|_, answer| *answer != number);
         }
+        if row.card.is_some()
+            && let Some(theirs) = self.strangers.get_mut(&row.contact)
+        {
+            theirs.remove(&number);
+        }
+    }
+
+    /// How many messages came with a card, and how many of them this one wrote.
+    pub(super) fn strangers(&self, who: &Fingerprint) -> (usize, usize) {
+        let all = self.strangers.values().map(BTreeMap::len).sum();
+        (all, self.strangers.get(who).map_or(0, BTreeMap::len))
+    }
+
+    /// Who wrote them.
+    pub(super) fn all_strangers(&self) -> Vec<Fingerprint> {
+        let all = self.strangers.iter().filter(|(_, it)| !it.is_empty());
+        all.map(|(print, _)| *print).collect()
+    }
+
+    /// The newest message that came with the card of this one.
+    pub(super) fn newest_of_stranger(&self, who: &Fingerprint) -> Option<u64> {
+        self.strangers.get(who)?.keys().next_back().copied()
+    }
+
+    /// All of them.
+    pub(super) fn of_stranger(&self, who: &Fingerprint) -> Vec<MessageId> {
+        let theirs = self.strangers.get(who);
+        theirs
+            .into_iter()
+            .flat_map(|it| it.values().copied())
+            .collect()
     }
 
     pub(super) fn kept(&self, contact: Fingerprint, way: Way) -> usize {

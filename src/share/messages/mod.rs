@@ -3,10 +3,16 @@
 //! Each pair of people has a feed of single-owner chunks for each direction and week, at places that only the two can
 //! compute. A message is in a row before it is in the network, and sealed in that row before it is sent, so that what is
 //! sent again is the same bytes. What was read and cannot be opened is passed over; what nobody answers for is not.
+//!
+//! Who is not known to the other one cannot be read there: a request goes to their door too, again and again, until they
+//! say in the feed that it has arrived.
 
 mod collect;
 mod cursor;
+mod door;
 mod error;
+mod forget;
+mod knock;
 mod ledger;
 mod pair;
 mod send;
@@ -26,6 +32,7 @@ use crate::format::rows::{Contact, Key, MessageRow, MessageState};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
 use crate::share::messages::collect::Reading;
+use crate::share::messages::knock::AtDoor;
 use crate::share::messages::ledger::{Ledger, scan};
 use crate::share::messages::pair::Pair;
 use crate::share::{Contacts, ShareError};
@@ -91,8 +98,12 @@ pub struct Messages {
     ledger: Mutex<Option<Ledger>>,
     /// How far the feeds of each contact were read since the start.
     readings: Mutex<BTreeMap<Fingerprint, Reading>>,
+    /// What was put at the doors of others since the start, by the number of the request.
+    at_doors: Mutex<BTreeMap<u64, AtDoor>>,
     collecting: tokio::sync::Mutex<()>,
     sending: tokio::sync::Mutex<()>,
+    knocking: tokio::sync::Mutex<()>,
+    at_own_door: tokio::sync::Mutex<()>,
 }
 
 impl Messages {
@@ -105,8 +116,11 @@ impl Messages {
             random: Mutex::new(parts.random),
             ledger: Mutex::default(),
             readings: Mutex::default(),
+            at_doors: Mutex::default(),
             collecting: tokio::sync::Mutex::default(),
             sending: tokio::sync::Mutex::default(),
+            knocking: tokio::sync::Mutex::default(),
+            at_own_door: tokio::sync::Mutex::default(),
         }
     }
 
@@ -131,6 +145,7 @@ impl Messages {
             since: now,
             state: MessageState::Unsent,
             place: None,
+            card: None,
             sealed: None,
             message: Message {
                 id,
@@ -246,23 +261,6 @@ impl Messages {
         })
     }
 
-    /// Forgets a message. One that was not sent yet is not sent any more, unless it is on its way.
-    ///
-    /// # Errors
-    /// [`MessageError::Unknown`].
-    pub fn remove(&self, id: MessageId) -> Result<(), MessageError> {
-        self.with_ledger(|ledger| {
-            let found = ledger.ids.get(&id).copied();
-            let (way, number) = found.ok_or_else(|| MessageError::Unknown(hex::encode(id.0)))?;
-            let kept = self.kept(way, number)?;
-            let mut batch = Batch::new(Class::Meta);
-            batch.delete(way.key(number));
-            self.rows.append(batch, None)?;
-            ledger.remove(way, number, &kept.row);
-            Ok(())
-        })
-    }
-
     /// The contact with this fingerprint; nothing when they were forgotten.
     ///
     /// # Errors
@@ -349,7 +347,7 @@ const fn rank(state: MessageState) -> u8 {
         MessageState::Seen => 1,
         MessageState::Answered => 2,
         MessageState::Accepted => 3,
-        MessageState::Unsent | MessageState::Sent => u8::MAX,
+        MessageState::Unsent | MessageState::Sent | MessageState::Arrived => u8::MAX,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::crypto::message::MessagePayload;
 use crate::crypto::swarm::SealedChunk;
+use crate::format::message::MessageBody;
 use crate::format::rows::{FeedPlace, MessageRow, MessageState, SealedMessage};
 use crate::journal::{Batch, Class};
 use crate::share::messages::error::MessageError;
@@ -74,7 +75,8 @@ impl Messages {
                 continue;
             };
             let print = kept.row.contact;
-            let contact = self.contact(&print)?.filter(|it| it.alarm.is_none());
+            let contact = self.correspondent(&print)?;
+            let contact = contact.filter(|it| it.alarm.is_none());
             let pair = contact.and_then(|contact| self.pair(contact).ok());
             let (Some(pair), false) = (pair, behind.contains(&print)) else {
                 sending.waiting += 1;
@@ -188,11 +190,18 @@ impl Messages {
         self.with_ledger(|ledger| {
             let mut batch = Batch::new(Class::Meta);
             self.pass(pair, place, now, &mut batch)?;
-            if ledger.unsent.contains(&number) {
+            // That something has arrived is told once, and not kept.
+            let is_kept = !matches!(row.message.body, MessageBody::Arrived);
+            if !is_kept {
+                batch.delete(Way::Sent.key(number));
+            } else if ledger.unsent.contains(&number) {
                 batch.put(Way::Sent.key(number), row.encode()?);
             }
             self.rows.append(batch, None)?;
             ledger.unsent.remove(&number);
+            if !is_kept {
+                ledger.remove(Way::Sent, number, &row);
+            }
             Ok(())
         })
     }

@@ -47,14 +47,14 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(shared) = Shared::decode(data) {
         assert_eq!(shared.encode(), data);
     }
+    if let Ok(taken) = Taken::decode(data) {
+        assert_eq!(taken.encode().unwrap(), data);
+    }
     if let Ok(attached) = Attached::decode(data) {
         assert_eq!(attached.encode(), data);
     }
     if let Ok(next) = NextBox::decode(data) {
         assert_eq!(next.encode(), data);
-    }
-    if let Ok(taken) = Taken::decode(data) {
-        assert_eq!(taken.encode().unwrap(), data);
     }
     if let Ok(published) = Published::decode(data) {
         assert_eq!(published.encode(), data);

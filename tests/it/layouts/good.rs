@@ -33,6 +33,7 @@ use podfs::types::Timespec;
 
 use crate::layouts::Named;
 use crate::layouts::audit;
+use crate::layouts::door;
 use crate::layouts::grants;
 use crate::layouts::messages;
 use crate::layouts::people;
@@ -238,6 +239,7 @@ pub(super) fn good() -> Named {
         grants::good(),
         revoked::good(),
         messages::good(),
+        door::good(),
     ]
     .concat();
     [log(), keys(), values(), checkpoint(), published].concat()
@@ -292,6 +294,11 @@ fn keys() -> Named {
             "rows-key-feeds",
             bytes(Key::feeds(&Fingerprint([0xf1; 32]))),
         ),
+        (
+            "rows-key-blocked",
+            bytes(Key::blocked(&Fingerprint([0xf1; 32]))),
+        ),
+        ("rows-key-door-forgotten", bytes(Key::door_forgotten())),
     ]
 }
 

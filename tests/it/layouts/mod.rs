@@ -1,6 +1,7 @@
 //! Every layout as bytes that never change, and bytes like them that are refused.
 
 mod audit;
+mod door;
 mod good;
 mod grants;
 mod messages;
@@ -36,7 +37,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 50] = [
+const KINDS: [&str; 53] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -83,6 +84,9 @@ const KINDS: [&str; 50] = [
     "message-plain",
     "rows-message",
     "rows-feeds",
+    "door-plain",
+    "rows-blocked",
+    "rows-door-forgotten",
     "audit-event",
     "audit-record",
     "audit-checkpoint",
@@ -140,6 +144,9 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
         "message-plain" | "rows-message" | "rows-feeds" => {
             return messages::written_again(kind, bytes);
+        }
+        "door-plain" | "rows-blocked" | "rows-door-forgotten" => {
+            return door::written_again(kind, bytes);
         }
         _ if kind.starts_with("audit-") => return audit::written_again(kind, bytes),
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::layouts::Named;
 use crate::layouts::audit;
+use crate::layouts::door;
 use crate::layouts::good::good;
 use crate::layouts::grants;
 use crate::layouts::messages;
@@ -121,7 +122,7 @@ pub(super) fn wrong() -> Named {
     let changed = CHANGED.into_iter().chain(published_wrong::CHANGED);
     let changed = changed.chain(publishing::CHANGED).chain(people::CHANGED);
     let changed = changed.chain(grants::CHANGED).chain(revoked::CHANGED);
-    let changed = changed.chain(messages::CHANGED);
+    let changed = changed.chain(messages::CHANGED).chain(door::CHANGED);
     let changed = changed.chain(audit::CHANGED);
     let changed = changed.map(|(name, from, at, byte)| {
         let mut bytes = good[from].clone();
@@ -134,7 +135,8 @@ pub(super) fn wrong() -> Named {
     let cut = cut
         .chain(grants::CUT)
         .chain(revoked::CUT)
-        .chain(messages::CUT);
+        .chain(messages::CUT)
+        .chain(door::CUT);
     let cut = cut.chain(audit::CUT);
     let cut = cut.map(|(name, from, kept, more)| {
         let kept = &good[from][..kept.min(good[from].len())];

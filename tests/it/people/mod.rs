@@ -2,12 +2,17 @@
 
 mod appended;
 mod contacts;
+mod door;
 mod exchange;
+mod grantee;
 mod grants;
 mod hoard;
+mod hook;
 mod hundred;
 mod kept;
 mod live;
+mod matrix;
+mod memory;
 mod messages;
 mod readme;
 mod recorded;

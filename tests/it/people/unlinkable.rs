@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use podfs::crypto::door::DoorSlot;
 use podfs::crypto::identity::{Fingerprint, card_topic, identity_owner};
 use podfs::crypto::keys::{RootKey, Topic};
 use podfs::crypto::pairwise::{Direction, PairSecret};
@@ -12,7 +13,7 @@ use podfs::crypto::{Phrase, Secret};
 use podfs::format::card::SignedCard;
 use podfs::share::back_id;
 use podfs::types::Address;
-use podfs::types::limits::MAIL_WEEK;
+use podfs::types::limits::{DOOR_SLOTS, MAIL_WEEK};
 
 use crate::carried::mounted;
 use crate::node::{Network, Node, Options, hexadecimal};
@@ -28,6 +29,8 @@ const REACH: u64 = 256;
 enum Relation {
     /// Between a person and everybody.
     Card(usize),
+    /// Between a person and whoever comes to their door.
+    Door(usize),
     /// Between a pod and itself.
     Pod(usize),
     /// Between two people, the lower number first.
@@ -35,6 +38,11 @@ enum Relation {
 }
 
 impl Relation {
+    /// Whether everybody can find it who has a card.
+    const fn is_public(self) -> bool {
+        matches!(self, Self::Card(_) | Self::Door(_))
+    }
+
     fn between(one: usize, other: usize) -> Self {
         Self::Pair(one.min(other), one.max(other))
     }
@@ -88,6 +96,24 @@ fn pairwise(secret: &PairSecret, relation: Relation, direction: Direction) -> Ve
         .collect()
 }
 
+/// The slots of somebody's door, on the days around now.
+fn door(print: &Fingerprint, relation: Relation) -> Vec<Feed> {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let today = u32::try_from(now / 86_400).unwrap();
+    let days = today - 1..=today + 1;
+    let slots = days.flat_map(|day| (0..DOOR_SLOTS).map(move |slot| (day, slot)));
+    slots
+        .map(|(day, slot)| {
+            let place = *DoorSlot::of(print, day, slot).place();
+            Feed {
+                relation,
+                owner: place.owner,
+                topic: place.topic,
+            }
+        })
+        .collect()
+}
+
 const DIRECTIONS: [Direction; 2] = [Direction::FromLower, Direction::FromHigher];
 
 /// All feeds that there ought to be.
@@ -100,6 +126,7 @@ fn feeds(people: &[RootKey], given: &[Given]) -> Vec<Feed> {
             owner: root.identity(0).owner(),
             topic: card_topic(),
         });
+        all.extend(door(&print(root), Relation::Door(at)));
         let own = secret(at);
         for topic in [own.feed_topic(0), own.feed_replica_topic(0)] {
             all.push(Feed {
@@ -181,6 +208,12 @@ impl Outsider {
                 let id = SocId::of_update(&card_topic(), number);
                 all.addresses.insert(soc_address(&id, &owner));
             }
+            for slot in door(&prints[at], Relation::Door(at)) {
+                all.owners.insert(slot.owner);
+                all.topics.insert(slot.topic.0);
+                let id = SocId::of_update(&slot.topic, 0);
+                all.addresses.insert(soc_address(&id, &slot.owner));
+            }
             // What two people would share if it came from what is public.
             let public = [[0; 32], card.card().x25519, card.card().sign];
             for (other, secret) in prints
@@ -220,7 +253,7 @@ fn links(sightings: &[Sighting], outsider: &Outsider) -> Vec<String> {
         if matches!(sighting.relation, Relation::Card(_)) {
             continue;
         }
-        if outsider.derives(sighting) {
+        if !sighting.relation.is_public() && outsider.derives(sighting) {
             found.push(format!("{:?} follows from cards", sighting.relation));
         }
         let marks = [
@@ -238,7 +271,8 @@ fn links(sightings: &[Sighting], outsider: &Outsider) -> Vec<String> {
     found
 }
 
-fn root_of(pod: &Pod) -> RootKey {
+/// What only the phrase gives.
+pub(super) fn root_of(pod: &Pod) -> RootKey {
     let phrase = Phrase::parse(&fs::read_to_string(pod.path("phrase")).unwrap()).unwrap();
     RootKey::derive(&phrase.seed(), None)
 }
@@ -280,18 +314,18 @@ fn nobody_tells_from_addresses_who_knows_whom() {
     let seen = sightings(&node.network().recorded(), &feeds);
     assert_eq!(links(&seen, &outsider), Vec::<String>::new());
     // Everybody had to do with everybody.
-    let relations: BTreeSet<_> = seen.iter().map(|it| it.relation).collect();
+    let mut relations: BTreeSet<_> = seen.iter().map(|it| it.relation).collect();
+    relations.retain(|it| !matches!(it, Relation::Door(_)));
     assert_eq!(relations.len(), 3 + 3 + 3, "{relations:?}");
-    let (cards, rest): (Vec<Sighting>, Vec<Sighting>) = seen
-        .iter()
-        .copied()
-        .partition(|it| matches!(it.relation, Relation::Card(_)));
+    let (public, rest): (Vec<Sighting>, Vec<Sighting>) =
+        seen.iter().copied().partition(|it| it.relation.is_public());
     println!(
-        "{} cards, {} other single-owner chunks",
-        cards.len(),
+        "{} cards and slots of doors, {} other single-owner chunks",
+        public.len(),
         rest.len()
     );
-    assert!(rest.len() > 50);
+    // Who asks somebody for the first time cannot know that they know him.
+    assert!(public.len() > 3 && rest.len() > 50);
     is_noticed(&roots, &seen, &feeds, &outsider);
 }
 

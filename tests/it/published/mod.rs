@@ -103,6 +103,44 @@ fn any_single_chunk_may_be_lost_or_changed() {
     assert_eq!(pages, 16);
 }
 
+/// Whatever a node answers instead of what it was asked for, another right chunk of the same pod, one that is cut or one
+/// that is longer: it is as if it had answered nothing.
+#[test]
+fn no_chunk_is_taken_for_another() {
+    let (chunks, listed) = frozen();
+    let addresses: Vec<_> = chunks.keys().copied().collect();
+    let (mut pages, mut wholes) = (0, 0);
+    let mut seen = |chunks: &Chunks, what: &str| match listing(chunks) {
+        Ok(found) => {
+            assert_eq!(found, listed, "{what}");
+            wholes += 1;
+        }
+        Err(lost) => {
+            assert_ne!(lost, "", "{what}");
+            pages += 1;
+        }
+    };
+    for (at, one) in addresses.iter().enumerate() {
+        for other in &addresses[at + 1..] {
+            let mut swapped = chunks.clone();
+            swapped.insert(*one, chunks[other].clone());
+            swapped.insert(*other, chunks[one].clone());
+            seen(&swapped, &format!("{one} and {other}"));
+        }
+        let bytes = &chunks[one];
+        let lengths = [0, 1, 7, 8, 9, 104, 105, 4095, 4103, 4104, 4105, 4200, 5000];
+        for length in lengths.into_iter().filter(|it| *it != bytes.len()) {
+            let mut other = bytes.clone();
+            other.resize(length, 0);
+            let changed = [(*one, other)].into_iter();
+            let changed = chunks.clone().into_iter().chain(changed).collect();
+            seen(&changed, &format!("{length} bytes of {one}"));
+        }
+    }
+    // Of two nodes that change places one may be needed to make the other; most are of different groups.
+    assert!(pages > 0 && wholes > pages, "{wholes} whole, {pages} not");
+}
+
 /// When a feed has lost both chunks of its newest head, what was before it is found.
 #[test]
 fn without_the_newest_head_the_one_before_is_found() {

@@ -3,6 +3,7 @@
 mod boxed;
 mod breaks;
 mod clock;
+mod confused;
 mod costs;
 mod evicted;
 mod golden;

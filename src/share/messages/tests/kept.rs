@@ -141,6 +141,7 @@ fn ten_thousand_messages_are_listed_at_once() {
             since: NOW,
             state: MessageState::New,
             place: Some(crate::format::rows::FeedPlace::default()),
+            card: None,
             sealed: None,
             message: Message {
                 id: MessageId(id),
