@@ -160,9 +160,7 @@ impl Filesystem for Adapter {
             if writes {
                 pod.may_be_written(ino)?;
             }
-            pod.open_meant(self.mount.ino(node))?;
-            self.mount.opens(ino);
-            Ok(())
+            self.mount.open(pod, node)
         });
     }
 
@@ -229,9 +227,8 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.run("release", node, reply, |pod, ino| {
-            self.mount.closes(ino);
-            pod.release_meant(self.mount.ino(node))
+        self.run("release", node, reply, |pod, _| {
+            self.mount.release(pod, node)
         });
     }
 

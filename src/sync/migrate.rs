@@ -101,6 +101,7 @@ impl Publisher {
             own.confirmed = 0;
             edit.row(Key::own_head(), Change::Put(own.encode().into()));
         }
+        self.move_box_heads(&mut edit)?;
         let _held = self.kept.hold();
         edit.listed(self.kept.newest()?, migration);
         self.kept.write(edit)?;

@@ -5,6 +5,7 @@
 //! publication before is sealed anew, node by node, and queued; chunks go out children first, the head last.
 
 mod audited;
+mod box_heads;
 mod boxes;
 mod changes;
 mod confirm;

@@ -38,11 +38,12 @@ impl Publisher {
             self.migrate(&upload, cut, migration).await?;
         }
         self.send_leftover_head(&upload, cut.generation).await?;
+        self.send_box_heads(&upload).await?;
         let mut attempts = Attempts::new();
         let mut head = self.head_of(cut)?;
         while head.is_none() {
             let list = self.follow.list();
-            let Prepared { draft, seen } = self.prepared(cut, &attempts, &list.followed)?;
+            let Prepared { draft, boxes, seen } = self.prepared(cut, &attempts, &list.followed)?;
             let base = self.kept.rows().journal().base();
             let before = base.map_or(0, |base| base.generation);
             let part = Part::Cut(Arc::clone(cut), before);
@@ -52,6 +53,7 @@ impl Publisher {
             }
             if no_room.is_empty() {
                 self.follow.tell(list, seen);
+                self.make_box_heads(boxes, cut.generation)?;
                 let Some(draft) = draft else { break };
                 head = self.make_head(draft, cut.generation)?;
                 if head.is_none() {
@@ -69,6 +71,7 @@ impl Publisher {
         if let Some(head) = head {
             self.send_head(&upload, head).await?;
         }
+        self.send_box_heads(&upload).await?;
         self.tell_renewed(cut).await?;
         self.kept.rows().journal().settle_cut()?;
         Ok(true)

@@ -158,6 +158,11 @@ impl Publisher {
         Ok(())
     }
 
+    /// The postage batches as heads name them, in ascending order of their ids.
+    pub fn set_batches(&self, batches: Vec<Batch>) {
+        *self.batches.write() = batches;
+    }
+
     /// The postage batches as heads name them.
     pub fn batches(&self) -> Vec<Batch> {
         self.batches.read().clone()

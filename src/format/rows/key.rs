@@ -85,6 +85,16 @@ impl Key {
         Self::build(b'H', &[1])
     }
 
+    /// `H ‖ 1 + number`: the newest head of a box.
+    pub fn box_head(number: u32) -> Self {
+        Self::build(b'H', &[u64::from(number).saturating_add(1)])
+    }
+
+    /// The first and the last key that the head of a box can have.
+    pub fn all_box_heads() -> (Self, Self) {
+        (Self::box_head(1), Self::box_head(u32::MAX))
+    }
+
     /// `K ‖ ino`: the inode, and what is below it, is to stay on this machine.
     pub fn pinned(ino: Ino) -> Self {
         Self::build(b'K', &[ino.0])

@@ -47,7 +47,7 @@ pub(super) const CHANGED: [Changed; 42] = [
     ("published-leaf-wrong-version", "published-leaf-good", 0, 2),
     ("published-leaf-wrong-kind", "published-leaf-good", 1, 4),
     ("published-leaf-wrong-level", "published-leaf-good", 2, 1),
-    ("published-leaf-wrong-group", "published-leaf-good", 3, 3),
+    ("published-leaf-wrong-group", "published-leaf-good", 3, 4),
     ("published-leaf-wrong-count", "published-leaf-good", 4, 6),
     ("published-leaf-wrong-length", "published-leaf-good", 6, 1),
     ("published-leaf-wrong-names", "published-leaf-good", 8, 8),
