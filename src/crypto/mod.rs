@@ -8,6 +8,8 @@
     warn(clippy::arithmetic_side_effects, clippy::as_conversions)
 )]
 
+#[cfg(test)]
+mod account;
 pub mod audit;
 pub mod derive;
 pub mod domain;

@@ -25,8 +25,8 @@ pub(super) const fn errno(error: &PodError) -> Errno {
         PodError::NoSuchOffset => Errno::ENXIO,
         PodError::NoSpace => Errno::ENOSPC,
         PodError::ReadOnly => Errno::EROFS,
+        PodError::IsBox | PodError::InUse => Errno::EBUSY,
         PodError::Stale => Errno::ESTALE,
-        PodError::InUse => Errno::EBUSY,
         // The journal's patience has an end before anybody's request gets too old: programs know this one from
         // network file systems.
         PodError::Busy => Errno::ETIMEDOUT,

@@ -1,5 +1,5 @@
-//! What others added to folders that the owner shares: brought to a place that no path leads to, and from there taken
-//! over into the folder, where it is the owner's.
+//! What others added to folders that the owner shares, or changed of what is shared: brought to a place that no path
+//! leads to, and from there taken over into the folder, where it is the owner's.
 //!
 //! What was taken over once is noted at what arrived, which is another inode as soon as its contents are others. The
 //! note is in the record that gives the copy its name: there is never one without the other.

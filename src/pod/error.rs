@@ -71,6 +71,9 @@ pub enum PodError {
     /// A directory would become its own ancestor.
     #[error("a directory cannot be moved into itself")]
     Loop,
+    /// The directory of a box: it stays until the box is removed.
+    #[error("it is a box")]
+    IsBox,
     /// The inode went away while it was used.
     #[error("stale")]
     Stale,

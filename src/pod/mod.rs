@@ -6,6 +6,7 @@
 
 mod added;
 mod attr;
+mod boxes;
 mod check;
 mod contents;
 mod create;
@@ -38,6 +39,7 @@ use std::sync::{Arc, OnceLock};
 use crate::format::rows::{Inode, Key};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
+use crate::pod::boxes::Boxes;
 use crate::pod::contents::Reaper;
 use crate::pod::locks::Locks;
 use crate::pod::opens::Opens;
@@ -47,6 +49,7 @@ use crate::types::{Clock, Ino, ROOT, Timespec};
 pub use crate::format::rows::FileKind;
 pub use added::{Copy, Target};
 pub use attr::Attr;
+pub use boxes::{BoxError, Extent};
 pub use check::{Finding, Report};
 pub use contents::Seek;
 pub use dir::Entry;
@@ -109,12 +112,14 @@ pub struct Pod {
     trays: parking_lot::RwLock<Arc<Trays>>,
     /// Which of them the kernel knows by other numbers.
     numbers: Numbers,
+    boxes: Boxes,
 }
 
 impl Pod {
     /// The file system over `parts`; the root directory is made when it is missing.
     pub fn over(parts: PodParts) -> Result<Self, PodError> {
         let counter = parts.rows.next_ino().max(ROOT.counter() + 1);
+        let boxes = Boxes::read(&parts.rows)?;
         let pod = Self {
             rows: parts.rows,
             remote: parts.remote,
@@ -129,6 +134,7 @@ impl Pod {
             state: parking_lot::Mutex::new(()),
             trays: parking_lot::RwLock::default(),
             numbers: Numbers::default(),
+            boxes,
         };
         if pod.find_inode(ROOT)?.is_none() {
             pod.make_root(parts.owner)?;

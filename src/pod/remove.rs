@@ -83,6 +83,7 @@ impl Pod {
             if inode.size > 0 {
                 return Err(PodError::NotEmpty);
             }
+            self.boxes.refuse_removal(ino)?;
             inode.nlink = 0;
         } else {
             inode.nlink = inode.nlink.saturating_sub(1);

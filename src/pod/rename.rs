@@ -33,6 +33,7 @@ impl Pod {
         }
         let spot = self.spot(dir, name)?;
         self.rows.admit(0)?;
+        let _borders = self.within_a_box(ino, dir)?;
         let _held = self.locks.lock(&[dir, ino]);
         let mut edit = Edit::new(self);
         edit.directory(dir)?;
@@ -85,6 +86,7 @@ impl Pod {
     ) -> Result<(), PodError> {
         let (source, target) = (self.spot(from, name)?, self.spot(to, new_name)?);
         self.rows.admit(0)?;
+        let _borders = self.within_a_box(from, to)?;
         loop {
             let moved = self.named(&source)?.ok_or(PodError::NotFound)?;
             let other = self.named(&target)?;
@@ -200,7 +202,7 @@ impl Pod {
     }
 
     /// Whether `dir` is `ancestor` or lies below it.
-    fn is_within(&self, dir: Ino, ancestor: Ino) -> Result<bool, PodError> {
+    pub(super) fn is_within(&self, dir: Ino, ancestor: Ino) -> Result<bool, PodError> {
         let mut at = dir;
         while at != ancestor {
             let above = self.parent(at)?;

@@ -19,6 +19,8 @@ mod feed;
 mod given;
 pub mod messages;
 mod received;
+#[cfg(test)]
+mod received_tests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;

@@ -1,5 +1,5 @@
-//! What the owner adds to folders of others: kept in trays, given to whose folders they are, and let go once it was
-//! taken over.
+//! What the owner adds to folders of others, or changes of what they share: kept in trays, and given to those whose it
+//! is.
 
 use crate::daemon::sharing::Sharing;
 use crate::format::grant::Ended;
@@ -16,6 +16,7 @@ use crate::share::is_added_to;
 use crate::share::is_written_to;
 use crate::types::Ino;
 use crate::types::Name;
+use crate::types::ROOT;
 use crate::types::SHARED;
 
 /// Names that are tried for what nobody took over.
@@ -98,7 +99,7 @@ impl Sharing {
         Some(count)
     }
 
-    /// How many notes are of files that are there no more.
+    /// How many notes are of what is there no more.
     fn count_removed(&self, now: Ino, was: Ino) -> Result<u64, PodError> {
         let (mut left, mut count) = (vec![(Some(now), was)], 0_u64);
         while let Some((now, was)) = left.pop() {
@@ -108,7 +109,8 @@ impl Sharing {
                 let beside = own.iter().find(|own| own.name == note.name);
                 if note.kind == FileKind::Directory {
                     left.push((beside.map(|beside| beside.ino), note.ino));
-                } else if beside.is_none() {
+                }
+                if beside.is_none() {
                     count = count.saturating_add(1);
                 }
             }
@@ -206,10 +208,7 @@ impl Sharing {
         let own = own.ok_or(PodError::NotFound)?.name;
         for nth in 1..=NAMES_MAX {
             let shown = left_name(&received.label, nth)?;
-            let shown = self
-                .pod
-                .show_state_directory((above, own.as_bytes()), &shown);
-            match shown {
+            match self.pod.move_own((above, own.as_bytes()), (ROOT, &shown)) {
                 Err(PodError::Exists) => {}
                 shown => return shown,
             }

@@ -15,6 +15,8 @@ use crate::pod::PodError;
 use crate::share::is_copy_name;
 use crate::types::Ino;
 use crate::types::Name;
+use crate::types::ROOT;
+use crate::types::limits::CHANGED_PATIENCE;
 
 /// Names of a directory, and what they are of.
 type Names = BTreeMap<Name, Attr>;
@@ -28,6 +30,15 @@ struct Lying {
     was: Option<Ino>,
     /// What the other one has.
     theirs: Option<Ino>,
+}
+
+/// What becomes of a file of a tray.
+enum Went {
+    /// The other one has it.
+    Gone,
+    /// Somebody has it open, or changed it just now.
+    Open,
+    Stays,
 }
 
 /// A directory of a tray that goes if it is empty, and whether the other one has it.
@@ -125,7 +136,13 @@ impl Sharing {
                 }
                 open.extend(copies.iter().map(|copy| below(Some(copy.ino))));
             } else if entry.kind == FileKind::Regular {
-                is_all &= self.let_file_go(at, &entry, &copies).await?;
+                let there = theirs.get(&entry.name);
+                let note = notes.iter().find(|note| note.name == entry.name);
+                match self.let_file_go(at, &entry, &copies).await? {
+                    Went::Gone => {}
+                    Went::Open => is_all = false,
+                    Went::Stays => is_all &= !self.waits_in_vain(at, &entry, (there, note)).await?,
+                }
             }
         }
         Ok(is_all)
@@ -138,9 +155,9 @@ impl Sharing {
         at: Lying,
         entry: &Dentry,
         copies: &[Attr],
-    ) -> Result<bool, PodError> {
+    ) -> Result<Went, PodError> {
         if self.pod.is_open(entry.ino) {
-            return Ok(false);
+            return Ok(Went::Open);
         }
         let ours = self.pod.getattr(entry.ino)?;
         for copy in copies {
@@ -157,10 +174,59 @@ impl Sharing {
             if is_same {
                 let went = self.pod.let_go((at.now, &entry.name), &ours, at.was)?;
                 self.is_seen_anew(at, &entry.name);
-                return Ok(went);
+                return Ok(if went { Went::Gone } else { Went::Open });
             }
         }
-        Ok(true)
+        Ok(Went::Stays)
+    }
+
+    /// Where the other one has neither what a file was made from nor the file itself, they keep it beside theirs; or they
+    /// had it, and changed it before they told. So it stands beside theirs after a while. Tells whether it is too early.
+    async fn waits_in_vain(
+        &self,
+        at: Lying,
+        entry: &Dentry,
+        (theirs, note): (Option<&Attr>, Option<&Dentry>),
+    ) -> Result<bool, PodError> {
+        let (Some(_), Some(theirs)) = (at.was, theirs) else {
+            return Ok(false);
+        };
+        if let Some(note) = note
+            && let Some(base) = self.read_base(note.ino).await?
+            && self.pod.base_of(theirs.ino)? == Some(base)
+        {
+            return Ok(false);
+        }
+        let changed = self.pod.getattr(entry.ino)?.ctime;
+        let age = (self.clock)().secs.saturating_sub(changed.secs);
+        if age < i64::try_from(CHANGED_PATIENCE.as_secs()).unwrap_or(i64::MAX) {
+            return Ok(true);
+        }
+        self.set_beside(at, (at.now, &entry.name))?;
+        Ok(false)
+    }
+
+    /// A file of a tray gets a name that tells that it was not taken over, and its note goes.
+    fn set_beside(&self, at: Lying, (to, name): (Ino, &Name)) -> Result<(), PodError> {
+        for nth in 1..=NAMES_MAX {
+            let shown = left_name(name, nth)?;
+            match self.pod.move_own((at.now, name.as_bytes()), (to, &shown)) {
+                Err(PodError::Exists) => {}
+                moved => {
+                    moved?;
+                    self.is_seen_anew(at, &shown);
+                    break;
+                }
+            }
+        }
+        if let Some(was) = at.was {
+            match self.pod.unlink(was, name.as_bytes()) {
+                Ok(()) | Err(PodError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.is_seen_anew(at, name);
+        Ok(())
     }
 
     /// Lets the note of something go that was removed, once the other one does not have it, or has something else.
@@ -239,8 +305,10 @@ impl Sharing {
         let Some(theirs) = theirs.and_then(|theirs| theirs.get(name).copied()) else {
             return Ok(true);
         };
-        if !self.let_file_go(at, &own, &[theirs]).await? {
-            return Ok(false);
+        match self.let_file_go(at, &own, &[theirs]).await? {
+            Went::Gone => return Ok(true),
+            Went::Open => return Ok(false),
+            Went::Stays => {}
         }
         let Some(was) = at.was else { return Ok(true) };
         let notes = self.pod.own_names(was)?;
@@ -251,23 +319,7 @@ impl Sharing {
         if base.is_none() || self.pod.base_of(theirs.ino)? == base {
             return Ok(true);
         }
-        if self.pod.is_open(own.ino) {
-            return Ok(false);
-        }
-        for nth in 1..=NAMES_MAX {
-            match self
-                .pod
-                .show_state_directory((at.now, name.as_bytes()), &left_name(name, nth)?)
-            {
-                Err(PodError::Exists) => {}
-                shown => {
-                    shown?;
-                    break;
-                }
-            }
-        }
-        self.pod.unlink(was, name.as_bytes())?;
-        self.is_seen_anew(at, name);
+        self.set_beside(at, (ROOT, name))?;
         Ok(true)
     }
 

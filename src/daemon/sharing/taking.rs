@@ -1,4 +1,5 @@
-//! What others added to folders of the owner: brought out of sight, and taken over into the folder file by file.
+//! What others added to folders of the owner, or changed of what is shared with them: brought out of sight, and taken
+//! over file by file.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! Rows: the pod as one sorted map. A key is a type byte and big-endian fields, so that byte order is the order
 //! we read in; values are little-endian. `FORMAT.md` has the table.
 
+mod attached;
 mod contact;
 mod dentry;
 mod extent;
@@ -15,6 +16,7 @@ mod shared;
 mod taken;
 mod xattr;
 
+pub use attached::{Attached, NextBox};
 pub use contact::{Blocked, Contact, OwnCard, check_blocked_row, check_card_row};
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};

@@ -8,7 +8,7 @@ use crate::pod::error::PodError;
 use crate::pod::remove::Leaves;
 use crate::pod::rename::Taken;
 use crate::pod::{Caller, Pod};
-use crate::types::{Ino, Name, ROOT};
+use crate::types::{Ino, Name};
 
 impl Pod {
     /// The directory `.pod/<name>`; it is made when it is missing.
@@ -33,18 +33,18 @@ impl Pod {
         Ok(found.and_then(|(ino, kind)| (kind == FileKind::Directory).then_some(ino)))
     }
 
-    /// The directory `name` in `dir`, in `.pod`, becomes an ordinary one, `new` in the root directory.
+    /// What stands in a tray gets another name, there or in the root directory.
     ///
     /// # Errors
     /// [`PodError::Exists`]: that name is taken.
-    pub fn show_state_directory(
+    pub fn move_own(
         &self,
         (dir, name): (Ino, &[u8]),
-        new: &Name,
+        (to, new): (Ino, &Name),
     ) -> Result<(), PodError> {
         let _writing = self.state.lock();
-        self.rename_own((dir, name), (ROOT, new.as_bytes()), Taken::Keep)?;
-        self.tell(ROOT, new.as_bytes());
+        self.rename_own((dir, name), (to, new.as_bytes()), Taken::Keep)?;
+        self.tell(to, new.as_bytes());
         Ok(())
     }
 

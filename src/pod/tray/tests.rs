@@ -251,7 +251,7 @@ fn without_a_tray_nothing_is_added_and_nothing_of_it_seen() {
     pod.withdraw_share(&name("Anna"), &name("lab")).unwrap();
     let above = pod.parent(shared.tray).unwrap();
     let left = name("lab (not taken over)");
-    pod.show_state_directory((above, b"tray-1"), &left).unwrap();
+    pod.move_own((above, b"tray-1"), (ROOT, &left)).unwrap();
     let back = pod.lookup(ROOT, b"lab (not taken over)").unwrap().ino;
     assert_eq!(shared.seen(back), ["report.txt"]);
     shared.assert_clean();

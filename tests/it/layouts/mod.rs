@@ -22,10 +22,12 @@ use podfs::format::node;
 use podfs::format::record;
 use podfs::format::record::RecordBody;
 use podfs::format::record::RecordHeader;
+use podfs::format::rows::Attached;
 use podfs::format::rows::Bucket;
 use podfs::format::rows::Dentries;
 use podfs::format::rows::Inode;
 use podfs::format::rows::Key;
+use podfs::format::rows::NextBox;
 use podfs::format::rows::Shared;
 use podfs::format::rows::Xattrs;
 use podfs::format::segment::SegmentHeader;
@@ -35,7 +37,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 51] = [
+const KINDS: [&str; 53] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -45,6 +47,8 @@ const KINDS: [&str; 51] = [
     "rows-extent",
     "rows-xattr",
     "rows-shared",
+    "rows-attached",
+    "rows-next-box",
     "rows-published",
     "rows-nodes",
     "rows-queue",
@@ -114,6 +118,8 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "rows-extent" => Bucket::decode(bytes).ok()?.encode(),
         "rows-xattr" => Xattrs::decode(bytes).ok()?.encode(),
         "rows-shared" => Shared::decode(bytes).ok()?.encode(),
+        "rows-attached" => Attached::decode(bytes).ok()?.encode(),
+        "rows-next-box" => NextBox::decode(bytes).ok()?.encode(),
         "node-leaf" => {
             let rows = node::leaf_rows(bytes).ok()?;
             node::leaf(rows.iter().map(|(key, value)| (key, &value[..])))

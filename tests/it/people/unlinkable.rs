@@ -271,7 +271,8 @@ fn links(sightings: &[Sighting], outsider: &Outsider) -> Vec<String> {
     found
 }
 
-fn root_of(pod: &Pod) -> RootKey {
+/// What only the phrase gives.
+pub(super) fn root_of(pod: &Pod) -> RootKey {
     let phrase = Phrase::parse(&fs::read_to_string(pod.path("phrase")).unwrap()).unwrap();
     RootKey::derive(&phrase.seed(), None)
 }

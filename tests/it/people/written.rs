@@ -320,6 +320,44 @@ fn a_single_file_is_changed_and_given_back_when_both_changed_it() {
     assert_clean([&ben, &anna]);
 }
 
+#[test]
+fn what_the_owner_does_not_keep_comes_to_stand_beside_theirs() {
+    let name = "what_the_owner_does_not_keep_comes_to_stand_beside_theirs";
+    if !applicable(name, REQUIREMENTS) {
+        return;
+    }
+    let (anna, ben, _node) = two_people();
+    let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
+    acquainted(&anna, &ben);
+    fs::create_dir(first.path("lab")).unwrap();
+    fs::write(first.path("lab/both.txt"), "before").unwrap();
+    let (lab, seen, _) = writable((&anna, &first), (&ben, &second), "lab");
+    until(&ben, "not all comes", || names(&seen).len() == 1);
+    fs::write(lab.join("both.txt"), "anna's").unwrap();
+    fs::write(seen.join("both.txt"), "ben's").unwrap();
+    confirmed(&ben);
+    // He does not hear of the copy that she removes.
+    second.unmount();
+    until(&anna, "there is no copy", || {
+        lab.join("both (from Ben).txt").exists()
+    });
+    fs::remove_file(lab.join("both (from Ben).txt")).unwrap();
+    confirmed(&anna);
+    let clock = ben.path("clock");
+    fs::write(&clock, "3600").unwrap();
+    let mut mount = ben.mount_command("mnt", &[]);
+    let second = ben.mount_by(mount.env("PODFS_TEST_CLOCK", &clock)).unwrap();
+    second.expect_connections();
+    let all = ["both.txt", "both.txt (not taken over)"];
+    until(&ben, "his is not set beside", || names(&seen) == all);
+    until(&ben, "hers is not seen", || {
+        fs::read_to_string(seen.join(all[0])).is_ok_and(|read| read == "anna's")
+    });
+    reads(&seen.join(all[1]), "ben's");
+    drop((first, second));
+    assert_clean([&ben, &anna]);
+}
+
 /// More than are taken over before the kill.
 const FILES: usize = 30;
 
