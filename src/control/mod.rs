@@ -6,6 +6,7 @@
 
 mod address;
 mod audit;
+mod boxes;
 mod client;
 mod message;
 mod messages;
@@ -17,6 +18,7 @@ mod server;
 mod sharing;
 
 pub use audit::{AuditEvidence, AuditFile, AuditRequest, AuditResponse};
+pub use boxes::{BoxRefusal, BoxReport, BoxRequest, BoxResponse};
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
 pub use messages::{CollectReport, MessageReport, MessageWay, MessagesRequest, MessagesResponse};

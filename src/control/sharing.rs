@@ -183,7 +183,7 @@ pub struct ReceivedReport {
     pub ended: Option<i64>,
     /// When the newest version was made that was brought here.
     pub version: Option<i64>,
-    /// Files that were added to it and are not its owner's yet; nothing when nothing can be added.
+    /// Files that were added to it, changed or removed, and are not so at its owner's yet; nothing when nothing can be.
     pub added: Option<u64>,
     /// Why a newer version is not here yet.
     pub trouble: Option<String>,

@@ -4,10 +4,10 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::runtime::Runtime;
 
 use crate::control::StatusReport;
 use crate::crypto::Secret;
+use crate::daemon::boxes::BoxMounts;
 use crate::daemon::clock::clock;
 use crate::daemon::config::ServeConfig;
 use crate::daemon::fault::Fault;
@@ -27,12 +27,14 @@ use crate::format::keyfile::Bundle;
 use crate::format::rows::Bucket;
 use crate::fuse;
 use crate::fuse::Allow;
+use crate::fuse::Mounts;
 use crate::fuse::Running;
 use crate::fuse::ServeOptions;
 use crate::fuse::Serving;
 use crate::index::Rows;
 use crate::index::RowsParts;
 use crate::pod::Caller;
+use crate::pod::Kernel;
 use crate::pod::Pod;
 use crate::pod::PodError;
 use crate::pod::PodParts;
@@ -50,6 +52,10 @@ pub(super) struct House {
     publishing: Arc<Publishing>,
     people: Arc<People>,
     sharing: Arc<Sharing>,
+    mounts: Arc<Mounts>,
+    /// The requests of all mounts.
+    running: Arc<Running>,
+    box_mounts: Arc<BoxMounts>,
     _copies: Arc<LocalCopies>,
 }
 
@@ -149,6 +155,8 @@ fn open_with(
     };
     let pod = Pod::over(parts).map_err(|error| pod_fault(paths, &error))?;
     let pod = Arc::new(pod);
+    let kernels = Arc::new(Mounts::default());
+    pod.set_kernel(Arc::clone(&kernels) as Arc<dyn Kernel>);
     let people = People::new(&pod, bundle, Arc::clone(&clock), Arc::clone(&publishing));
     let people = Arc::new(people);
     let (number, epoch) = OWN_BOX;
@@ -168,6 +176,9 @@ fn open_with(
         publishing,
         people,
         sharing,
+        mounts: kernels,
+        running: Arc::new(Running::default()),
+        box_mounts: Arc::default(),
         _copies: copies,
     })
 }
@@ -185,12 +196,13 @@ pub(super) fn create(paths: &PodPaths, bundle: &Bundle) -> Result<(), Fault> {
 }
 
 impl House {
-    /// Serves the pod on a mounted descriptor of the kernel.
+    /// Serves the pod, or a box of it from its directory on, on a mounted descriptor of the kernel.
     pub(super) fn serve(
         &self,
         device: OwnedFd,
         config: &ServeConfig,
-        runtime: &Runtime,
+        runtime: &Handle,
+        top: Ino,
     ) -> Result<Session, Fault> {
         let allow = if config.allow_other {
             Allow::All
@@ -199,9 +211,11 @@ impl House {
         };
         let options = ServeOptions {
             allow,
-            ..ServeOptions::new(runtime.handle().clone())
+            top,
+            running: Arc::clone(&self.running),
+            ..ServeOptions::new(runtime.clone())
         };
-        let serving = fuse::serve(device, &self.pod, options).map_err(|error| {
+        let serving = fuse::serve(device, &self.pod, &self.mounts, options).map_err(|error| {
             Fault::io(FaultKind::Fuse, "cannot talk to the kernel's FUSE", &error)
                 .next("podfs doctor")
         })?;
@@ -224,6 +238,11 @@ impl House {
     /// The file system.
     pub(super) fn pod(&self) -> &Pod {
         &self.pod
+    }
+
+    /// The mounts of boxes alone.
+    pub(super) const fn box_mounts(&self) -> &Arc<BoxMounts> {
+        &self.box_mounts
     }
 
     /// Whom the owner of the pod knows.

@@ -22,6 +22,7 @@ use crate::format::keyfile::Bundle;
 use crate::index::Rows;
 use crate::journal::JournalError;
 use crate::store::Store;
+use crate::sync::BoxSecrets;
 use crate::sync::Kept;
 use crate::sync::Network;
 use crate::sync::OwnFeed;
@@ -77,6 +78,7 @@ impl Publishing {
             kept,
             reader: Arc::clone(&reader),
             feed: OwnFeed::new(secret, bundle.epoch, bundle.device),
+            boxes: BoxSecrets::new(&bundle.pod_secret),
             clock,
             owner,
         });

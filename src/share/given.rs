@@ -192,7 +192,11 @@ impl GivenGrants {
         }
         let entry = Entry {
             name: row.terms.name.clone(),
-            attributes,
+            // Whether it is a box is nothing to others.
+            attributes: Attributes {
+                attached: None,
+                ..attributes
+            },
         };
         self.tell(&row, &RecordState::Live(Box::new(entry)), now)
     }

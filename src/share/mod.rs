@@ -24,7 +24,7 @@ mod rows_tests;
 #[cfg(test)]
 mod tests;
 
-pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name};
+pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name, is_written_to};
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;

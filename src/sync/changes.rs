@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::format::rows::{Bucket, Dentries, FileKind, Inode, Key, PageState, Published};
 use crate::journal::{Difference, Snapshot, Value};
+use crate::sync::boxes::Borders;
 use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
 use crate::sync::renew::Renewals;
@@ -72,6 +73,10 @@ impl Changes {
             changes.add_given_up(kept, &view, (since, cut.generation))?;
         }
         changes.renewals = Renewals::between(kept, base, cut)?;
+        if let Some(base) = base {
+            let (now, before) = (Borders::at(view)?, Borders::at(View::new(journal, base))?);
+            changes.renewals.add(now.moved_since(&before, &inodes)?);
+        }
         changes.add_renewed(&view)?;
         changes.leave_out_hidden(&view, &inodes)?;
         // Contents may be others though the inode's row is as it was: clocks go back, and a time may come twice.

@@ -5,6 +5,7 @@
 //! publication before is sealed anew, node by node, and queued; chunks go out children first, the head last.
 
 mod audited;
+mod boxes;
 mod changes;
 mod confirm;
 mod contents;
@@ -46,6 +47,7 @@ mod view;
 mod walk;
 mod weight;
 
+pub use boxes::BoxSecrets;
 pub use contents::ContentsError;
 pub use edit::KeptEdit;
 pub use error::SyncError;

@@ -148,6 +148,7 @@ impl Publisher {
                 base: base.as_deref(),
                 kept: &self.kept,
                 feed: &self.feed,
+                boxes: &self.boxes,
                 owner: self.owner,
                 attempts,
                 fetch: &fetch,
@@ -156,7 +157,7 @@ impl Publisher {
                 stopped: &self.stopped,
                 pace: &self.pace,
             };
-            Preparation::new(&parts).run(&changes)
+            Preparation::new(&parts)?.run(&changes)
         };
         tokio::task::block_in_place(work)
     }

@@ -12,6 +12,7 @@ use crate::format::published::Batch;
 use crate::format::rows::HeadState;
 use crate::store::{Outage, StoreError};
 use crate::sync::audited::Checkpoints;
+use crate::sync::boxes::BoxSecrets;
 use crate::sync::confirm::{Confirm, Later};
 use crate::sync::error::SyncError;
 use crate::sync::evict::{Evict, Files, Standstill, shortage};
@@ -39,6 +40,8 @@ pub struct PublisherParts {
     pub reader: Arc<Reader>,
     /// The feed that it writes to.
     pub feed: OwnFeed,
+    /// Secrets of the boxes that are attached to directories.
+    pub boxes: BoxSecrets,
     /// The wall clock.
     pub clock: Clock,
     /// Owner and group that stand for the owner of the pod.
@@ -50,6 +53,7 @@ pub struct Publisher {
     pub(super) kept: Arc<Kept>,
     pub(super) reader: Arc<Reader>,
     pub(super) feed: OwnFeed,
+    pub(super) boxes: BoxSecrets,
     pub(super) clock: Clock,
     pub(super) owner: (u32, u32),
     network: watch::Sender<Option<Network>>,
@@ -85,6 +89,7 @@ impl Publisher {
             kept: parts.kept,
             reader: parts.reader,
             feed: parts.feed,
+            boxes: parts.boxes,
             clock: parts.clock,
             owner: parts.owner,
             network: watch::Sender::new(None),

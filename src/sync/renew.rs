@@ -63,6 +63,11 @@ impl Renewals {
         Ok(renewals)
     }
 
+    /// These are sealed anew as well, with their pages: they are in another box than before.
+    pub(super) fn add(&mut self, moved: BTreeSet<Ino>) {
+        self.inodes.extend(moved.into_iter().map(|ino| (ino, true)));
+    }
+
     /// Whether all nodes of an inode are sealed anew.
     pub(super) fn has(&self, ino: Ino) -> bool {
         self.inodes.contains_key(&ino)

@@ -1,8 +1,11 @@
 //! The pod as it was at a cut: rows and pages that requests no longer change.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::format::rows::{Bucket, Dentries, Inode, Key, PageState, Revocation, Xattr, Xattrs};
+use crate::format::rows::{
+    Attached, Bucket, Dentries, Inode, Key, PageState, Revocation, Xattr, Xattrs,
+};
 use crate::format::wire::Malformed;
 use crate::journal::{Journal, Snapshot, Value};
 use crate::sync::error::SyncError;
@@ -46,6 +49,17 @@ impl<'a> View<'a> {
     pub(super) fn inode(&self, ino: Ino) -> Result<Option<Inode>, SyncError> {
         let row = self.row(&Key::inode(ino))?;
         Ok(row.map(|row| Inode::decode(&row)).transpose()?)
+    }
+
+    /// The directories that are boxes.
+    pub(super) fn boxes(&self) -> Result<BTreeMap<Ino, Attached>, SyncError> {
+        let mut boxes = BTreeMap::new();
+        let (from, to) = Key::all_attached();
+        self.rows(&from, &to, |key, row| {
+            boxes.insert(Ino(key.field(0)), Attached::decode(row)?);
+            Ok(())
+        })?;
+        Ok(boxes)
     }
 
     /// What is named `name` in a directory, by the hash of the name.

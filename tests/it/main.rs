@@ -16,6 +16,7 @@
 mod apps;
 mod audited;
 mod bee;
+mod boxes;
 mod canaries;
 mod carried;
 mod chunks;

@@ -32,6 +32,7 @@ use crate::types::Name;
 use crate::types::Purpose;
 use crate::types::ROOT;
 use crate::types::Rights;
+use crate::types::RightsError;
 use crate::types::limits::GRANTS_AT_ONCE;
 
 type Answered = Result<SharingResponse, Refused>;
@@ -107,7 +108,10 @@ impl Sharing {
         let terms = Terms {
             name: name.clone(),
             kind,
-            rights: rights(wish.rights)?,
+            rights: wish
+                .rights
+                .parse()
+                .map_err(|error: RightsError| wrong(&error))?,
             snapshot: wish.snapshot,
             from: wish.from,
             until: wish.until,
@@ -118,7 +122,7 @@ impl Sharing {
         }
         if terms.rights != Rights::READ && !is_added_to(&terms) {
             return Err(wrong(
-                &"only to a folder can something be added, and not to one version of it",
+                &"only to a folder can something be added, and one version of something stays as it is",
             ));
         }
         let mut id = [0; 16];
@@ -321,18 +325,6 @@ impl Sharing {
             }
         }
         Err(wrong(&"no name is free: choose one with --name"))
-    }
-}
-
-fn rights(text: &str) -> Result<Rights, Refused> {
-    let rights: Rights = text.parse().map_err(|error| wrong(&error))?;
-    if rights == Rights::WRITE {
-        Err(wrong(
-            &"others cannot change what is there yet, for that takes more than this podfs has: \
-              with the right to append they can add to a folder",
-        ))
-    } else {
-        Ok(rights)
     }
 }
 

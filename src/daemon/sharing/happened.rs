@@ -64,6 +64,11 @@ pub(super) fn over(received: &Received, why: Ended, name: &str) -> Happening {
     of_received(kind, received, name)
 }
 
+/// Somebody did something to what the owner shares with them; `path` is what it is now.
+pub(super) fn done(kind: Kind, given: &Given, path: &Path) -> Happening {
+    of_given(kind, given).of(path.as_os_str().as_bytes())
+}
+
 fn of_given(kind: Kind, given: &Given) -> Happening {
     Happening::new(kind)
         .with(given.contact.0, given.contact_name.as_str())

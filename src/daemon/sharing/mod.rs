@@ -8,6 +8,8 @@ mod client;
 mod far;
 mod followers;
 mod happened;
+mod letting;
+mod merging;
 mod report;
 mod revoking;
 mod taking;

@@ -1,6 +1,7 @@
 //! Rows: the pod as one sorted map. A key is a type byte and big-endian fields, so that byte order is the order
 //! we read in; values are little-endian. `FORMAT.md` has the table.
 
+mod attached;
 mod contact;
 mod dentry;
 mod extent;
@@ -12,8 +13,10 @@ mod message;
 mod published;
 mod revocation;
 mod shared;
+mod taken;
 mod xattr;
 
+pub use attached::{Attached, NextBox};
 pub use contact::{Contact, OwnCard, check_card_row};
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};
@@ -28,4 +31,5 @@ pub use message::{FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, Seal
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use revocation::{Revocation, RevocationState, check_revocation_row};
 pub use shared::{SHARED_PAGES_MAX, Shared};
+pub use taken::Taken;
 pub use xattr::{Xattr, Xattrs};

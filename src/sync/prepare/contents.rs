@@ -118,7 +118,7 @@ impl Preparation<'_> {
         before: Option<&Before>,
         touched: &Touched,
     ) -> Result<Reference, SyncError> {
-        let conv = self.secret.conv_file(&scope);
+        let conv = self.conv(ino, &scope)?;
         let (size, contents) = match inode.kind() {
             FileKind::Regular => (
                 inode.size,

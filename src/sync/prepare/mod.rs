@@ -25,6 +25,7 @@ use crate::crypto::publish::{Reference, seal_node};
 use crate::format::published::{Place, Rate};
 use crate::format::rows::{HeadState, Key, Published};
 use crate::journal::{Change, Class};
+use crate::sync::boxes::{Borders, BoxSecrets};
 use crate::sync::changes::{Changes, Touched};
 use crate::sync::edit::KeptEdit;
 use crate::sync::error::SyncError;
@@ -39,7 +40,7 @@ use crate::sync::view::View;
 use crate::types::Ino;
 use crate::types::limits::{PAGE, PREPARED_PAGES, PREPARED_ROWS};
 
-pub(super) use head::Draft;
+pub(super) use head::{Draft, PATH_MAX};
 pub(super) use parts::{Attempts, Fetch, Lacking, Parts, Prepared};
 
 /// Parity of all that is published.
@@ -53,6 +54,8 @@ pub(super) struct Preparation<'a> {
     kept: &'a Kept,
     feed: &'a OwnFeed,
     secret: &'a BoxSecret,
+    boxes: &'a BoxSecrets,
+    borders: Borders<'a>,
     owner: (u32, u32),
     attempts: &'a Attempts,
     fetch: Fetch<'a>,
@@ -71,15 +74,18 @@ pub(super) struct Preparation<'a> {
 }
 
 impl<'a> Preparation<'a> {
-    pub(super) fn new(parts: &Parts<'a>) -> Self {
+    pub(super) fn new(parts: &Parts<'a>) -> Result<Self, SyncError> {
         let journal = parts.kept.rows().journal();
         let base = parts.base;
-        Self {
-            view: View::new(journal, parts.cut),
+        let view = View::new(journal, parts.cut);
+        Ok(Self {
+            view,
             base: base.map(|base| (View::new(journal, base), base.generation)),
             kept: parts.kept,
             feed: parts.feed,
             secret: parts.feed.secret(),
+            boxes: parts.boxes,
+            borders: Borders::at(view)?,
             owner: parts.owner,
             attempts: parts.attempts,
             fetch: parts.fetch,
@@ -92,7 +98,7 @@ impl<'a> Preparation<'a> {
             publication: parts.cut.generation,
             edit: KeptEdit::new(Class::Meta),
             changed: 0,
-        }
+        })
     }
 
     /// Makes all of it.

@@ -7,6 +7,7 @@ use crate::crypto::Secret;
 use crate::crypto::publish::Reference;
 use crate::format::published::Place;
 use crate::journal::Snapshot;
+use crate::sync::boxes::BoxSecrets;
 use crate::sync::error::SyncError;
 use crate::sync::follow::{Followed, Seen};
 use crate::sync::heads::OwnFeed;
@@ -37,6 +38,8 @@ pub(in crate::sync) struct Parts<'a> {
     pub(in crate::sync) kept: &'a Kept,
     /// The feed that the publication is for.
     pub(in crate::sync) feed: &'a OwnFeed,
+    /// Secrets of the boxes that are attached to directories.
+    pub(in crate::sync) boxes: &'a BoxSecrets,
     /// Owner and group that stand for the owner of the pod.
     pub(in crate::sync) owner: (u32, u32),
     /// Places that are sealed anew.

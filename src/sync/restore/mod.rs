@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use crate::crypto::Secret;
 use crate::crypto::keys::{BoxSecret, ScopeKey};
 use crate::format::published::Head;
-use crate::format::rows::{Key, SeenHeads};
+use crate::format::rows::{Key, NextBox, SeenHeads};
 use crate::format::wire::Malformed;
 use crate::journal::JournalError;
 use crate::sync::contents::ContentsError;
@@ -112,6 +112,8 @@ struct Restore<'a> {
     /// Directories with changes that were not met yet.
     changed: BTreeSet<Ino>,
     changes: Arc<Family>,
+    /// Numbers of the boxes that are attached to directories.
+    boxes: BTreeSet<u32>,
     done: Restored,
 }
 
@@ -144,11 +146,16 @@ pub async fn restore(
             journal.group,
             &journal.parity,
         )),
+        boxes: BTreeSet::new(),
         done: Restored::default(),
     };
     restore.root()?;
     restore.run(progress).await?;
     restore.settled()?;
+    if let Some(last) = restore.boxes.last() {
+        let next = NextBox(last.saturating_add(1));
+        restore.writer.put(Key::next_box(), next.encode());
+    }
     restore.writer.put(Key::seen_heads(), parts.seen.encode());
     restore.writer.flush().await?;
     Ok(restore.done)

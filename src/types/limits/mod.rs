@@ -20,6 +20,10 @@ pub const TARGET_MAX: usize = 4095;
 pub const XATTR_VALUE_MAX: usize = 64 * 1024;
 /// All extended attribute names of an inode together (`XATTR_LIST_MAX` of Linux).
 pub const XATTR_LIST_MAX: usize = 64 * 1024;
+/// Most boxes of a pod.
+pub const BOXES_MAX: usize = 256;
+/// Changes that the kernels of other mounts of a pod are still to be told of; none waits longer than a request.
+pub const NOTICES_MAX: usize = 1 << 16;
 /// Most hard links of one inode (as ext4).
 pub const LINK_MAX: u32 = 65_000;
 /// Largest file: what a signed 64-bit offset can name, less one page.

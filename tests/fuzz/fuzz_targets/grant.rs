@@ -3,12 +3,16 @@
 
 use libfuzzer_sys::fuzz_target;
 use podfs::crypto::publish::HEAD_LEN;
+use podfs::format::base::Base;
 use podfs::format::grant::{Grant, GrantRecord, SignedReceipt};
 use podfs::format::rows::{Given, LastRecord, Received, Revocation, SeenRecord};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(grant) = Grant::decode(data) {
         assert_eq!(*grant.encode().unwrap(), data);
+    }
+    if let Ok(base) = Base::decode(data) {
+        assert_eq!(base.encode(), data);
     }
     let mut padded = data.to_vec();
     padded.resize(data.len().max(HEAD_LEN), 0);

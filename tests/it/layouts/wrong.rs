@@ -17,7 +17,7 @@ pub(super) type Changed = (&'static str, &'static str, usize, u8);
 /// Name, the good one it is made from, bytes of it that are kept, what follows them.
 pub(super) type Cut = (&'static str, &'static str, usize, &'static [u8]);
 
-const CHANGED: [Changed; 36] = [
+const CHANGED: [Changed; 39] = [
     ("segment-header-wrong-magic", "segment-header-good", 0, b'q'),
     ("segment-header-wrong-version", "segment-header-good", 8, 2),
     (
@@ -49,6 +49,9 @@ const CHANGED: [Changed; 36] = [
     ("rows-extent-wrong-high-kind", "rows-extent-remote", 2, 4),
     ("rows-extent-wrong-remote-order", "rows-extent-remote", 3, 4),
     ("rows-xattr-wrong-value", "rows-xattr-two", 10, 0x7f),
+    ("rows-attached-wrong-number", "rows-attached-good", 0, 0),
+    ("rows-attached-wrong-scope", "rows-attached-good", 4, 2),
+    ("rows-next-box-wrong-number", "rows-next-box-good", 0, 0),
     ("rows-shared-wrong-count", "rows-shared-good", 0, 0),
     ("rows-shared-wrong-once", "rows-shared-good", 4, 1),
     ("node-leaf-wrong-kind", "node-leaf-good", 0, 2),

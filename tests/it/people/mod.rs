@@ -18,6 +18,9 @@ mod shares;
 mod unlinkable;
 mod visit;
 mod wire;
+mod written;
+mod written_hostile;
+mod written_model;
 
 use serde_json::Value;
 

@@ -13,6 +13,7 @@ use std::path::Path;
 use podfs::crypto::Phrase;
 use podfs::crypto::Secret;
 use podfs::crypto::keys::BoxSecret;
+use podfs::crypto::keys::PodSecret;
 use podfs::crypto::keys::RootKey;
 use podfs::crypto::swarm::SocId;
 use podfs::crypto::swarm::soc_address;
@@ -26,11 +27,16 @@ const FOLDER: &str = "tests/golden/v1/swarm";
 /// Chunks as a node holds them, by address.
 pub type Chunks = BTreeMap<Address, Vec<u8>>;
 
-/// The box of the golden pod: of 32 bytes of zero entropy, the first of everything.
-pub fn box_secret() -> BoxSecret {
+/// The golden pod: of 32 bytes of zero entropy, the first of everything.
+pub fn pod_secret() -> PodSecret {
     let phrase = Phrase::from_entropy(&Secret::from_bytes(&[0; 32]));
     let root = RootKey::derive(&phrase.seed(), None);
-    root.pod(&root.pod_id(0), 0).box_secret(0, 0)
+    root.pod(&root.pod_id(0), 0)
+}
+
+/// Its own box.
+pub fn box_secret() -> BoxSecret {
+    pod_secret().box_secret(0, 0)
 }
 
 /// Writes the files anew when `PODFS_WRITE_GOLDEN` is set: only when the format is deliberately changed.

@@ -1,5 +1,6 @@
 //! What the file system writes, published by the engine and read by readers that share nothing with it.
 
+mod boxed;
 mod breaks;
 mod clock;
 mod costs;
