@@ -120,11 +120,6 @@ impl Publisher {
         self.changed.notify_waiters();
     }
 
-    /// The postage batches as heads name them, in ascending order of their ids.
-    pub fn set_batches(&self, batches: Vec<Batch>) {
-        *self.batches.write() = batches;
-    }
-
     /// The wall clock: seconds since 1970.
     pub fn now(&self) -> i64 {
         (self.clock)().secs

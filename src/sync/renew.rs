@@ -158,7 +158,12 @@ impl Publisher {
         Ok(())
     }
 
-    /// The postage batches as heads name them.
+    /// The postage batches as heads name them, in ascending order of their ids.
+    pub fn set_batches(&self, batches: Vec<Batch>) {
+        *self.batches.write() = batches;
+    }
+
+    /// The same.
     pub fn batches(&self) -> Vec<Batch> {
         self.batches.read().clone()
     }
