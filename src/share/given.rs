@@ -16,7 +16,7 @@ use crate::share::feed::newest_record;
 use crate::share::rows::PeopleRows;
 use crate::store::endpoints::Endpoints;
 use crate::types::limits::GRANTS_MAX;
-use crate::types::{Ino, Name, Timespec};
+use crate::types::{Address, Ino, Name, Timespec};
 
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
@@ -279,6 +279,21 @@ impl GivenGrants {
         let row = self.rows.get(&Key::last_record(id))?;
         let row = row.map(|row| LastRecord::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)
+    }
+
+    /// Where the newest record of each stands that a node took.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn records(&self) -> Result<Vec<Address>, ShareError> {
+        let mut records = Vec::new();
+        for given in self.all()? {
+            if let Some(last) = self.last(&given.id)?.filter(|last| last.pending.is_none()) {
+                let (feed, index) = (self.grant(&given.id).feed(), last.index);
+                records.push(RecordPlace { feed, index }.address());
+            }
+        }
+        Ok(records)
     }
 
     /// How many records its feed has.

@@ -91,6 +91,7 @@ impl Publisher {
         }
         self.enlist(&upload.network).await?;
         let is_found = self.carry_heads(upload).await?;
+        self.carry_records(upload).await?;
         let _one = self.heading.lock();
         let mut edit = KeptEdit::new(Class::Meta);
         if let Some((mut own, _)) = self.feed.last(self.kept.rows())? {
@@ -149,6 +150,31 @@ impl Publisher {
             upload.network.endpoints.search(chunk.address()).await?;
         }
         Ok(false)
+    }
+
+    /// Carries the records that tell others of what is published: who is told nothing new finds the newest one as long
+    /// as it is paid for.
+    ///
+    /// # Errors
+    /// When somebody who may have one does not answer.
+    async fn carry_records(&self, upload: &Upload) -> Result<(), SyncError> {
+        let mut carried = Vec::new();
+        for address in self.follow.records()? {
+            let Some(record) = upload.network.endpoints.search(address).await? else {
+                continue;
+            };
+            match upload.send(Freight::Node, &record).await {
+                Ok(()) => carried.push(record),
+                Err(StoreError::Rejected(Rejection::BucketFull(_))) => {
+                    tracing::info!("the new batch has no room for a record of a grant");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for record in &carried {
+            self.see(upload, record).await?;
+        }
+        Ok(())
     }
 
     /// Own feed first.

@@ -7,6 +7,7 @@ use crate::share::Told;
 use crate::sync::Followed;
 use crate::sync::Followers;
 use crate::sync::Seen;
+use crate::types::Address;
 
 impl Followers for Sharing {
     fn followed(&self) -> Result<Vec<Followed>, String> {
@@ -32,6 +33,10 @@ impl Followers for Sharing {
         }
         self.wake.notify_one();
         Ok(())
+    }
+
+    fn records(&self) -> Result<Vec<Address>, String> {
+        self.given.records().map_err(failed)
     }
 
     fn renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), String> {

@@ -90,6 +90,8 @@ pub(super) struct Sharing {
     added: Notify,
     /// Held while something is brought.
     bringing: tokio::sync::Mutex<()>,
+    /// Held while receipts are signed, so that what was done is recorded once.
+    signing: tokio::sync::Mutex<()>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -127,6 +129,7 @@ impl Sharing {
             waits: Mutex::default(),
             added: Notify::new(),
             bringing: tokio::sync::Mutex::default(),
+            signing: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
         });
         let followers: Arc<dyn Followers> = Arc::clone(&sharing) as Arc<dyn Followers>;

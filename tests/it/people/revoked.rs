@@ -57,6 +57,7 @@ fn revoke(anna: &Pod, node: &Node, (grant, other): (&str, &str), level: &str) ->
     let before = Hoard::of(anna, grant, node.network());
     assert_eq!(before.opens(), before.addresses());
     let preview = json(anna, &["revoke", grant, "--dry-run", "--json"]);
+    assert_eq!(preview["names"], 70, "{preview}");
     assert_eq!(preview["complete"], true, "{preview}");
     let others = preview["others"].as_array().unwrap();
     assert_eq!(others.len(), 1, "{preview}");
