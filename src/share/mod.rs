@@ -16,6 +16,8 @@ mod contacts;
 mod error;
 mod feed;
 mod given;
+#[cfg(test)]
+mod grants_tests;
 pub mod messages;
 mod received;
 mod rows;
@@ -24,10 +26,10 @@ mod rows_tests;
 #[cfg(test)]
 mod tests;
 
-pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name};
+pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name, takes_place_of};
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
 pub use given::{GivenGrants, Told};
-pub use received::ReceivedGrants;
+pub use received::{Arrival, ReceivedGrants};
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};

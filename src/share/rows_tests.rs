@@ -58,8 +58,12 @@ impl Shelf for Files {
 }
 
 pub(super) fn people_rows(files: &Arc<Files>) -> PeopleRows {
+    people_rows_over(&Arc::new(Rows::memory()), files)
+}
+
+pub(super) fn people_rows_over(rows: &Arc<Rows>, files: &Arc<Files>) -> PeopleRows {
     let shelf = Arc::clone(files) as Arc<dyn Shelf>;
-    PeopleRows::new(Arc::new(Rows::memory()), shelf)
+    PeopleRows::new(Arc::clone(rows), shelf)
 }
 
 fn golden(name: &str) -> Vec<u8> {

@@ -43,6 +43,7 @@ use crate::format::rows::GivenState;
 use crate::format::rows::ReceivedState;
 use crate::pod::Caller;
 use crate::pod::Pod;
+use crate::share::Arrival;
 use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
 use crate::share::ShareError;
@@ -288,12 +289,20 @@ impl Sharing {
                 return Ok(true);
             }
         }
+        if answered.is_none() && self.is_place_of_answer(&id)? {
+            tracing::info!("a grant is in the place of one that somebody else is to give");
+            return Ok(true);
+        }
         let label = grant.terms.name.clone();
-        let is_new = self.received.arrives(from, grant, made)?;
+        let arrival = self.received.arrives(from, grant, made)?;
+        if arrival == Arrival::Anothers {
+            tracing::info!("a grant has the id of one that somebody else gave");
+            return Ok(answered.is_some());
+        }
         let Some(received) = self.received.find(&id)? else {
             return Ok(false);
         };
-        if answered.is_none() && is_new {
+        if answered.is_none() && arrival == Arrival::New {
             let name = self.name_of(&from)?;
             self.note(&happened::received(&received, &name)).await;
         } else if answered.is_some() && received.state == ReceivedState::Offered {

@@ -18,6 +18,7 @@ use crate::share::back_id;
 use crate::share::copy_name;
 use crate::share::is_added_to;
 use crate::share::messages::MessageError;
+use crate::share::takes_place_of;
 use crate::types::ADDED;
 use crate::types::Ino;
 use crate::types::Name;
@@ -69,6 +70,13 @@ impl Sharing {
         Ok(given.find(|given| {
             given.contact == *contact && is_added_to(&given.terms) && back_id(&given.id) == *id
         }))
+    }
+
+    /// Whether a grant of that id belongs to somebody who adds: nobody else gives it.
+    pub(super) fn is_place_of_answer(&self, id: &[u8; 16]) -> Result<bool, ShareError> {
+        let given = self.given.all()?;
+        let mut added_to = given.iter().filter(|given| is_added_to(&given.terms));
+        Ok(added_to.any(|given| takes_place_of(id, &given.id)))
     }
 
     /// The grants that come back, with what they come back for.

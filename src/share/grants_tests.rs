@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use super::rows_tests::{Files, people_rows_over};
+use super::{Arrival, ReceivedGrants, ShareError};
+use crate::crypto::Secret;
+use crate::crypto::identity::Fingerprint;
+use crate::crypto::keys::{CapKey, GrantFeed, Topic};
+use crate::crypto::scalar::Owner;
+use crate::format::grant::{Grant, Terms};
+use crate::format::rows::FileKind;
+use crate::index::Rows;
+use crate::types::{Name, Purpose, Rights, Timespec};
+
+const BEN: Fingerprint = Fingerprint([2; 32]);
+const EVE: Fingerprint = Fingerprint([5; 32]);
+
+const fn at(secs: i64) -> Timespec {
+    Timespec { secs, nanos: 0 }
+}
+
+fn terms(until: Option<i64>) -> Terms {
+    Terms {
+        name: Name::parse(b"notes.txt").unwrap(),
+        kind: FileKind::Regular,
+        rights: Rights::READ,
+        snapshot: false,
+        from: None,
+        until,
+        purpose: Purpose::default(),
+    }
+}
+
+fn grant(id: [u8; 16]) -> Grant {
+    Grant {
+        id,
+        terms: terms(None),
+        feed: GrantFeed {
+            owner: Owner([1; 20]),
+            topic: Topic([2; 32]),
+        },
+        cap: CapKey::restore(Secret::from_bytes(&[3; 32])),
+    }
+}
+
+fn received(files: &Arc<Files>) -> ReceivedGrants {
+    let rows = Arc::new(Rows::memory());
+    ReceivedGrants::new(Arc::new(people_rows_over(&rows, files)), rows)
+}
+
+#[test]
+fn a_grant_in_the_place_of_another_is_not_taken_for_it() {
+    let received = received(&Files::new());
+    let (id, mut near) = ([7; 16], [7; 16]);
+    near[15] = 8;
+    let arrives = |from, id| received.arrives(from, grant(id), at(1)).unwrap();
+    assert_eq!(arrives(EVE, near), Arrival::New);
+    assert_eq!(arrives(BEN, id), Arrival::Anothers);
+    assert_eq!(arrives(BEN, near), Arrival::Anothers);
+    assert_eq!(arrives(EVE, near), Arrival::Known);
+    assert!(received.find(&id).unwrap().is_none());
+    let label = Name::parse(b"notes.txt").unwrap();
+    let accepted = received.accept(&id, &label);
+    assert!(matches!(accepted, Err(ShareError::NoGrant(_))));
+    assert!(received.find(&near).unwrap().unwrap().contact == EVE);
+}
