@@ -6,9 +6,10 @@ use crate::crypto::Secret;
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{CapKey, GrantFeed, Topic};
 use crate::crypto::scalar::Owner;
-use crate::format::grant::{Grant, Terms};
+use crate::format::grant::{Ended, Grant, Terms};
 use crate::format::rows::FileKind;
 use crate::index::Rows;
+use crate::types::limits::GRANTS_MAX;
 use crate::types::{Name, Purpose, Rights, Timespec};
 
 const BEN: Fingerprint = Fingerprint([2; 32]);
@@ -62,4 +63,27 @@ fn a_grant_in_the_place_of_another_is_not_taken_for_it() {
     let accepted = received.accept(&id, &label);
     assert!(matches!(accepted, Err(ShareError::NoGrant(_))));
     assert!(received.find(&near).unwrap().unwrap().contact == EVE);
+}
+
+fn numbered(number: usize) -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    id
+}
+
+#[test]
+fn what_is_over_makes_room_for_what_comes() {
+    let received = received(&Files::new());
+    for number in 0..GRANTS_MAX {
+        let arrival = received.arrives(EVE, grant(numbered(number)), at(1));
+        assert_eq!(arrival.unwrap(), Arrival::New);
+    }
+    let more = |number| received.arrives(EVE, grant(numbered(number)), at(1));
+    let refused = more(GRANTS_MAX);
+    assert!(matches!(refused, Err(ShareError::TooManyGrants)));
+    let of_ben = received.arrives(BEN, grant([0xbe; 16]), at(1));
+    assert_eq!(of_ben.unwrap(), Arrival::New);
+    received.end(&numbered(3), Ended::Expired, at(2)).unwrap();
+    assert_eq!(more(GRANTS_MAX).unwrap(), Arrival::New);
+    assert!(more(GRANTS_MAX + 1).is_err());
 }

@@ -109,9 +109,10 @@ impl ReceivedGrants {
                 Arrival::Anothers
             });
         }
-        let of_contact = self.all()?;
-        let of_contact = of_contact.iter().filter(|it| it.contact == contact);
-        if of_contact.count() >= GRANTS_MAX {
+        let is_over = |it: &Received| matches!(it.state, ReceivedState::Ended { .. });
+        let all = self.all()?;
+        let of_contact = all.iter().filter(|it| it.contact == contact);
+        if of_contact.filter(|it| !is_over(it)).count() >= GRANTS_MAX {
             return Err(ShareError::TooManyGrants);
         }
         let label = grant.terms.name.clone();

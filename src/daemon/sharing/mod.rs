@@ -10,6 +10,8 @@ mod followers;
 mod happened;
 mod report;
 mod taking;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use client::SharingClient;
@@ -49,6 +51,7 @@ use crate::share::ReceivedGrants;
 use crate::share::ShareError;
 use crate::share::Told;
 use crate::share::audit::Happening;
+use crate::share::messages::Kept;
 use crate::share::messages::MessageError;
 use crate::share::messages::Messages;
 use crate::share::messages::Way;
@@ -165,9 +168,7 @@ impl Sharing {
 
     async fn run(&self) {
         loop {
-            if let Err(error) = self.step().await {
-                tracing::debug!(%error, "sharing");
-            }
+            self.step().await;
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = self.people.mail().came().notified() => {}
@@ -176,13 +177,12 @@ impl Sharing {
         }
     }
 
-    /// Does everything that is due.
-    async fn step(&self) -> Result<(), MessageError> {
-        self.keep_time().await?;
-        self.take_grants().await?;
-        let sent = self.send_records().await;
-        self.bring_all().await?;
-        sent
+    /// Does everything that is due. What fails keeps nothing else back.
+    async fn step(&self) {
+        told("grants do not begin and end", self.keep_time().await);
+        told("no grants are taken", self.take_grants().await);
+        told("no records are sent", self.send_records().await);
+        told("nothing is brought", self.bring_all().await);
     }
 
     /// Grants begin and end when they say.
@@ -256,21 +256,30 @@ impl Sharing {
             };
             let until = last.number;
             for kept in messages {
-                let MessageBody::Grant(bytes) = &kept.row.message.body else {
-                    continue;
-                };
-                let Ok(grant) = Grant::decode(bytes) else {
-                    tracing::debug!("a grant that this podfs cannot read");
-                    continue;
-                };
-                let made = kept.row.message.time;
-                if self.takes(kept.row.contact, grant, made).await? {
-                    self.messages.remove(kept.row.message.id)?;
+                // What cannot be kept of one person keeps nobody else's back.
+                if let Err(error) = self.take_grant(&kept).await {
+                    tracing::info!(%error, "a grant that came is not kept");
                 }
             }
             after = until;
             self.taken.store(after, Ordering::Release);
         }
+    }
+
+    /// The grant in a message, if there is one.
+    async fn take_grant(&self, kept: &Kept) -> Result<(), MessageError> {
+        let MessageBody::Grant(bytes) = &kept.row.message.body else {
+            return Ok(());
+        };
+        let Ok(grant) = Grant::decode(bytes) else {
+            tracing::debug!("a grant that this podfs cannot read");
+            return Ok(());
+        };
+        let made = kept.row.message.time;
+        if self.takes(kept.row.contact, grant, made).await? {
+            self.messages.remove(kept.row.message.id)?;
+        }
+        Ok(())
     }
 
     /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add, and its
@@ -337,5 +346,12 @@ impl Sharing {
             self.wake.notify_one();
         }
         Ok(())
+    }
+}
+
+/// Tells in the log what was not done.
+fn told(what: &str, done: Result<(), MessageError>) {
+    if let Err(error) = done {
+        tracing::info!(%error, "{what}");
     }
 }
