@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{BoxSecret, GrantSecret};
-use crate::crypto::publish::{RecordPlace, record_chunk, seal_record};
+use crate::crypto::publish::{RecordPlace, open_record, record_chunk, seal_record};
 use crate::crypto::swarm::SealedChunk;
 use crate::format::grant::{Ended, Grant, GrantRecord, RecordState};
 use crate::format::published::{Attributes, Entry};
 use crate::format::rows::{Given, GivenState, Key, LastRecord};
+use crate::format::wire::Malformed;
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
 use crate::share::error::ShareError;
 use crate::share::feed::newest_record;
 use crate::share::rows::PeopleRows;
 use crate::store::endpoints::Endpoints;
-use crate::types::limits::GRANTS_MAX;
+use crate::types::limits::{GRANTS_MAX, PAGE};
 use crate::types::{Ino, Name, Timespec};
 
 use parking_lot::Mutex;
@@ -30,6 +31,16 @@ pub enum Told {
     Made,
     /// The one before was not sent yet: ask again afterwards.
     Later,
+}
+
+/// A record that waits to be sent.
+pub struct Unsent {
+    /// Its place in the feed.
+    pub index: u64,
+    /// Whether this machine knows of none before it.
+    pub is_first: bool,
+    /// What is sent.
+    pub chunk: SealedChunk,
 }
 
 /// The grants that the owner of a pod gave. There is one of these for a pod.
@@ -244,31 +255,71 @@ impl GivenGrants {
         if last.as_ref().is_some_and(|last| last.pending.is_some()) {
             return Ok(Told::Later);
         }
-        let secret = self.grant(&given.id);
-        let place = RecordPlace {
-            feed: secret.feed(),
-            index: last.as_ref().map_or(0, |last| last.index.saturating_add(1)),
-        };
         let record = GrantRecord {
             grant: given.id,
-            index: place.index,
+            index: last.as_ref().map_or(0, |last| last.index.saturating_add(1)),
             previous: last.map_or([0; 32], |last| last.hash),
             time: now,
             until: given.terms.until,
             state: state.clone(),
         };
+        self.write(&record, said)?;
+        Ok(Told::Made)
+    }
+
+    /// From now on the record waits to be sent.
+    fn write(&self, record: &GrantRecord, said: [u8; 32]) -> Result<(), ShareError> {
+        let secret = self.grant(&record.grant);
+        let place = RecordPlace {
+            feed: secret.feed(),
+            index: record.index,
+        };
         let plain = record.encode().map_err(ShareError::NoRow)?;
         let payload = seal_record(&secret.cap_key(), &place, &plain);
         self.put_last(
-            &given.id,
+            &record.grant,
             &LastRecord {
                 index: place.index,
                 hash: *blake3::hash(payload.as_slice()).as_bytes(),
                 said,
                 pending: Some(payload),
             },
-        )?;
-        Ok(Told::Made)
+        )
+    }
+
+    /// What waits to be sent.
+    fn waiting(
+        &self,
+        id: &[u8; 16],
+        (index, payload): (u64, &[u8; PAGE]),
+    ) -> Result<GrantRecord, ShareError> {
+        let secret = self.grant(id);
+        let place = RecordPlace {
+            feed: secret.feed(),
+            index,
+        };
+        let plain = open_record(&secret.cap_key(), &place, payload).map_err(|_| no_record())?;
+        GrantRecord::decode(plain.expose()).map_err(ShareError::NoRow)
+    }
+
+    /// Nothing can ever stand at the index of the record that waits: it goes to the next one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn passes_by(&self, given: &Given, index: u64) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let Some(last) = self.last(&given.id)?.filter(|last| last.index == index) else {
+            return Ok(());
+        };
+        let Some(payload) = &last.pending else {
+            return Ok(());
+        };
+        let waiting = self.waiting(&given.id, (index, payload))?;
+        let next = GrantRecord {
+            index: index.saturating_add(1),
+            ..waiting
+        };
+        self.write(&next, last.said)
     }
 
     fn last(&self, id: &[u8; 16]) -> Result<Option<LastRecord>, ShareError> {
@@ -286,21 +337,22 @@ impl GivenGrants {
         Ok(self.rows.sync()?)
     }
 
-    /// A record that no node took yet, as the chunk that it is.
+    /// A record that no node took yet.
     ///
     /// # Errors
     /// When the log does not give it.
-    pub fn unsent(&self, given: &Given) -> Result<Option<(u64, SealedChunk)>, ShareError> {
-        let Some(last) = self.last(&given.id)? else {
+    pub fn unsent(&self, given: &Given) -> Result<Option<Unsent>, ShareError> {
+        let last = self.last(&given.id)?;
+        let Some((index, payload)) = last.and_then(|last| Some((last.index, last.pending?))) else {
             return Ok(None);
         };
-        let chunk = last.pending.as_ref().map(|payload| {
-            let chunk = record_chunk(&self.grant(&given.id), last.index, payload);
-            chunk.map(|chunk| (last.index, chunk))
-        });
-        chunk
-            .transpose()
-            .map_err(|_| ShareError::NoRow(crate::format::wire::Malformed("record of a grant")))
+        let record = self.waiting(&given.id, (index, &payload))?;
+        let chunk = record_chunk(&self.grant(&given.id), index, &payload);
+        Ok(Some(Unsent {
+            index,
+            is_first: record.previous == [0; 32],
+            chunk: chunk.map_err(|_| no_record())?,
+        }))
     }
 
     /// A node took the record at that index.
@@ -360,6 +412,10 @@ impl GivenGrants {
         all.retain(|given| given.contact == *contact && is_alive(given));
         Ok(all)
     }
+}
+
+fn no_record() -> ShareError {
+    ShareError::NoRow(Malformed("record of a grant"))
 }
 
 /// Whether an id begins with these hexadecimal digits, at least four of them.

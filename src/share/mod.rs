@@ -30,6 +30,6 @@ pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name, takes_
 pub use cards::{Found, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
-pub use given::{GivenGrants, Told};
+pub use given::{GivenGrants, Told, Unsent};
 pub use received::{Arrival, ReceivedGrants};
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};

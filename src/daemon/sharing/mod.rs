@@ -9,6 +9,7 @@ mod far;
 mod followers;
 mod happened;
 mod report;
+mod sending;
 mod taking;
 #[cfg(test)]
 mod tests;
@@ -32,8 +33,10 @@ use tokio::task::JoinHandle;
 
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::BoxSecret;
+use crate::daemon::outgoing::Outgoing;
 use crate::daemon::people::People;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::sharing::sending::Held;
 use crate::daemon::sharing::tree::PodTree;
 use crate::format::grant::Ended;
 use crate::format::grant::Grant;
@@ -48,7 +51,6 @@ use crate::pod::Pod;
 use crate::share::Arrival;
 use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
-use crate::share::ShareError;
 use crate::share::Told;
 use crate::share::audit::Happening;
 use crate::share::messages::Kept;
@@ -79,6 +81,10 @@ pub(super) struct Sharing {
     wake: Notify,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
+    /// The way of records into the network.
+    node: Outgoing,
+    /// Why records of grants that the owner gave are not sent.
+    held: Mutex<BTreeMap<[u8; 16], Held>>,
     /// Number of the last message that was looked at for grants.
     taken: AtomicU64,
     /// Why what others share is not brought, by grant.
@@ -122,6 +128,8 @@ impl Sharing {
             clock,
             wake: Notify::new(),
             again: AtomicBool::new(false),
+            node: Outgoing(Arc::clone(publishing)),
+            held: Mutex::default(),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
             due: Mutex::default(),
@@ -181,7 +189,7 @@ impl Sharing {
     async fn step(&self) {
         told("grants do not begin and end", self.keep_time().await);
         told("no grants are taken", self.take_grants().await);
-        told("no records are sent", self.send_records().await);
+        told("no records are sent", self.send_records(&self.node).await);
         told("nothing is brought", self.bring_all().await);
     }
 
@@ -318,34 +326,6 @@ impl Sharing {
             self.received.accept(&id, &label)?;
         }
         Ok(answered.is_some())
-    }
-
-    /// Records that no node took yet.
-    async fn send_records(&self) -> Result<(), MessageError> {
-        for given in self.given.all()? {
-            let Some((index, chunk)) = self.given.unsent(&given)? else {
-                continue;
-            };
-            if index == 0
-                && self
-                    .given
-                    .goes_on(&given, &self.publishing.sources().now())
-                    .await?
-            {
-                self.publishing.publisher().follow_now();
-                continue;
-            }
-            match self.publishing.publisher().put(&chunk).await {
-                None => return Ok(()),
-                Some(sent) => sent.map_err(ShareError::from)?,
-            }
-            self.given.is_sent(&given, index)?;
-        }
-        if self.again.swap(false, Ordering::AcqRel) {
-            self.publishing.publisher().follow_now();
-            self.wake.notify_one();
-        }
-        Ok(())
     }
 }
 

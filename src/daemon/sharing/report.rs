@@ -44,8 +44,15 @@ impl Sharing {
             made: given.made.secs,
             state: state.to_owned(),
             ended: ended.map(|when: Timespec| when.secs),
-            trouble: self.waits.lock().get(&back_id(&given.id)).cloned(),
+            trouble: self.trouble_of(given),
         })
+    }
+
+    /// What the owner has to know of a grant that they gave.
+    fn trouble_of(&self, given: &Given) -> Option<String> {
+        let held = self.held.lock();
+        let held = held.get(&given.id).map(|held| held.why.clone());
+        held.or_else(|| self.waits.lock().get(&back_id(&given.id)).cloned())
     }
 
     pub(super) fn received_report(

@@ -10,13 +10,18 @@ use crate::crypto::keys::GrantFeed;
 use crate::crypto::keys::RootKey;
 use crate::crypto::keys::Topic;
 use crate::crypto::phrase::Phrase;
+use crate::crypto::publish::RecordPlace;
+use crate::crypto::publish::Reference;
 use crate::crypto::scalar::Owner;
+use crate::crypto::swarm::SealedChunk;
 use crate::daemon::publishing::OWN_BOX;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
+use crate::format::grant::GrantRecord;
 use crate::format::grant::Terms;
 use crate::format::keyfile::Bundle;
 use crate::format::message::Message;
+use crate::format::published::Attributes;
 use crate::format::rows::FeedPlace;
 use crate::format::rows::Key;
 use crate::format::rows::MessageRow;
@@ -28,10 +33,24 @@ use crate::journal::Class;
 use crate::pod::PodParts;
 use crate::pod::fake::Fake;
 use crate::share::Found;
+use crate::store::Answer;
+use crate::store::Memory;
+use crate::store::Pulse;
+use crate::store::Receipt;
+use crate::store::Rejection;
+use crate::store::StoreError;
+use crate::store::endpoints::Endpoint;
+use crate::store::endpoints::Endpoints;
+use crate::store::endpoints::Patience;
+use crate::store::endpoints::Role;
+use crate::types::Address;
 use crate::types::ContactName;
+use crate::types::Ino;
 use crate::types::Name;
 use crate::types::Purpose;
+use crate::types::ROOT;
 use crate::types::Rights;
+use crate::types::limits::GRANT_GAP;
 use crate::types::limits::GRANTS_MAX;
 
 const fn at(secs: i64) -> Timespec {
@@ -66,7 +85,37 @@ fn card(person: u8, sign: &Secret<32>) -> SignedCard {
 struct Machine {
     sharing: Arc<Sharing>,
     now: Arc<AtomicI64>,
+    node: Arc<Picky>,
     messages: u64,
+}
+
+/// A node that refuses what it is told to.
+struct Picky {
+    inner: Memory,
+    refuse: Mutex<BTreeMap<Address, Rejection>>,
+}
+
+impl Store for Picky {
+    fn put<'a>(&'a self, chunk: &'a SealedChunk) -> Answer<'a, Receipt> {
+        match self.refuse.lock().get(&chunk.address()).cloned() {
+            Some(why) => Box::pin(async move { Err(StoreError::Rejected(why)) }),
+            None => self.inner.put(chunk),
+        }
+    }
+
+    fn get(&self, address: Address) -> Answer<'_, SealedChunk> {
+        self.inner.get(address)
+    }
+
+    fn has(&self, address: Address) -> Answer<'_, bool> {
+        self.inner.has(address)
+    }
+}
+
+impl Pulse for Picky {
+    fn pulse(&self) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 const BEN: u8 = 2;
@@ -106,11 +155,79 @@ impl Machine {
         let secret = bundle.pod_secret.box_secret(OWN_BOX.0, OWN_BOX.1);
         let owner = Caller { uid: 0, gid: 0 };
         let sharing = Sharing::new(&pod, &people, &publishing, secret, (owner, clock));
-        Self {
+        let node = Arc::new(Picky {
+            inner: Memory::default(),
+            refuse: Mutex::default(),
+        });
+        let machine = Self {
             sharing,
             now,
+            node,
             messages: 0,
-        }
+        };
+        machine.publishing().sources().set(machine.endpoints());
+        machine
+    }
+
+    fn publishing(&self) -> &Publishing {
+        &self.sharing.publishing
+    }
+
+    fn endpoints(&self) -> Endpoints {
+        let endpoint = Endpoint::new("node", Role::Own, Arc::clone(&self.node));
+        Endpoints::new(vec![endpoint], Patience::default())
+    }
+
+    /// Gives Ben a grant of a folder.
+    fn gives(&self, id: u8, terms: Terms) -> Given {
+        let given = Given {
+            id: [id; 16],
+            contact: print(BEN),
+            contact_name: ContactName::parse("Ben").unwrap(),
+            target: Ino(u64::from(id)),
+            directory: ROOT,
+            name: Name::parse(b"lab").unwrap(),
+            terms,
+            made: at(5),
+            state: GivenState::Waiting,
+        };
+        self.sharing.given.give(&given).unwrap();
+        given
+    }
+
+    /// The same, handed over and published.
+    fn shares(&self, id: u8) -> Given {
+        let given = self.gives(id, terms());
+        self.sharing.given.is_offered(&given).unwrap();
+        assert_eq!(self.publishes(&given, 1), Told::Made);
+        given
+    }
+
+    /// A publication has the folder in that version.
+    fn publishes(&self, given: &Given, version: u64) -> Told {
+        let seen = (given.target, given.directory, &given.name);
+        let seen = Some((seen, folder(given.target, version)));
+        let now = at(self.now.load(Ordering::Relaxed));
+        self.sharing.given.is_published(given, seen, now).unwrap()
+    }
+
+    fn refuses(&self, given: &Given, index: u64, why: Rejection) {
+        let bytes = self.sharing.given.handed_over(given).unwrap();
+        let feed = Grant::decode(&bytes).unwrap().feed;
+        let address = RecordPlace { feed, index }.address();
+        self.node.refuse.lock().insert(address, why);
+    }
+
+    /// Index and record that who received a grant finds.
+    async fn finds(&self, given: &Given) -> Option<(u64, GrantRecord)> {
+        let bytes = self.sharing.given.handed_over(given).unwrap();
+        let grant = Grant::decode(&bytes).unwrap();
+        let rows = Arc::new(Rows::memory());
+        let theirs = ReceivedGrants::new(Arc::clone(self.sharing.people.rows()), rows);
+        theirs.arrives(print(BEN), grant, at(5)).unwrap();
+        let received = theirs.find(&given.id).unwrap().unwrap();
+        let newest = theirs.newest(&received, &self.endpoints()).await.unwrap();
+        newest.map(|(seen, record)| (seen.index, record))
     }
 
     /// A grant came from that person.
@@ -138,6 +255,28 @@ impl Machine {
 
     fn received(&self, id: u8) -> Option<Received> {
         self.sharing.received.find(&[id; 16]).unwrap()
+    }
+}
+
+/// A folder as a publication has it.
+fn folder(ino: Ino, version: u64) -> Attributes {
+    Attributes {
+        mode: 0o040_750,
+        ino,
+        uid: None,
+        gid: None,
+        nlink: 2,
+        rdev: 0,
+        size: version,
+        mtime: at(5),
+        ctime: at(5),
+        btime: at(5),
+        atime: at(5),
+        xattrs: false,
+        target: Box::default(),
+        contents: None,
+        directory: Reference::from_bytes(&[u8::try_from(version).unwrap(); 80]),
+        attached: None,
     }
 }
 
@@ -184,4 +323,48 @@ async fn one_who_shares_too_much_keeps_nobody_else_back() {
     assert!(anna.received(0xee).is_none());
     assert!(anna.received(0xbe).unwrap().contact == print(BEN));
     assert_eq!(anna.sharing.taken.load(Ordering::Acquire), 2);
+}
+
+#[tokio::test]
+async fn a_record_that_is_refused_keeps_no_other_back() {
+    let anna = Machine::new();
+    let (refused, other) = (anna.shares(1), anna.shares(2));
+    anna.refuses(&refused, 0, Rejection::NoSpace);
+    let node = Arc::clone(&anna.node);
+    anna.sharing.send_records(&*node).await.unwrap();
+    assert!(anna.finds(&refused).await.is_none());
+    assert_eq!(anna.finds(&other).await.unwrap().0, 0);
+    let report = anna.sharing.given_report(&refused).unwrap();
+    let trouble = report.trouble.unwrap();
+    assert!(trouble.starts_with("it is not sent: "), "{trouble}");
+    assert_eq!(anna.sharing.given_report(&other).unwrap().trouble, None);
+    node.refuse.lock().clear();
+    anna.sharing.send_records(&*node).await.unwrap();
+    assert_eq!(anna.finds(&refused).await.unwrap().0, 0);
+    assert_eq!(anna.sharing.given_report(&refused).unwrap().trouble, None);
+}
+
+#[tokio::test]
+async fn where_the_batch_has_no_room_the_next_index_is_taken() {
+    let anna = Machine::new();
+    let given = anna.shares(1);
+    let full = |index| anna.refuses(&given, index, Rejection::BucketFull(Address([0; 32])));
+    full(0);
+    full(1);
+    let node = Arc::clone(&anna.node);
+    anna.sharing.send_records(&*node).await.unwrap();
+    let (index, record) = anna.finds(&given).await.unwrap();
+    assert_eq!((index, record.index, record.previous), (2, 2, [0; 32]));
+    // No further than whoever follows looks.
+    assert_eq!(anna.publishes(&given, 2), Told::Made);
+    (3..9).for_each(full);
+    anna.sharing.send_records(&*node).await.unwrap();
+    anna.sharing.send_records(&*node).await.unwrap();
+    let trouble = anna.sharing.given_report(&given).unwrap().trouble.unwrap();
+    assert!(trouble.contains("no room"), "{trouble}");
+    node.refuse.lock().clear();
+    anna.sharing.send_records(&*node).await.unwrap();
+    let (index, record) = anna.finds(&given).await.unwrap();
+    assert_eq!(index, 3 + GRANT_GAP - 1);
+    assert!(record.previous != [0; 32]);
 }

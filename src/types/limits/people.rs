@@ -20,6 +20,9 @@ pub const ADDED_SETTLES: Duration = Duration::from_secs(5);
 pub const ADDED_COPIES_MAX: usize = 1000;
 /// Grants in one answer of the daemon.
 pub const GRANTS_AT_ONCE: usize = 20;
+/// Indices one after the other at which a feed of a grant may have nothing: no postage batch had room there, or the last
+/// of them is left out because the grant ended.
+pub const GRANT_GAP: u64 = 4;
 /// How far behind what is known the newest record of a grant is looked for: up to two to this power.
 pub const GRANT_REACH: u32 = 20;
 /// Contacts of a pod.
