@@ -189,6 +189,8 @@ impl GivenGrants {
         if row.state != GivenState::Offered {
             return Ok(Told::Already);
         }
+        // Something of another kind in its place is something else.
+        let seen = seen.filter(|(_, attributes)| attributes.kind() == row.terms.kind);
         let Some(((target, directory, name), attributes)) = seen else {
             return self.end_with(row, Ended::Gone, now);
         };

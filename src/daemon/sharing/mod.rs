@@ -85,6 +85,8 @@ pub(super) struct Sharing {
     node: Outgoing,
     /// Why records of grants that the owner gave are not sent.
     held: Mutex<BTreeMap<[u8; 16], Held>>,
+    /// Why grants are not told what was published.
+    untold: Mutex<BTreeMap<[u8; 16], String>>,
     /// Number of the last message that was looked at for grants.
     taken: AtomicU64,
     /// Why what others share is not brought, by grant.
@@ -130,6 +132,7 @@ impl Sharing {
             again: AtomicBool::new(false),
             node: Outgoing(Arc::clone(publishing)),
             held: Mutex::default(),
+            untold: Mutex::default(),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
             due: Mutex::default(),

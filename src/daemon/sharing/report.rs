@@ -52,7 +52,9 @@ impl Sharing {
     fn trouble_of(&self, given: &Given) -> Option<String> {
         let held = self.held.lock();
         let held = held.get(&given.id).map(|held| held.why.clone());
-        held.or_else(|| self.waits.lock().get(&back_id(&given.id)).cloned())
+        let untold = || self.untold.lock().get(&given.id).cloned();
+        held.or_else(untold)
+            .or_else(|| self.waits.lock().get(&back_id(&given.id)).cloned())
     }
 
     pub(super) fn received_report(

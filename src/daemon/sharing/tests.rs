@@ -18,6 +18,7 @@ use crate::daemon::publishing::OWN_BOX;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
 use crate::format::grant::GrantRecord;
+use crate::format::grant::RecordState;
 use crate::format::grant::Terms;
 use crate::format::keyfile::Bundle;
 use crate::format::message::Message;
@@ -367,4 +368,42 @@ async fn where_the_batch_has_no_room_the_next_index_is_taken() {
     let (index, record) = anna.finds(&given).await.unwrap();
     assert_eq!(index, 3 + GRANT_GAP - 1);
     assert!(record.previous != [0; 32]);
+}
+
+#[tokio::test]
+async fn what_takes_the_place_of_a_shared_thing_keeps_no_other_back() {
+    let anna = Machine::new();
+    let given = [1, 2, 3].map(|id| anna.shares(id));
+    let node = Arc::clone(&anna.node);
+    anna.sharing.send_records(&*node).await.unwrap();
+    let seen = |given: &Given, attributes: Attributes| {
+        let place = (given.directory, given.name.clone());
+        let followed = crate::sync::Followed {
+            ino: given.target,
+            place,
+        };
+        let now = followed.clone();
+        (followed, Some(crate::sync::Seen { now, attributes }))
+    };
+    // A link stands where the first was; in the second another box is attached, which no record can tell.
+    let mut link = folder(given[0].target, 2);
+    link.mode = 0o120_777;
+    link.target = b"elsewhere".to_vec().into();
+    link.directory = None;
+    let mut attached = folder(given[1].target, 2);
+    attached.attached = Some(4);
+    attached.directory = None;
+    let last = folder(given[2].target, 2);
+    let all = given.iter().zip([link, attached, last]);
+    let told = all.map(|(given, attributes)| seen(given, attributes));
+    anna.sharing.published(told.collect()).unwrap();
+    anna.sharing.send_records(&*node).await.unwrap();
+    let newest = |given| anna.finds(given);
+    let first = newest(&given[0]).await.unwrap().1;
+    assert!(first.state == RecordState::Ended(Ended::Gone));
+    assert_eq!(newest(&given[1]).await.unwrap().0, 0);
+    assert_eq!(newest(&given[2]).await.unwrap().0, 1);
+    let report = anna.sharing.given_report(&given[1]).unwrap();
+    let trouble = report.trouble.unwrap();
+    assert!(trouble.contains("not told"), "{trouble}");
 }
