@@ -174,7 +174,8 @@ impl GivenGrants {
         Ok(followed)
     }
 
-    /// A publication has what a grant is of, there and so; or has it no more.
+    /// A publication has what a grant is of, there and so; or has it no more. One whose time is over, which has only not
+    /// been ended yet, is told nothing.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -186,7 +187,7 @@ impl GivenGrants {
     ) -> Result<Told, ShareError> {
         let _writing = self.writing.lock();
         let row = self.read(&given.id)?;
-        if row.state != GivenState::Offered {
+        if row.state != GivenState::Offered || row.terms.is_past(now) {
             return Ok(Told::Already);
         }
         // Something of another kind in its place is something else.
@@ -253,14 +254,23 @@ impl GivenGrants {
         if last.as_ref().is_some_and(|last| last.said == said) {
             return Ok(Told::Already);
         }
-        // At its index stands nothing else, ever: a node may have taken it without saying so.
-        if last.as_ref().is_some_and(|last| last.pending.is_some()) {
+        // At its index stands nothing else, ever: a node may have taken it without saying so. An end does not wait for
+        // it, and goes to the next one; who follows looks over the gap.
+        let waiting = last
+            .as_ref()
+            .and_then(|last| Some((last.index, last.pending.as_deref()?)))
+            .map(|waiting| self.waiting(&given.id, waiting))
+            .transpose()?;
+        if waiting.is_some() && matches!(state, RecordState::Live(_)) {
             return Ok(Told::Later);
         }
+        let (index, hash) = last.map_or((0, [0; 32]), |last| {
+            (last.index.saturating_add(1), last.hash)
+        });
         let record = GrantRecord {
             grant: given.id,
-            index: last.as_ref().map_or(0, |last| last.index.saturating_add(1)),
-            previous: last.map_or([0; 32], |last| last.hash),
+            index,
+            previous: waiting.map_or(hash, |waiting| waiting.previous),
             time: now,
             until: given.terms.until,
             state: state.clone(),
@@ -339,11 +349,15 @@ impl GivenGrants {
         Ok(self.rows.sync()?)
     }
 
-    /// A record that no node took yet.
+    /// A record that no node took yet. A version whose time is over is none: the end takes its place.
     ///
     /// # Errors
     /// When the log does not give it.
-    pub fn unsent(&self, given: &Given) -> Result<Option<Unsent>, ShareError> {
+    pub fn unsent(&self, given: &Given, now: Timespec) -> Result<Option<Unsent>, ShareError> {
+        let given = self.read(&given.id)?;
+        if given.state == GivenState::Offered && given.terms.is_past(now) {
+            return Ok(None);
+        }
         let last = self.last(&given.id)?;
         let Some((index, payload)) = last.and_then(|last| Some((last.index, last.pending?))) else {
             return Ok(None);

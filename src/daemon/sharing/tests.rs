@@ -407,3 +407,42 @@ async fn what_takes_the_place_of_a_shared_thing_keeps_no_other_back() {
     let trouble = report.trouble.unwrap();
     assert!(trouble.contains("not told"), "{trouble}");
 }
+
+#[tokio::test]
+async fn nothing_is_told_after_a_revocation_or_the_end_of_the_time() {
+    let anna = Machine::new();
+    let node = Arc::clone(&anna.node);
+    let revoked = anna.shares(1);
+    let sent = anna.shares(2);
+    anna.sharing.send_records(&*node).await.unwrap();
+    assert_eq!(anna.publishes(&sent, 2), Told::Made);
+    // What waits to be sent is not sent any more.
+    let never_sent = anna.shares(3);
+    let chunk = anna.sharing.given.unsent(&never_sent, at(10)).unwrap();
+    let chunk = chunk.unwrap().chunk;
+    for (given, index) in [(&revoked, 1), (&sent, 2), (&never_sent, 1)] {
+        anna.sharing.end(given, Ended::Revoked).await.unwrap();
+        anna.sharing.send_records(&*node).await.unwrap();
+        let (found, record) = anna.finds(given).await.unwrap();
+        assert_eq!((found, record.index), (index, index));
+        assert!(record.state == RecordState::Ended(Ended::Revoked));
+    }
+    assert!(!node.has(chunk.address()).await.unwrap());
+
+    let until = Terms {
+        until: Some(100),
+        ..terms()
+    };
+    let given = anna.gives(4, until);
+    anna.sharing.given.is_offered(&given).unwrap();
+    assert_eq!(anna.publishes(&given, 1), Told::Made);
+    anna.now.store(100, Ordering::Relaxed);
+    // Neither what waits nor what is published now.
+    anna.sharing.send_records(&*node).await.unwrap();
+    assert!(anna.finds(&given).await.is_none());
+    assert_eq!(anna.publishes(&given, 2), Told::Already);
+    anna.sharing.keep_time().await.unwrap();
+    anna.sharing.send_records(&*node).await.unwrap();
+    let record = anna.finds(&given).await.unwrap().1;
+    assert!(record.state == RecordState::Ended(Ended::Expired));
+}
