@@ -52,8 +52,8 @@ pub enum ShareError {
     /// What came from another machine of the owner is no row of its kind, or a later podfs made it.
     #[error("no {} that this podfs can read", .0.0)]
     NoRow(Malformed),
-    /// It is noted on this machine, but not among the files of the pod, which carry it to others; the next mount tries
-    /// again.
+    /// It is noted on this machine, but not among the files of the pod, which carry it to others; that is tried
+    /// again and again.
     #[error("noted on this machine only, and not yet for the network: {0}")]
     NotCarried(#[from] ShelfError),
     /// The log of the pod.

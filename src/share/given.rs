@@ -104,7 +104,7 @@ impl GivenGrants {
 
     fn put(&self, given: &Given) -> Result<(), ShareError> {
         let row = given.encode().map_err(ShareError::NoRow)?;
-        self.people.put(Key::given(&given.id), row)
+        self.people.put_now(Key::given(&given.id), row)
     }
 
     fn grant(&self, id: &[u8; 16]) -> GrantSecret {

@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
 use super::rows_tests::{Files, people_rows_over};
-use super::{Arrival, ReceivedGrants, ShareError};
+use super::{Arrival, GivenGrants, ReceivedGrants, ShareError, Told};
 use crate::crypto::Secret;
 use crate::crypto::identity::Fingerprint;
-use crate::crypto::keys::{CapKey, GrantFeed, Topic};
+use crate::crypto::keys::{CapKey, GrantFeed, PodSecret, Topic};
 use crate::crypto::scalar::Owner;
 use crate::format::grant::{Ended, Grant, Terms};
-use crate::format::rows::FileKind;
+use crate::format::rows::{FileKind, Given, GivenState, Key};
 use crate::index::Rows;
 use crate::types::limits::GRANTS_MAX;
-use crate::types::{Name, Purpose, Rights, Timespec};
+use crate::types::{ContactName, Ino, Name, Purpose, ROOT, Rights, Timespec};
 
 const BEN: Fingerprint = Fingerprint([2; 32]);
 const EVE: Fingerprint = Fingerprint([5; 32]);
@@ -86,4 +86,40 @@ fn what_is_over_makes_room_for_what_comes() {
     received.end(&numbered(3), Ended::Expired, at(2)).unwrap();
     assert_eq!(more(GRANTS_MAX).unwrap(), Arrival::New);
     assert!(more(GRANTS_MAX + 1).is_err());
+}
+
+/// What is refused is not done, and what is done is not refused.
+#[test]
+fn what_cannot_be_carried_to_other_machines_is_done_all_the_same() {
+    let files = Files::new();
+    let rows = Arc::new(Rows::memory());
+    let people = Arc::new(people_rows_over(&rows, &files));
+    let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
+    let grants = GivenGrants::new(Arc::clone(&people), rows, secret);
+    let given = Given {
+        id: [7; 16],
+        contact: BEN,
+        contact_name: ContactName::parse("Ben").unwrap(),
+        target: Ino(5),
+        directory: ROOT,
+        name: Name::parse(b"notes.txt").unwrap(),
+        terms: terms(None),
+        made: at(1),
+        state: GivenState::Waiting,
+    };
+    files.refuse(true);
+    grants.give(&given).unwrap();
+    assert!(people.trouble(&Key::given(&given.id)).is_some());
+    assert_eq!(
+        grants.end(&given, Ended::Revoked, at(2)).unwrap(),
+        Told::Already
+    );
+    let now = grants.find(&given.id).unwrap().unwrap();
+    assert!(matches!(now.state, GivenState::Ended { .. }));
+    let received = ReceivedGrants::new(Arc::clone(&people), Arc::new(Rows::memory()));
+    let arrival = received.arrives(EVE, grant([9; 16]), at(1));
+    assert_eq!(arrival.unwrap(), Arrival::New);
+    files.refuse(false);
+    people.carry().unwrap();
+    assert_eq!(files.all().len(), 2);
 }

@@ -175,7 +175,8 @@ impl ReceivedGrants {
 
     fn put(&self, received: &Received) -> Result<(), ShareError> {
         let row = received.encode().map_err(ShareError::NoRow)?;
-        self.people.put(Key::received(&received.id), row.to_vec())
+        self.people
+            .put_now(Key::received(&received.id), row.to_vec())
     }
 
     /// The newest record that was seen of it.

@@ -22,11 +22,11 @@ impl Files {
         Arc::default()
     }
 
-    fn refuse(&self, refuse: bool) {
+    pub(super) fn refuse(&self, refuse: bool) {
         *self.refuse.lock() = refuse;
     }
 
-    fn all(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(super) fn all(&self) -> BTreeMap<String, Vec<u8>> {
         self.files.lock().clone()
     }
 
@@ -128,6 +128,14 @@ fn a_row_whose_file_cannot_be_written_is_there_and_says_so() {
     files.refuse(false);
     rows.renew(&key).unwrap();
     assert_eq!(files.all(), BTreeMap::from([(file_name(&key), value)]));
+    files.refuse(true);
+    rows.put_now(key, value.clone()).unwrap();
+    let trouble = rows.trouble(&key);
+    assert!(matches!(trouble, Some(ShareError::NotCarried(_))));
+    assert!(rows.carry().is_err());
+    files.refuse(false);
+    rows.carry().unwrap();
+    assert!(rows.trouble(&key).is_none());
     files.refuse(true);
     assert!(rows.delete(key).is_err());
     assert!(rows.get(&key).unwrap().is_some(), "a removal is whole");

@@ -190,6 +190,8 @@ impl Sharing {
 
     /// Does everything that is due. What fails keeps nothing else back.
     async fn step(&self) {
+        let carried = self.people.rows().carry();
+        told("other machines are not told", carried.map_err(Into::into));
         told("grants do not begin and end", self.keep_time().await);
         told("no grants are taken", self.take_grants().await);
         told("no records are sent", self.send_records(&self.node).await);
