@@ -106,6 +106,7 @@ fn what_cannot_be_carried_to_other_machines_is_done_all_the_same() {
         terms: terms(None),
         made: at(1),
         state: GivenState::Waiting,
+        answers: None,
     };
     files.refuse(true);
     grants.give(&given).unwrap();

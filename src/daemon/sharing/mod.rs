@@ -41,7 +41,6 @@ use crate::daemon::sharing::tree::PodTree;
 use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::message::MessageBody;
-use crate::format::message::MessageId;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -85,7 +84,7 @@ pub(super) struct Sharing {
     node: Outgoing,
     /// Why records of grants that the owner gave are not sent.
     held: Mutex<BTreeMap<[u8; 16], Held>>,
-    /// Why grants are not told what was published.
+    /// Why grants are not handed over, or not told what was published.
     untold: Mutex<BTreeMap<[u8; 16], String>>,
     /// Number of the last message that was looked at for grants.
     taken: AtomicU64,
@@ -210,7 +209,7 @@ impl Sharing {
             } else if given.state == GivenState::Waiting
                 && given.terms.from.is_none_or(|from| is_past(Some(from)))
             {
-                self.hand_over(&given, None)?;
+                self.hand_over(&given)?;
             }
         }
         Ok(())
@@ -240,22 +239,38 @@ impl Sharing {
         Ok(contact.map_or_else(String::new, |contact| contact.name.as_str().to_owned()))
     }
 
-    /// Sends what opens it, as the answer to a request if there is one.
-    fn hand_over(&self, given: &Given, answers: Option<MessageId>) -> Result<(), MessageError> {
+    /// Sends what opens it, as the answer to a request if there is one. Else it waits, and the list says why.
+    fn hand_over(&self, given: &Given) -> Result<(), MessageError> {
         let Some(contact) = self.messages.contact(&given.contact)? else {
+            self.is_not_handed_over(given, "who it is for is a contact no more");
             return Ok(());
         };
         let grant = self.given.handed_over(given)?;
-        let body = MessageBody::Grant(grant.as_slice().into());
-        let posted = self.messages.post(&contact, body, answers, (self.clock)());
+        let body = || MessageBody::Grant(grant.as_slice().into());
+        let post = |answers| {
+            self.messages
+                .post(&contact, body(), answers, (self.clock)())
+        };
+        let posted = match post(given.answers) {
+            // The request was forgotten meanwhile.
+            Err(MessageError::Unknown(_)) if given.answers.is_some() => post(None),
+            posted => posted,
+        };
         if let Err(error) = posted {
-            tracing::warn!(%error, "a grant cannot be handed over yet");
+            tracing::info!(%error, "a grant cannot be handed over yet");
+            self.is_not_handed_over(given, &error.to_string());
             return Ok(());
         }
+        self.untold.lock().remove(&given.id);
         self.given.is_offered(given)?;
         self.people.mail().wake();
         self.publishing.publisher().follow_now();
         Ok(())
+    }
+
+    fn is_not_handed_over(&self, given: &Given, why: &str) {
+        let why = format!("it is not handed over yet: {why}");
+        self.untold.lock().insert(given.id, why);
     }
 
     /// Grants in messages that came.

@@ -110,6 +110,15 @@ impl Messages {
         }
     }
 
+    /// Whether anything can be written to a contact.
+    ///
+    /// # Errors
+    /// [`MessageError::NoCard`]; [`MessageError::Share`] with an alarm.
+    pub fn admits(&self, contact: &Contact) -> Result<(), MessageError> {
+        self.pair(contact.clone())?;
+        self.own_card()
+    }
+
     /// Writes a message to a contact. When this returns it is in the log of the pod; [`Messages::send`] sends it. The
     /// message that it answers counts as answered from now on.
     ///
@@ -123,8 +132,8 @@ impl Messages {
         answers: Option<MessageId>,
         now: Timespec,
     ) -> Result<MessageId, MessageError> {
+        self.admits(contact)?;
         let pair = self.pair(contact.clone())?;
-        self.own_card()?;
         let id = MessageId(self.random_bytes()?);
         let row = MessageRow {
             contact: pair.print,

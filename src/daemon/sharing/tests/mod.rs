@@ -21,7 +21,9 @@ use crate::format::grant::GrantRecord;
 use crate::format::grant::RecordState;
 use crate::format::grant::Terms;
 use crate::format::keyfile::Bundle;
+use crate::format::message::AccessRequest;
 use crate::format::message::Message;
+use crate::format::message::MessageId;
 use crate::format::published::Attributes;
 use crate::format::rows::FeedPlace;
 use crate::format::rows::Key;
@@ -48,6 +50,7 @@ use crate::types::Address;
 use crate::types::ContactName;
 use crate::types::Ino;
 use crate::types::Name;
+use crate::types::PlainText;
 use crate::types::Purpose;
 use crate::types::ROOT;
 use crate::types::Rights;
@@ -124,6 +127,10 @@ const EVE: u8 = 5;
 
 impl Machine {
     fn new() -> Self {
+        Self::with_card(true)
+    }
+
+    fn with_card(has_card: bool) -> Self {
         let now = Arc::new(AtomicI64::new(10));
         let at_now = Arc::clone(&now);
         let clock: Clock = Arc::new(move || at(at_now.load(Ordering::Relaxed)));
@@ -147,7 +154,9 @@ impl Machine {
         let people = People::new(&pod, &bundle, Arc::clone(&clock), Arc::clone(&publishing));
         let people = Arc::new(people);
         let own = card(1, &bundle.sign_seed);
-        people.contacts().use_own(&own).unwrap();
+        if has_card {
+            people.contacts().use_own(&own).unwrap();
+        }
         for (name, person) in [("Ben", BEN), ("Eve", EVE)] {
             let found = Found::alone(card(person, &Secret::from_bytes(&[person; 32])));
             let name = ContactName::parse(name).unwrap();
@@ -181,7 +190,13 @@ impl Machine {
 
     /// Gives Ben a grant of a folder.
     fn gives(&self, id: u8, terms: Terms) -> Given {
-        let given = Given {
+        let given = self.grant_of(id, terms);
+        self.sharing.given.give(&given).unwrap();
+        given
+    }
+
+    fn grant_of(&self, id: u8, terms: Terms) -> Given {
+        Given {
             id: [id; 16],
             contact: print(BEN),
             contact_name: ContactName::parse("Ben").unwrap(),
@@ -191,9 +206,8 @@ impl Machine {
             terms,
             made: at(5),
             state: GivenState::Waiting,
-        };
-        self.sharing.given.give(&given).unwrap();
-        given
+            answers: None,
+        }
     }
 
     /// The same, handed over and published.
@@ -233,6 +247,12 @@ impl Machine {
 
     /// A grant came from that person.
     fn comes(&mut self, from: u8, grant: &Grant) {
+        let grant = MessageBody::Grant(grant.encode().unwrap().as_slice().into());
+        self.writes(from, grant);
+    }
+
+    /// A message came from that person.
+    fn writes(&mut self, from: u8, body: MessageBody) -> MessageId {
         self.messages += 1;
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.messages.to_be_bytes());
@@ -246,12 +266,20 @@ impl Machine {
                 id: MessageId(id),
                 time: at(5),
                 answers: None,
-                body: MessageBody::Grant(grant.encode().unwrap().as_slice().into()),
+                body,
             },
         };
         let mut batch = Batch::new(Class::Meta);
         batch.put(Key::message(false, self.messages), row.encode().unwrap());
         self.sharing.pod.rows().append(batch, None).unwrap();
+        MessageId(id)
+    }
+
+    /// What the list says of a grant: how it stands, and what is in the way.
+    fn says(&self, id: u8) -> (String, Option<String>) {
+        let given = self.sharing.given.find(&[id; 16]).unwrap().unwrap();
+        let report = self.sharing.given_report(&given).unwrap();
+        (report.state, report.trouble)
     }
 
     fn received(&self, id: u8) -> Option<Received> {
@@ -297,6 +325,17 @@ fn terms() -> Terms {
     }
 }
 
+fn request() -> AccessRequest {
+    let plain = |text| PlainText::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    AccessRequest {
+        what: plain("lab"),
+        purpose: plain("second opinion"),
+        rights: Rights::READ,
+        from: None,
+        until: None,
+    }
+}
+
 fn grant(id: [u8; 16]) -> Grant {
     Grant {
         id,
@@ -309,140 +348,5 @@ fn grant(id: [u8; 16]) -> Grant {
     }
 }
 
-#[tokio::test]
-async fn one_who_shares_too_much_keeps_nobody_else_back() {
-    let mut anna = Machine::new();
-    for number in 0..GRANTS_MAX as u64 {
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&number.to_be_bytes());
-        let arrived = anna.sharing.received.arrives(print(EVE), grant(id), at(5));
-        assert_eq!(arrived.unwrap(), Arrival::New);
-    }
-    anna.comes(EVE, &grant([0xee; 16]));
-    anna.comes(BEN, &grant([0xbe; 16]));
-    anna.sharing.step().await;
-    assert!(anna.received(0xee).is_none());
-    assert!(anna.received(0xbe).unwrap().contact == print(BEN));
-    assert_eq!(anna.sharing.taken.load(Ordering::Acquire), 2);
-}
-
-#[tokio::test]
-async fn a_record_that_is_refused_keeps_no_other_back() {
-    let anna = Machine::new();
-    let (refused, other) = (anna.shares(1), anna.shares(2));
-    anna.refuses(&refused, 0, Rejection::NoSpace);
-    let node = Arc::clone(&anna.node);
-    anna.sharing.send_records(&*node).await.unwrap();
-    assert!(anna.finds(&refused).await.is_none());
-    assert_eq!(anna.finds(&other).await.unwrap().0, 0);
-    let report = anna.sharing.given_report(&refused).unwrap();
-    let trouble = report.trouble.unwrap();
-    assert!(trouble.starts_with("it is not sent: "), "{trouble}");
-    assert_eq!(anna.sharing.given_report(&other).unwrap().trouble, None);
-    node.refuse.lock().clear();
-    anna.sharing.send_records(&*node).await.unwrap();
-    assert_eq!(anna.finds(&refused).await.unwrap().0, 0);
-    assert_eq!(anna.sharing.given_report(&refused).unwrap().trouble, None);
-}
-
-#[tokio::test]
-async fn where_the_batch_has_no_room_the_next_index_is_taken() {
-    let anna = Machine::new();
-    let given = anna.shares(1);
-    let full = |index| anna.refuses(&given, index, Rejection::BucketFull(Address([0; 32])));
-    full(0);
-    full(1);
-    let node = Arc::clone(&anna.node);
-    anna.sharing.send_records(&*node).await.unwrap();
-    let (index, record) = anna.finds(&given).await.unwrap();
-    assert_eq!((index, record.index, record.previous), (2, 2, [0; 32]));
-    // No further than whoever follows looks.
-    assert_eq!(anna.publishes(&given, 2), Told::Made);
-    (3..9).for_each(full);
-    anna.sharing.send_records(&*node).await.unwrap();
-    anna.sharing.send_records(&*node).await.unwrap();
-    let trouble = anna.sharing.given_report(&given).unwrap().trouble.unwrap();
-    assert!(trouble.contains("no room"), "{trouble}");
-    node.refuse.lock().clear();
-    anna.sharing.send_records(&*node).await.unwrap();
-    let (index, record) = anna.finds(&given).await.unwrap();
-    assert_eq!(index, 3 + GRANT_GAP - 1);
-    assert!(record.previous != [0; 32]);
-}
-
-#[tokio::test]
-async fn what_takes_the_place_of_a_shared_thing_keeps_no_other_back() {
-    let anna = Machine::new();
-    let given = [1, 2, 3].map(|id| anna.shares(id));
-    let node = Arc::clone(&anna.node);
-    anna.sharing.send_records(&*node).await.unwrap();
-    let seen = |given: &Given, attributes: Attributes| {
-        let place = (given.directory, given.name.clone());
-        let followed = crate::sync::Followed {
-            ino: given.target,
-            place,
-        };
-        let now = followed.clone();
-        (followed, Some(crate::sync::Seen { now, attributes }))
-    };
-    // A link stands where the first was; in the second another box is attached, which no record can tell.
-    let mut link = folder(given[0].target, 2);
-    link.mode = 0o120_777;
-    link.target = b"elsewhere".to_vec().into();
-    link.directory = None;
-    let mut attached = folder(given[1].target, 2);
-    attached.attached = Some(4);
-    attached.directory = None;
-    let last = folder(given[2].target, 2);
-    let all = given.iter().zip([link, attached, last]);
-    let told = all.map(|(given, attributes)| seen(given, attributes));
-    anna.sharing.published(told.collect()).unwrap();
-    anna.sharing.send_records(&*node).await.unwrap();
-    let newest = |given| anna.finds(given);
-    let first = newest(&given[0]).await.unwrap().1;
-    assert!(first.state == RecordState::Ended(Ended::Gone));
-    assert_eq!(newest(&given[1]).await.unwrap().0, 0);
-    assert_eq!(newest(&given[2]).await.unwrap().0, 1);
-    let report = anna.sharing.given_report(&given[1]).unwrap();
-    let trouble = report.trouble.unwrap();
-    assert!(trouble.contains("not told"), "{trouble}");
-}
-
-#[tokio::test]
-async fn nothing_is_told_after_a_revocation_or_the_end_of_the_time() {
-    let anna = Machine::new();
-    let node = Arc::clone(&anna.node);
-    let revoked = anna.shares(1);
-    let sent = anna.shares(2);
-    anna.sharing.send_records(&*node).await.unwrap();
-    assert_eq!(anna.publishes(&sent, 2), Told::Made);
-    // What waits to be sent is not sent any more.
-    let never_sent = anna.shares(3);
-    let chunk = anna.sharing.given.unsent(&never_sent, at(10)).unwrap();
-    let chunk = chunk.unwrap().chunk;
-    for (given, index) in [(&revoked, 1), (&sent, 2), (&never_sent, 1)] {
-        anna.sharing.end(given, Ended::Revoked).await.unwrap();
-        anna.sharing.send_records(&*node).await.unwrap();
-        let (found, record) = anna.finds(given).await.unwrap();
-        assert_eq!((found, record.index), (index, index));
-        assert!(record.state == RecordState::Ended(Ended::Revoked));
-    }
-    assert!(!node.has(chunk.address()).await.unwrap());
-
-    let until = Terms {
-        until: Some(100),
-        ..terms()
-    };
-    let given = anna.gives(4, until);
-    anna.sharing.given.is_offered(&given).unwrap();
-    assert_eq!(anna.publishes(&given, 1), Told::Made);
-    anna.now.store(100, Ordering::Relaxed);
-    // Neither what waits nor what is published now.
-    anna.sharing.send_records(&*node).await.unwrap();
-    assert!(anna.finds(&given).await.is_none());
-    assert_eq!(anna.publishes(&given, 2), Told::Already);
-    anna.sharing.keep_time().await.unwrap();
-    anna.sharing.send_records(&*node).await.unwrap();
-    let record = anna.finds(&given).await.unwrap().1;
-    assert!(record.state == RecordState::Ended(Ended::Expired));
-}
+mod given;
+mod taken;
