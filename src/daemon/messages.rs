@@ -21,6 +21,7 @@ use crate::daemon::keyfile::system_entropy;
 use crate::daemon::message_report::report;
 use crate::daemon::outgoing::Outgoing;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::reconcile::Reconciliation;
 use crate::daemon::refused::Refused;
 use crate::daemon::refused::wrong;
 use crate::format::audit::Kind;
@@ -59,6 +60,8 @@ pub(super) struct Mail {
     publishing: Arc<Publishing>,
     node: Outgoing,
     audit: Arc<Audit>,
+    /// What comes is of people who are known here, and of grants that are.
+    known: Arc<Reconciliation>,
     /// Told when something was written.
     written: Notify,
     /// Told when something came.
@@ -73,7 +76,7 @@ impl Mail {
         contacts: &Arc<Contacts>,
         bundle: &Bundle,
         clock: Clock,
-        (publishing, audit): (&Arc<Publishing>, &Arc<Audit>),
+        (publishing, audit, known): (&Arc<Publishing>, &Arc<Audit>, &Arc<Reconciliation>),
     ) -> Self {
         let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
         let messages = Messages::new(MessagesParts {
@@ -93,6 +96,7 @@ impl Mail {
             publishing: Arc::clone(publishing),
             node: Outgoing(Arc::clone(publishing)),
             audit: Arc::clone(audit),
+            known: Arc::clone(known),
             written: Notify::new(),
             came: Notify::new(),
             running: Mutex::default(),
@@ -103,6 +107,7 @@ impl Mail {
     pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
         let mail = Arc::clone(self);
         let task = runtime.spawn(async move {
+            mail.known.completed().await;
             loop {
                 if !mail.publishing.sources().now().list().is_empty() {
                     let round = mail.round(&mut Collected::default()).await;
@@ -208,6 +213,10 @@ impl Mail {
 
     /// The answer to a request.
     pub(super) async fn answer(&self, request: MessagesRequest) -> MessagesResponse {
+        if let Err(incomplete) = self.known.complete().await {
+            let Refused(why, what) = incomplete.into();
+            return MessagesResponse::Refused { why, what };
+        }
         let answered = match request {
             MessagesRequest::List { way, after } => self.list(way, after),
             MessagesRequest::Show { id } => self.show(&id),

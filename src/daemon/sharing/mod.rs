@@ -151,13 +151,6 @@ impl Sharing {
     /// Runs until [`Sharing::stop`].
     pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
         let (sharing, adding) = (Arc::clone(self), Arc::clone(self));
-        // After a crash it may not be told yet.
-        if self.given.followed().is_ok_and(|given| !given.is_empty()) {
-            self.publishing.publisher().follow_now();
-        }
-        for received in self.received.all().unwrap_or_default() {
-            self.is_due(&received.id);
-        }
         self.tasks.lock().extend([
             runtime.spawn(async move { sharing.run().await }),
             runtime.spawn(async move { adding.run_added().await }),
@@ -177,6 +170,11 @@ impl Sharing {
     }
 
     async fn run(&self) {
+        self.people.reconciliation().completed().await;
+        // After a crash it may not be told yet.
+        if self.given.followed().is_ok_and(|given| !given.is_empty()) {
+            self.publishing.publisher().follow_now();
+        }
         loop {
             self.step().await;
             tokio::select! {

@@ -101,6 +101,10 @@ impl Sharing {
 
     /// Takes over what others added, and lets go what they took over, until the task ends.
     pub(super) async fn run_added(&self) {
+        self.people.reconciliation().completed().await;
+        for received in self.received.all().unwrap_or_default() {
+            self.is_due(&received.id);
+        }
         if let Err(error) = self.pod.drop_copies() {
             tracing::debug!(%error, "copies of before a crash stay for now");
         }

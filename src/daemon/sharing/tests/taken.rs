@@ -1,4 +1,9 @@
+use std::time::Duration;
+
 use super::*;
+use crate::control::MessageWay;
+use crate::control::MessagesRequest;
+use crate::control::MessagesResponse;
 
 #[tokio::test]
 async fn one_who_shares_too_much_keeps_nobody_else_back() {
@@ -15,4 +20,25 @@ async fn one_who_shares_too_much_keeps_nobody_else_back() {
     assert!(anna.received(0xee).is_none());
     assert!(anna.received(0xbe).unwrap().contact == print(BEN));
     assert_eq!(anna.sharing.taken.load(Ordering::Acquire), 2);
+}
+
+/// What comes again must not take the place of what another machine knew of it, and is still to be fetched.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_taken_before_it_is_known_what_other_machines_took() {
+    let mut anna = Machine::new();
+    anna.comes(BEN, &grant([0xbe; 16]));
+    let mail = Arc::clone(anna.sharing.people.mail());
+    let list = || async {
+        let way = MessageWay::Received;
+        mail.answer(MessagesRequest::List { way, after: 0 }).await
+    };
+    anna.sharing.start(&Handle::current());
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(anna.received(0xbe).is_none());
+    let refused = list().await;
+    assert!(matches!(refused, MessagesResponse::Refused { .. }));
+    anna.sharing.people.reconciliation().look();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(anna.received(0xbe).is_some());
+    assert!(matches!(list().await, MessagesResponse::Messages { .. }));
 }
