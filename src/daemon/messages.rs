@@ -66,6 +66,8 @@ pub(super) struct Mail {
     written: Notify,
     /// Told when something came.
     came: Notify,
+    /// Held while requests are recorded: each is once.
+    noting: tokio::sync::Mutex<()>,
     running: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -99,6 +101,7 @@ impl Mail {
             known: Arc::clone(known),
             written: Notify::new(),
             came: Notify::new(),
+            noting: tokio::sync::Mutex::default(),
             running: Mutex::default(),
         }
     }
@@ -153,10 +156,9 @@ impl Mail {
         let endpoints = self.publishing.sources().now();
         let now = (self.clock)();
         let sent = self.messages.send(&endpoints, &self.node, now).await;
-        let before = self.messages.newest(Way::Received)?;
         *all = self.messages.collect(&endpoints, now).await?;
+        self.note_requests().await?;
         if all.received > 0 {
-            self.note_requests(before).await?;
             self.came.notify_one();
         }
         let sending = sent?;
@@ -174,12 +176,17 @@ impl Mail {
         Ok(())
     }
 
-    /// Records the requests among what came after that number.
-    async fn note_requests(&self, before: u64) -> Result<(), MessageError> {
-        for kept in self.messages.all(Way::Received, before, usize::MAX)? {
+    /// Records the requests that came and are not recorded yet.
+    pub(super) async fn note_requests(&self) -> Result<(), MessageError> {
+        let _one = self.noting.lock().await;
+        for kept in self.messages.unrecorded()? {
             if let MessageBody::Request(asked) = &kept.row.message.body {
                 let happening = self.happened(Kind::RequestReceived, &kept, asked)?;
-                self.note(&happening).await;
+                if let Err(fault) = self.audit.record(&happening).await {
+                    tracing::warn!(%fault, "not in the audit log yet");
+                    return Ok(());
+                }
+                self.messages.is_recorded(kept.number)?;
             }
         }
         Ok(())

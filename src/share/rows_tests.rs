@@ -127,7 +127,10 @@ fn a_row_whose_file_cannot_be_written_is_there_and_says_so() {
     assert!(rows.renew(&key).is_err());
     files.refuse(false);
     rows.renew(&key).unwrap();
-    assert_eq!(files.all(), BTreeMap::from([(file_name(&key), value)]));
+    assert_eq!(
+        files.all(),
+        BTreeMap::from([(file_name(&key), value.clone())])
+    );
     files.refuse(true);
     rows.put_now(key, value.clone()).unwrap();
     let trouble = rows.trouble(&key);

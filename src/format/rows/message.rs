@@ -20,6 +20,8 @@ pub struct MessageRow {
     pub place: Option<FeedPlace>,
     /// What is sent, as long as it is not seen in the network.
     pub sealed: Option<SealedMessage>,
+    /// Whether the audit log has it: of requests that came.
+    pub recorded: bool,
     /// The message itself.
     pub message: Message,
 }
@@ -76,9 +78,10 @@ pub struct FeedCursor {
 
 const PLACE: u8 = 1;
 const SEALED: u8 = 2;
+const RECORDED: u8 = 4;
 
 impl MessageRow {
-    /// Bytes of the row: flags u8 (1 place, 2 sealed), state u8, contact 32, since i64 and u32, with a place week u32 and
+    /// Bytes of the row: flags u8 (1 place, 2 sealed, 4 recorded), state u8, contact 32, since i64 and u32, with a place week u32 and
     /// index u64, with a sealed message tag 8 and payload 4096, then the message.
     ///
     /// # Errors
@@ -86,7 +89,8 @@ impl MessageRow {
     pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
         let place = if self.place.is_some() { PLACE } else { 0 };
         let sealed = if self.sealed.is_some() { SEALED } else { 0 };
-        let mut out = vec![place | sealed, self.state.byte()];
+        let recorded = if self.recorded { RECORDED } else { 0 };
+        let mut out = vec![place | sealed | recorded, self.state.byte()];
         out.extend_from_slice(&self.contact.0);
         out.extend_from_slice(&self.since.secs.to_le_bytes());
         out.extend_from_slice(&self.since.nanos.to_le_bytes());
@@ -114,8 +118,8 @@ impl MessageRow {
             MessageState::New
             | MessageState::Seen
             | MessageState::Answered
-            | MessageState::Accepted
-            | MessageState::Sent => flags == PLACE,
+            | MessageState::Accepted => flags & !RECORDED == PLACE,
+            MessageState::Sent => flags == PLACE,
         };
         if !may_be {
             return Err(reader.malformed());
@@ -137,6 +141,7 @@ impl MessageRow {
             state,
             place,
             sealed,
+            recorded: flags & RECORDED != 0,
             message,
         })
     }

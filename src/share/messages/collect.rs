@@ -202,6 +202,7 @@ impl Messages {
             state: MessageState::New,
             place: Some(place),
             sealed: None,
+            recorded: false,
             message,
         };
         self.with_ledger(|ledger| {

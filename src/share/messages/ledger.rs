@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::identity::Fingerprint;
-use crate::format::message::MessageId;
+use crate::format::message::{MessageBody, MessageId};
 use crate::format::rows::{Key, MessageRow, MessageState};
 use crate::index::Rows;
-use crate::share::messages::Way;
 use crate::share::messages::error::MessageError;
+use crate::share::messages::{Kept, Messages, Way};
 
 /// Rows that are read at once.
 const STEP: usize = 256;
@@ -19,6 +19,8 @@ pub(super) struct Ledger {
     /// Number of the newest received message that says to answer this one.
     pub(super) answers: BTreeMap<MessageId, u64>,
     pub(super) unsent: BTreeSet<u64>,
+    /// Requests that came and that the audit log does not have.
+    unrecorded: BTreeSet<u64>,
     kept: BTreeMap<(Fingerprint, Way), usize>,
     last: BTreeMap<Way, u64>,
 }
@@ -49,6 +51,10 @@ impl Ledger {
         {
             self.answers.insert(answered, number);
         }
+        let is_request = matches!(row.message.body, MessageBody::Request(_));
+        if way == Way::Received && is_request && !row.recorded {
+            self.unrecorded.insert(number);
+        }
         if row.state == MessageState::Unsent {
             self.unsent.insert(number);
         }
@@ -62,6 +68,7 @@ impl Ledger {
         if way == Way::Sent {
             self.unsent.remove(&number);
         } else {
+            self.unrecorded.remove(&number);
             self.answers.retain(|_, answer| *answer != number);
         }
     }
@@ -74,6 +81,38 @@ impl Ledger {
     pub(super) fn next(&self, way: Way) -> u64 {
         let last = self.last.get(&way).copied().unwrap_or_default();
         last.saturating_add(1)
+    }
+}
+
+impl Messages {
+    /// Requests that came and that the audit log does not have, in order.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn unrecorded(&self) -> Result<Vec<Kept>, MessageError> {
+        self.with_ledger(|ledger| {
+            let numbers = ledger.unrecorded.iter();
+            numbers
+                .map(|number| self.kept(Way::Received, *number))
+                .collect()
+        })
+    }
+
+    /// The audit log has it from now on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn is_recorded(&self, number: u64) -> Result<(), MessageError> {
+        self.with_ledger(|ledger| {
+            // It may have been forgotten meanwhile.
+            if ledger.unrecorded.contains(&number) {
+                let mut kept = self.kept(Way::Received, number)?;
+                kept.row.recorded = true;
+                self.put(Way::Received, number, &kept.row)?;
+                ledger.unrecorded.remove(&number);
+            }
+            Ok(())
+        })
     }
 }
 

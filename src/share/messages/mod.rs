@@ -141,6 +141,7 @@ impl Messages {
             state: MessageState::Unsent,
             place: None,
             sealed: None,
+            recorded: false,
             message: Message {
                 id,
                 time: now,
@@ -177,14 +178,6 @@ impl Messages {
         Ok(found
             .map(|(number, row)| Kept { way, number, row })
             .collect())
-    }
-
-    /// Number of the newest message of one way; 0 before the first.
-    ///
-    /// # Errors
-    /// When the log does not give them.
-    pub fn newest(&self, way: Way) -> Result<u64, MessageError> {
-        self.with_ledger(|ledger| Ok(ledger.next(way).saturating_sub(1)))
     }
 
     /// The message whose id begins with these hexadecimal digits, at least 4.

@@ -61,6 +61,7 @@ fn row(state: MessageState, sealed: bool) -> MessageRow {
             keys: KeysTag([0xa5; 8]),
             payload: Box::new([0x5e; 4096]),
         }),
+        recorded: false,
         message: request(),
     }
 }
@@ -99,6 +100,15 @@ pub(super) fn good() -> Named {
         (
             "rows-message-received",
             row(MessageState::Seen, false).encode().unwrap(),
+        ),
+        (
+            "rows-message-recorded",
+            MessageRow {
+                recorded: true,
+                ..row(MessageState::Seen, false)
+            }
+            .encode()
+            .unwrap(),
         ),
         (
             "rows-message-unsent",
@@ -140,7 +150,7 @@ pub(super) const CHANGED: [Changed; 13] = [
     ("rows-message-wrong-state", "rows-message-received", 1, 7),
     ("rows-message-wrong-sealed", "rows-message-sealed", 1, 2),
     ("rows-message-wrong-placeless", "rows-message-unsent", 1, 6),
-    ("rows-message-wrong-flag", "rows-message-received", 0, 5),
+    ("rows-message-wrong-flag", "rows-message-received", 0, 9),
 ];
 
 pub(super) const CUT: [Cut; 4] = [

@@ -262,6 +262,7 @@ impl Machine {
             state: MessageState::New,
             place: Some(FeedPlace::default()),
             sealed: None,
+            recorded: false,
             message: Message {
                 id: MessageId(id),
                 time: at(5),

@@ -42,3 +42,34 @@ async fn nothing_is_taken_before_it_is_known_what_other_machines_took() {
     assert!(anna.received(0xbe).is_some());
     assert!(matches!(list().await, MessagesResponse::Messages { .. }));
 }
+
+/// Also when the machine stopped between the message and its record, and when two look at the same time.
+#[tokio::test]
+async fn a_request_is_recorded_once() {
+    let mut anna = Machine::new();
+    anna.writes(BEN, MessageBody::Request(request()));
+    let mail = anna.sharing.people.mail();
+    let length = || {
+        let names = anna.sharing.pod.state_names().unwrap();
+        let files = names.iter().filter(|name| name.starts_with("audit"));
+        let lengths = files.map(|name| anna.sharing.pod.state_file(name).unwrap().unwrap().1);
+        lengths.sum::<u64>()
+    };
+    let happening = Happening::new(crate::format::audit::Kind::RequestReceived);
+    let before = length();
+    anna.sharing
+        .people
+        .audit()
+        .record(&happening)
+        .await
+        .unwrap();
+    let of_one = length() - before;
+    let both = tokio::join!(mail.note_requests(), mail.note_requests());
+    both.0.and(both.1).unwrap();
+    let recorded = length();
+    // One record, a little longer than that of nobody.
+    assert!((of_one..of_one * 2).contains(&(recorded - before - of_one)));
+    mail.note_requests().await.unwrap();
+    assert_eq!(length(), recorded);
+    assert!(anna.sharing.messages.unrecorded().unwrap().is_empty());
+}

@@ -142,6 +142,7 @@ fn ten_thousand_messages_are_listed_at_once() {
             state: MessageState::New,
             place: Some(crate::format::rows::FeedPlace::default()),
             sealed: None,
+            recorded: false,
             message: Message {
                 id: MessageId(id),
                 time: NOW,
