@@ -38,7 +38,7 @@ pub enum ShareError {
     #[error("there is not one grant whose id begins with {0:?}")]
     NoGrant(String),
     /// There are as many grants as may be.
-    #[error("there are too many grants")]
+    #[error("there are as many grants as may be: one has to end before there is another")]
     TooManyGrants,
     /// The grant has ended.
     #[error("this grant is over")]

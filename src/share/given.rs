@@ -84,7 +84,9 @@ impl GivenGrants {
     /// [`ShareError::TooManyGrants`]; or it cannot be written.
     pub fn give(&self, given: &Given) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        if self.all()?.len() >= GRANTS_MAX || self.people.get(&Key::given(&given.id))?.is_some() {
+        let is_alive = |given: &&Given| !matches!(given.state, GivenState::Ended { .. });
+        let alive = self.all()?.iter().filter(is_alive).count();
+        if alive >= GRANTS_MAX || self.people.get(&Key::given(&given.id))?.is_some() {
             return Err(ShareError::TooManyGrants);
         }
         self.put(given)

@@ -43,6 +43,21 @@ fn grant(id: [u8; 16]) -> Grant {
     }
 }
 
+fn given(id: [u8; 16]) -> Given {
+    Given {
+        id,
+        contact: BEN,
+        contact_name: ContactName::parse("Ben").unwrap(),
+        target: Ino(5),
+        directory: ROOT,
+        name: Name::parse(b"notes.txt").unwrap(),
+        terms: terms(None),
+        made: at(1),
+        state: GivenState::Waiting,
+        answers: None,
+    }
+}
+
 fn received(files: &Arc<Files>) -> ReceivedGrants {
     let rows = Arc::new(Rows::memory());
     ReceivedGrants::new(Arc::new(people_rows_over(&rows, files)), rows)
@@ -88,6 +103,23 @@ fn what_is_over_makes_room_for_what_comes() {
     assert!(more(GRANTS_MAX + 1).is_err());
 }
 
+#[test]
+fn what_is_over_makes_room_for_what_is_given() {
+    let rows = Arc::new(Rows::memory());
+    let people = Arc::new(people_rows_over(&rows, &Files::new()));
+    let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
+    let grants = GivenGrants::new(people, rows, secret);
+    for number in 0..GRANTS_MAX {
+        grants.give(&given(numbered(number))).unwrap();
+    }
+    let more = given(numbered(GRANTS_MAX));
+    let refused = grants.give(&more);
+    assert!(matches!(refused, Err(ShareError::TooManyGrants)));
+    let over = given(numbered(3));
+    grants.end(&over, Ended::Revoked, at(2)).unwrap();
+    grants.give(&more).unwrap();
+}
+
 /// What is refused is not done, and what is done is not refused.
 #[test]
 fn what_cannot_be_carried_to_other_machines_is_done_all_the_same() {
@@ -96,18 +128,7 @@ fn what_cannot_be_carried_to_other_machines_is_done_all_the_same() {
     let people = Arc::new(people_rows_over(&rows, &files));
     let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
     let grants = GivenGrants::new(Arc::clone(&people), rows, secret);
-    let given = Given {
-        id: [7; 16],
-        contact: BEN,
-        contact_name: ContactName::parse("Ben").unwrap(),
-        target: Ino(5),
-        directory: ROOT,
-        name: Name::parse(b"notes.txt").unwrap(),
-        terms: terms(None),
-        made: at(1),
-        state: GivenState::Waiting,
-        answers: None,
-    };
+    let given = given([7; 16]);
     files.refuse(true);
     grants.give(&given).unwrap();
     assert!(people.trouble(&Key::given(&given.id)).is_some());
