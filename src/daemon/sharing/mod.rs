@@ -78,6 +78,8 @@ pub(super) struct Sharing {
     owner: Caller,
     clock: Clock,
     wake: Notify,
+    /// There may be something new of others.
+    news: Notify,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
     /// The way of records into the network.
@@ -128,6 +130,7 @@ impl Sharing {
             owner,
             clock,
             wake: Notify::new(),
+            news: Notify::new(),
             again: AtomicBool::new(false),
             node: Outgoing(Arc::clone(publishing)),
             held: Mutex::default(),
@@ -150,9 +153,10 @@ impl Sharing {
 
     /// Runs until [`Sharing::stop`].
     pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
-        let (sharing, adding) = (Arc::clone(self), Arc::clone(self));
+        let [sharing, bringing, adding] = [self, self, self].map(Arc::clone);
         self.tasks.lock().extend([
             runtime.spawn(async move { sharing.run().await }),
+            runtime.spawn(bringing.run_bringing()),
             runtime.spawn(async move { adding.run_added().await }),
         ]);
     }
@@ -177,6 +181,7 @@ impl Sharing {
         }
         loop {
             self.step().await;
+            self.news.notify_one();
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = self.people.mail().came().notified() => {}
@@ -185,14 +190,13 @@ impl Sharing {
         }
     }
 
-    /// Does everything that is due. What fails keeps nothing else back.
+    /// Does everything that is due and does not wait for others. What fails keeps nothing else back.
     async fn step(&self) {
         let carried = self.people.rows().carry();
         told("other machines are not told", carried.map_err(Into::into));
         told("grants do not begin and end", self.keep_time().await);
         told("no grants are taken", self.take_grants().await);
         told("no records are sent", self.send_records(&self.node).await);
-        told("nothing is brought", self.bring_all().await);
     }
 
     /// Grants begin and end when they say.

@@ -12,6 +12,12 @@ pub const GRANT_MAX: usize = 1200;
 pub const GRANTS_MAX: usize = 1000;
 /// How often what is shared is looked after.
 pub const SHARING_TICK: Duration = Duration::from_secs(30);
+/// How often it is looked whether what was offered, and not accepted, is over.
+pub const OFFERED_AGAIN: Duration = Duration::from_secs(600);
+/// Grants of others that are looked for at once.
+pub const SHARES_AT_ONCE: usize = 8;
+/// How long one look at a grant takes, and how long one bringing, before it is the turn of others.
+pub const BRING_PATIENCE: Duration = Duration::from_secs(120);
 /// Messages that are looked at together for grants.
 pub const MESSAGES_TAKEN: usize = 64;
 /// How long something that others added rests before it is taken over: until then it may be half written.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 #[tokio::test]
@@ -171,4 +173,33 @@ async fn what_cannot_be_handed_over_waits_and_says_why() {
     anna.sharing.keep_time().await.unwrap();
     let why = anna.says(1).1.unwrap();
     assert!(why.contains("a contact no more"), "{why}");
+}
+
+/// A network that does not answer keeps what others share away, and nothing else back.
+#[tokio::test(start_paused = true)]
+async fn a_grant_ends_in_time_while_the_network_is_silent() {
+    let anna = Machine::new();
+    let until = Terms {
+        until: Some(100),
+        ..terms()
+    };
+    let given = anna.gives(1, until);
+    anna.sharing.given.is_offered(&given).unwrap();
+    for id in 10..30 {
+        let received = &anna.sharing.received;
+        received
+            .arrives(print(BEN), grant([id; 16]), at(5))
+            .unwrap();
+        received.accept(&[id; 16], &terms().name).unwrap();
+    }
+    anna.node.is_silent.store(true, Ordering::Relaxed);
+    anna.sharing.people.reconciliation().look();
+    anna.sharing.start(&Handle::current());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    anna.now.store(100, Ordering::Relaxed);
+    tokio::time::sleep(SHARING_TICK * 2).await;
+    assert_eq!(anna.says(1).0, "expired");
+    // Several are looked for at once: all of them soon.
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(anna.sharing.troubles.lock().len(), 20);
 }

@@ -97,6 +97,7 @@ struct Machine {
 struct Picky {
     inner: Memory,
     refuse: Mutex<BTreeMap<Address, Rejection>>,
+    is_silent: AtomicBool,
 }
 
 impl Store for Picky {
@@ -108,6 +109,9 @@ impl Store for Picky {
     }
 
     fn get(&self, address: Address) -> Answer<'_, SealedChunk> {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Box::pin(std::future::pending());
+        }
         self.inner.get(address)
     }
 
@@ -168,6 +172,7 @@ impl Machine {
         let node = Arc::new(Picky {
             inner: Memory::default(),
             refuse: Mutex::default(),
+            is_silent: AtomicBool::new(false),
         });
         let machine = Self {
             sharing,
