@@ -23,6 +23,7 @@ use crate::daemon::keyfile::system_entropy;
 use crate::daemon::message_report::report;
 use crate::daemon::outgoing::Outgoing;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::reconcile::Reconciliation;
 use crate::daemon::refused::Refused;
 use crate::daemon::refused::wrong;
 use crate::format::audit::Kind;
@@ -59,12 +60,16 @@ pub(super) struct Mail {
     pub(super) publishing: Arc<Publishing>,
     pub(super) node: Outgoing,
     audit: Arc<Audit>,
+    /// What comes is of people who are known here, and of grants that are.
+    known: Arc<Reconciliation>,
     /// Told when something was written.
     written: Notify,
     /// Told when something came.
     came: Notify,
     /// When the door is looked at by itself.
     pub(super) door_due: Mutex<Option<Instant>>,
+    /// Held while requests are recorded: each is once.
+    noting: tokio::sync::Mutex<()>,
     running: Mutex<Option<JoinHandle<()>>>,
     hook: Mutex<Option<Hook>>,
 }
@@ -76,7 +81,7 @@ impl Mail {
         contacts: &Arc<Contacts>,
         bundle: &Bundle,
         clock: Clock,
-        (publishing, audit): (&Arc<Publishing>, &Arc<Audit>),
+        (publishing, audit, known): (&Arc<Publishing>, &Arc<Audit>, &Arc<Reconciliation>),
     ) -> Self {
         let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
         let messages = Messages::new(MessagesParts {
@@ -96,9 +101,11 @@ impl Mail {
             publishing: Arc::clone(publishing),
             node: Outgoing(Arc::clone(publishing)),
             audit: Arc::clone(audit),
+            known: Arc::clone(known),
             written: Notify::new(),
             came: Notify::new(),
             door_due: Mutex::default(),
+            noting: tokio::sync::Mutex::default(),
             running: Mutex::default(),
             hook: Mutex::default(),
         }
@@ -109,6 +116,7 @@ impl Mail {
         *self.hook.lock() = Hook::start(hook);
         let mail = Arc::clone(self);
         let task = runtime.spawn(async move {
+            mail.known.completed().await;
             loop {
                 if !mail.publishing.sources().now().list().is_empty() {
                     let round = mail.round(&mut Collected::default(), false).await;
@@ -179,8 +187,8 @@ impl Mail {
 
     /// So many messages came after that number.
     pub(super) async fn has_come(&self, received: usize, before: u64) -> Result<(), MessageError> {
+        self.note_requests().await?;
         if received > 0 {
-            self.note_requests(before).await?;
             self.came.notify_one();
             for kept in self.messages.all(Way::Received, before, received)? {
                 let report = report(&self.messages, &kept)?;
@@ -190,12 +198,17 @@ impl Mail {
         Ok(())
     }
 
-    /// Records the requests among what came after that number.
-    async fn note_requests(&self, before: u64) -> Result<(), MessageError> {
-        for kept in self.messages.all(Way::Received, before, usize::MAX)? {
+    /// Records the requests that came and are not recorded yet.
+    pub(super) async fn note_requests(&self) -> Result<(), MessageError> {
+        let _one = self.noting.lock().await;
+        for kept in self.messages.unrecorded()? {
             if let MessageBody::Request(asked) = &kept.row.message.body {
                 let happening = self.happened(Kind::RequestReceived, &kept, asked)?;
-                self.note(&happening).await;
+                if let Err(fault) = self.audit.record(&happening).await {
+                    tracing::warn!(%fault, "not in the audit log yet");
+                    return Ok(());
+                }
+                self.messages.is_recorded(kept.number)?;
             }
         }
         Ok(())
@@ -229,6 +242,10 @@ impl Mail {
 
     /// The answer to a request.
     pub(super) async fn answer(&self, request: MessagesRequest) -> MessagesResponse {
+        if let Err(incomplete) = self.known.complete().await {
+            let Refused(why, what) = incomplete.into();
+            return MessagesResponse::Refused { why, what };
+        }
         let answered = match request {
             MessagesRequest::List { way, after } => self.list(way, after),
             MessagesRequest::Show { id } => self.show(&id),

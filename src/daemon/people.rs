@@ -61,13 +61,14 @@ impl People {
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         let contacts = Arc::new(Contacts::new(Arc::clone(&rows)));
         let audit = Audit::new(pod, bundle, &clock, publishing.publisher());
-        let with = (&publishing, &audit);
+        let reconciliation = Reconciliation::new(Arc::clone(pod), Arc::clone(&rows));
+        let with = (&publishing, &audit, &reconciliation);
         let mail = Mail::new(pod.rows(), &contacts, bundle, Arc::clone(&clock), with);
         Self {
             audit,
             contacts,
             mail: Arc::new(mail),
-            reconciliation: Reconciliation::new(Arc::clone(pod), Arc::clone(&rows)),
+            reconciliation,
             rows,
             keys: OwnKeys {
                 pod_id: hex::encode(bundle.pod_id.0),

@@ -1,22 +1,21 @@
 //! Grants that the owner gave: rows, and the records of their feeds.
 
+mod records;
+
 use std::sync::Arc;
 
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{BoxSecret, GrantSecret};
-use crate::crypto::publish::{RecordPlace, record_chunk, seal_record};
-use crate::crypto::swarm::SealedChunk;
-use crate::format::grant::{Ended, Grant, GrantRecord, RecordState};
+use crate::format::grant::{Ended, Grant, RecordState};
 use crate::format::published::{Attributes, Entry};
-use crate::format::rows::{Given, GivenState, Key, LastRecord};
+use crate::format::rows::{Given, GivenState, Key};
 use crate::index::Rows;
-use crate::journal::{Batch, Class};
 use crate::share::error::ShareError;
-use crate::share::feed::newest_record;
 use crate::share::rows::PeopleRows;
-use crate::store::endpoints::Endpoints;
 use crate::types::limits::GRANTS_MAX;
-use crate::types::{Address, Ino, Name, Timespec};
+use crate::types::{Ino, Name, Timespec};
+
+pub use records::Unsent;
 
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
@@ -85,7 +84,9 @@ impl GivenGrants {
     /// [`ShareError::TooManyGrants`]; or it cannot be written.
     pub fn give(&self, given: &Given) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        if self.all()?.len() >= GRANTS_MAX || self.people.get(&Key::given(&given.id))?.is_some() {
+        let is_alive = |given: &&Given| !matches!(given.state, GivenState::Ended { .. });
+        let alive = self.all()?.iter().filter(is_alive).count();
+        if alive >= GRANTS_MAX || self.people.get(&Key::given(&given.id))?.is_some() {
             return Err(ShareError::TooManyGrants);
         }
         self.put(given)
@@ -93,7 +94,7 @@ impl GivenGrants {
 
     fn put(&self, given: &Given) -> Result<(), ShareError> {
         let row = given.encode().map_err(ShareError::NoRow)?;
-        self.people.put(Key::given(&given.id), row)
+        self.people.put_now(Key::given(&given.id), row)
     }
 
     fn grant(&self, id: &[u8; 16]) -> GrantSecret {
@@ -127,6 +128,7 @@ impl GivenGrants {
         }
         self.put(&Given {
             state: GivenState::Offered,
+            answers: None,
             ..now
         })
     }
@@ -163,7 +165,8 @@ impl GivenGrants {
         Ok(followed)
     }
 
-    /// A publication has what a grant is of, there and so; or has it no more.
+    /// A publication has what a grant is of, there and so; or has it no more. One whose time is over, which has only not
+    /// been ended yet, is told nothing.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -175,9 +178,11 @@ impl GivenGrants {
     ) -> Result<Told, ShareError> {
         let _writing = self.writing.lock();
         let row = self.read(&given.id)?;
-        if row.state != GivenState::Offered {
+        if row.state != GivenState::Offered || row.terms.is_past(now) {
             return Ok(Told::Already);
         }
+        // Something of another kind in its place is something else.
+        let seen = seen.filter(|(_, attributes)| attributes.kind() == row.terms.kind);
         let Some(((target, directory, name), attributes)) = seen else {
             return self.end_with(row, Ended::Gone, now);
         };
@@ -236,146 +241,6 @@ impl GivenGrants {
             return self.tell(&given, &RecordState::Ended(why), now);
         }
         Ok(Told::Already)
-    }
-
-    fn tell(&self, given: &Given, state: &RecordState, now: Timespec) -> Result<Told, ShareError> {
-        let said = GrantRecord::said(given.terms.until, state).map_err(ShareError::NoRow)?;
-        let last = self.last(&given.id)?;
-        if last.as_ref().is_some_and(|last| last.said == said) {
-            return Ok(Told::Already);
-        }
-        // At its index stands nothing else, ever: a node may have taken it without saying so.
-        if last.as_ref().is_some_and(|last| last.pending.is_some()) {
-            return Ok(Told::Later);
-        }
-        let secret = self.grant(&given.id);
-        let place = RecordPlace {
-            feed: secret.feed(),
-            index: last.as_ref().map_or(0, |last| last.index.saturating_add(1)),
-        };
-        let record = GrantRecord {
-            grant: given.id,
-            index: place.index,
-            previous: last.map_or([0; 32], |last| last.hash),
-            time: now,
-            until: given.terms.until,
-            state: state.clone(),
-        };
-        let plain = record.encode().map_err(ShareError::NoRow)?;
-        let payload = seal_record(&secret.cap_key(), &place, &plain);
-        self.put_last(
-            &given.id,
-            &LastRecord {
-                index: place.index,
-                hash: *blake3::hash(payload.as_slice()).as_bytes(),
-                said,
-                pending: Some(payload),
-            },
-        )?;
-        Ok(Told::Made)
-    }
-
-    fn last(&self, id: &[u8; 16]) -> Result<Option<LastRecord>, ShareError> {
-        let row = self.rows.get(&Key::last_record(id))?;
-        let row = row.map(|row| LastRecord::decode(&row)).transpose();
-        row.map_err(ShareError::NoRow)
-    }
-
-    /// Where the newest record of each stands that a node took.
-    ///
-    /// # Errors
-    /// When the log does not give them.
-    pub fn records(&self) -> Result<Vec<Address>, ShareError> {
-        let mut records = Vec::new();
-        for given in self.all()? {
-            if let Some(last) = self.last(&given.id)?.filter(|last| last.pending.is_none()) {
-                let (feed, index) = (self.grant(&given.id).feed(), last.index);
-                records.push(RecordPlace { feed, index }.address());
-            }
-        }
-        Ok(records)
-    }
-
-    /// How many records its feed has.
-    ///
-    /// # Errors
-    /// When the log does not give it.
-    pub fn told(&self, id: &[u8; 16]) -> Result<u64, ShareError> {
-        let last = self.last(id)?;
-        Ok(last.map_or(0, |last| last.index.saturating_add(1)))
-    }
-
-    fn put_last(&self, id: &[u8; 16], last: &LastRecord) -> Result<(), ShareError> {
-        let mut batch = Batch::new(Class::Meta);
-        let row = last.encode().map_err(ShareError::NoRow)?;
-        batch.put(Key::last_record(id), row);
-        self.rows.append(batch, None)?;
-        // Whoever reads it in the network must not know more than this machine after a power cut.
-        Ok(self.rows.sync()?)
-    }
-
-    /// A record that no node took yet, as the chunk that it is.
-    ///
-    /// # Errors
-    /// When the log does not give it.
-    pub fn unsent(&self, given: &Given) -> Result<Option<(u64, SealedChunk)>, ShareError> {
-        let Some(last) = self.last(&given.id)? else {
-            return Ok(None);
-        };
-        let chunk = last.pending.as_ref().map(|payload| {
-            let chunk = record_chunk(&self.grant(&given.id), last.index, payload);
-            chunk.map(|chunk| (last.index, chunk))
-        });
-        chunk
-            .transpose()
-            .map_err(|_| ShareError::NoRow(crate::format::wire::Malformed("record of a grant")))
-    }
-
-    /// A node took the record at that index.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn is_sent(&self, given: &Given, index: u64) -> Result<(), ShareError> {
-        let _writing = self.writing.lock();
-        match self.last(&given.id)? {
-            Some(last) if last.index == index => self.put_last(
-                &given.id,
-                &LastRecord {
-                    pending: None,
-                    ..last
-                },
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    /// Before the first record of this machine is sent: whether another machine of the owner wrote to the feed. Then
-    /// this one goes on behind what is there, and what it would have said has to be told again.
-    ///
-    /// # Errors
-    /// [`ShareError::Store`]: somebody does not answer.
-    pub async fn goes_on(&self, given: &Given, endpoints: &Endpoints) -> Result<bool, ShareError> {
-        let secret = self.grant(&given.id);
-        let found = newest_record(endpoints, (secret.feed(), &secret.cap_key()), 0).await?;
-        let Some(found) = found else {
-            return Ok(false);
-        };
-        let _writing = self.writing.lock();
-        let last = self.last(&given.id)?;
-        if last.is_some_and(|last| last.index > found.index || last.hash == found.hash) {
-            return Ok(false);
-        }
-        let said = GrantRecord::said(found.record.until, &found.record.state);
-        self.put_last(
-            &given.id,
-            &LastRecord {
-                index: found.index,
-                hash: found.hash,
-                said: said.map_err(ShareError::NoRow)?,
-                pending: None,
-            },
-        )?;
-        Ok(true)
     }
 
     /// Those of somebody that are not over.

@@ -17,6 +17,17 @@ use crate::store::endpoints::Endpoints;
 use crate::types::limits::GRANTS_MAX;
 use crate::types::{Name, Timespec};
 
+/// What a grant that came is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A new one.
+    New,
+    /// One that came before.
+    Known,
+    /// None: its place is that of a grant which somebody else gave.
+    Anothers,
+}
+
 /// The grants that the owner of a pod received. There is one of these for a pod.
 pub struct ReceivedGrants {
     people: Arc<PeopleRows>,
@@ -69,6 +80,11 @@ impl ReceivedGrants {
     /// # Errors
     /// When the log does not give it.
     pub fn find(&self, id: &[u8; 16]) -> Result<Option<Received>, ShareError> {
+        Ok(self.in_place(id)?.filter(|received| received.id == *id))
+    }
+
+    /// The one in the row of that id, which can be another one's.
+    fn in_place(&self, id: &[u8; 16]) -> Result<Option<Received>, ShareError> {
         let row = self.people.get(&Key::received(id))?;
         let row = row.map(|row| Received::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)
@@ -83,14 +99,20 @@ impl ReceivedGrants {
         contact: Fingerprint,
         grant: Grant,
         made: Timespec,
-    ) -> Result<bool, ShareError> {
+    ) -> Result<Arrival, ShareError> {
         let _writing = self.writing.lock();
-        if self.people.get(&Key::received(&grant.id))?.is_some() {
-            return Ok(false);
+        if let Some(there) = self.in_place(&grant.id)? {
+            let is_it = there.id == grant.id && there.contact == contact;
+            return Ok(if is_it {
+                Arrival::Known
+            } else {
+                Arrival::Anothers
+            });
         }
-        let of_contact = self.all()?;
-        let of_contact = of_contact.iter().filter(|it| it.contact == contact);
-        if of_contact.count() >= GRANTS_MAX {
+        let is_over = |it: &Received| matches!(it.state, ReceivedState::Ended { .. });
+        let all = self.all()?;
+        let of_contact = all.iter().filter(|it| it.contact == contact);
+        if of_contact.filter(|it| !is_over(it)).count() >= GRANTS_MAX {
             return Err(ShareError::TooManyGrants);
         }
         let label = grant.terms.name.clone();
@@ -104,7 +126,7 @@ impl ReceivedGrants {
             state: ReceivedState::Offered,
             label,
         })?;
-        Ok(true)
+        Ok(Arrival::New)
     }
 
     /// The owner takes it, and sees it under that name.
@@ -153,7 +175,8 @@ impl ReceivedGrants {
 
     fn put(&self, received: &Received) -> Result<(), ShareError> {
         let row = received.encode().map_err(ShareError::NoRow)?;
-        self.people.put(Key::received(&received.id), row.to_vec())
+        self.people
+            .put_now(Key::received(&received.id), row.to_vec())
     }
 
     /// The newest record that was seen of it.

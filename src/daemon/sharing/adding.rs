@@ -158,9 +158,10 @@ impl Sharing {
             terms: back_terms(&received.terms),
             made: (self.clock)(),
             state: GivenState::Waiting,
+            answers: None,
         };
         self.given.give(&given).map_err(|error| error.to_string())?;
-        let handed_over = self.hand_over(&given, None);
+        let handed_over = self.hand_over(&given);
         handed_over.map_err(|error| error.to_string())
     }
 

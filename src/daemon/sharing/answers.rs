@@ -105,6 +105,7 @@ impl Sharing {
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(wish.with.to_owned()).into());
         }
+        self.messages.admits(&contact)?;
         let (target, directory, name, kind) = self.target(wish.path)?;
         let now = (self.clock)();
         let terms = Terms {
@@ -140,17 +141,20 @@ impl Sharing {
             terms,
             made: now,
             state: GivenState::Waiting,
+            answers: wish.answers,
         };
         // What is not recorded is not shared.
         let granted = happened::granted(&given, wish.path);
         let recorded = self.people.audit().record(&granted).await;
         recorded.map_err(|fault| Refused(Refusal::State, fault.what))?;
         self.given.give(&given)?;
+        // Whenever it is handed over, the request is answered.
+        if let Some(answered) = wish.answers {
+            self.messages.mark(answered, MessageState::Answered)?;
+        }
         let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
         if is_now {
-            self.hand_over(&given, wish.answers)?;
-        } else if let Some(answered) = wish.answers {
-            self.messages.mark(answered, MessageState::Answered)?;
+            self.hand_over(&given)?;
         }
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(id))?)

@@ -98,6 +98,7 @@ fn given(state: GivenState) -> Given {
         terms: terms(),
         made: THEN,
         state,
+        answers: None,
     }
 }
 

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{CapKey, GrantFeed};
 use crate::format::grant::{Ended, Terms, put_cap, take_cap};
+use crate::format::message::MessageId;
 use crate::format::published::{put_name, put_time, take_name, take_time};
 use crate::format::rows::Key;
 use crate::format::wire::{Malformed, Reader};
@@ -35,6 +36,8 @@ pub struct Given {
     pub made: Timespec,
     /// How far it is.
     pub state: GivenState,
+    /// The request that it answers, until it is handed over.
+    pub answers: Option<MessageId>,
 }
 
 /// How far a grant is that was given.
@@ -118,7 +121,7 @@ pub struct SeenRecord {
 
 impl Given {
     /// Bytes of the row: id 16, fingerprint 32, target u64, directory u64, length u8 and name, length u8 and name of the
-    /// contact, terms, made 12, state.
+    /// contact, terms, made 12, state, the id of the request that it answers if there is one.
     ///
     /// # Errors
     /// When the terms contradict each other.
@@ -138,6 +141,7 @@ impl Given {
             GivenState::Offered => out.push(1),
             GivenState::Ended { why, when } => put_ended(&mut out, why, when),
         }
+        out.extend(self.answers.iter().flat_map(|id| id.0));
         Ok(out)
     }
 
@@ -162,6 +166,9 @@ impl Given {
                 }
                 _ => return Err(reader.malformed()),
             },
+            answers: (!reader.is_empty())
+                .then(|| reader.array().map(MessageId))
+                .transpose()?,
         };
         reader.end()?;
         Ok(given)

@@ -214,6 +214,7 @@ impl Messages {
             place: Some(place),
             card: None,
             sealed: None,
+            recorded: false,
             message,
         };
         self.with_ledger(|ledger| {

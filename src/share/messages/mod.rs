@@ -124,6 +124,15 @@ impl Messages {
         }
     }
 
+    /// Whether anything can be written to a contact.
+    ///
+    /// # Errors
+    /// [`MessageError::NoCard`]; [`MessageError::Share`] with an alarm.
+    pub fn admits(&self, contact: &Contact) -> Result<(), MessageError> {
+        self.pair(contact.clone())?;
+        self.own_card()
+    }
+
     /// Writes a message to a contact. When this returns it is in the log of the pod; [`Messages::send`] sends it. The
     /// message that it answers counts as answered from now on.
     ///
@@ -137,8 +146,8 @@ impl Messages {
         answers: Option<MessageId>,
         now: Timespec,
     ) -> Result<MessageId, MessageError> {
+        self.admits(contact)?;
         let pair = self.pair(contact.clone())?;
-        self.own_card()?;
         let id = MessageId(self.random_bytes()?);
         let row = MessageRow {
             contact: pair.print,
@@ -147,6 +156,7 @@ impl Messages {
             place: None,
             card: None,
             sealed: None,
+            recorded: false,
             message: Message {
                 id,
                 time: now,
@@ -183,14 +193,6 @@ impl Messages {
         Ok(found
             .map(|(number, row)| Kept { way, number, row })
             .collect())
-    }
-
-    /// Number of the newest message of one way; 0 before the first.
-    ///
-    /// # Errors
-    /// When the log does not give them.
-    pub fn newest(&self, way: Way) -> Result<u64, MessageError> {
-        self.with_ledger(|ledger| Ok(ledger.next(way).saturating_sub(1)))
     }
 
     /// The message whose id begins with these hexadecimal digits, at least 4.

@@ -8,6 +8,7 @@ use podfs::crypto::publish::{RecordPlace, Reference, open_record, record_chunk, 
 use podfs::crypto::swarm::SealedChunk;
 use podfs::format::base::Base;
 use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
+use podfs::format::message::MessageId;
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::{
     FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, Taken,
@@ -154,7 +155,7 @@ fn chunk(record: &GrantRecord) -> Vec<u8> {
     chunk.bytes().to_vec()
 }
 
-fn given(state: GivenState) -> Vec<u8> {
+fn given(state: GivenState, answers: Option<MessageId>) -> Vec<u8> {
     let given = Given {
         id: ID,
         contact: Fingerprint([0xf1; 32]),
@@ -165,6 +166,7 @@ fn given(state: GivenState) -> Vec<u8> {
         terms: terms(),
         made: MADE,
         state,
+        answers,
     };
     given.encode().unwrap()
 }
@@ -231,9 +233,13 @@ pub(super) fn good() -> Named {
         ),
         ("grant-base-empty", Base::of_file(None).encode()),
         ("grant-base-link", Base::of_link(b"../scan").encode()),
-        ("rows-given-waiting", given(GivenState::Waiting)),
-        ("rows-given-offered", given(GivenState::Offered)),
-        ("rows-given-ended", given(over)),
+        ("rows-given-waiting", given(GivenState::Waiting, None)),
+        (
+            "rows-given-answering",
+            given(GivenState::Waiting, Some(MessageId([0xa5; 16]))),
+        ),
+        ("rows-given-offered", given(GivenState::Offered, None)),
+        ("rows-given-ended", given(over, None)),
         (
             "rows-received-offered",
             received(other_terms(), ReceivedState::Offered),

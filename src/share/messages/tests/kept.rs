@@ -143,6 +143,7 @@ fn ten_thousand_messages_are_listed_at_once() {
             place: Some(crate::format::rows::FeedPlace::default()),
             card: None,
             sealed: None,
+            recorded: false,
             message: Message {
                 id: MessageId(id),
                 time: NOW,
