@@ -34,6 +34,7 @@ mod pin;
 mod print;
 mod recover;
 mod rent;
+mod replace;
 mod request;
 mod revoke;
 mod scrub;

@@ -78,7 +78,7 @@ domains! {
     InboxAead = "inbox-aead",
     /// Door slots, which anybody can compute.
     Door = "door",
-    /// Ring of a group.
+    /// Ring in a head: what seals the secret of a box in the epoch before.
     GroupRing = "group-ring",
     /// Epoch of a group.
     GroupEpoch = "group-epoch",

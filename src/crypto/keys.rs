@@ -14,8 +14,9 @@
 //!              ├─ head keys = KDF[head-aead | head-nonce | head-commit](BOX)
 //!              ├─ signer[d] = SCALAR[feed-signer](enc(BOX, id16 d))
 //!              ├─ topic[d]  = KDF[feed-topic](enc(BOX, id16 d))     replica: KDF[feed-topic](enc(BOX, id16 d, le32 1))
-//!              ├─ GRANT[g]  = KDF[grant](enc(BOX, g)) → SCALAR[feed-signer](enc(GRANT)), KDF[feed-topic](enc(GRANT)),
+//!              ├─ GRANT[g,t] = KDF[grant](enc(BOX, g, le32 t | nothing for t = 0)) → SCALAR[feed-signer](enc(GRANT)), KDF[feed-topic](enc(GRANT)),
 //!              │              cap = KDF[grant-cap](GRANT) → KDF[grant-aead | grant-nonce | grant-commit](cap)
+//!              ├─ ring      = KDF[group-ring](BOX)    seals the secret of the box in the epoch before
 //!              └─ audit     = KDF[audit-leaf](BOX)
 //! ```
 //!
@@ -27,7 +28,12 @@ use crate::crypto::domain::{Domain, Prefix};
 use crate::crypto::passphrase::{Cost, StretchError, stretch};
 use crate::crypto::phrase::Seed;
 use crate::crypto::scalar::{Owner, owner, public_key, scalar};
+use crate::crypto::seal::{BOX_OVERHEAD, BoxKey, OpenError, open_box, seal_box};
 use crate::crypto::secret::Secret;
+use zeroize::Zeroizing;
+
+/// Bytes of a sealed secret of a box.
+pub const RING_LEN: usize = 32 + BOX_OVERHEAD;
 
 macro_rules! key_types {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -287,9 +293,40 @@ impl BoxSecret {
         topic(&[self.0.expose(), &id_16(device.into()), &1_u32.to_le_bytes()])
     }
 
-    /// The secret of the grant with this id.
-    pub fn grant(&self, grant_id: &[u8; 16]) -> GrantSecret {
-        GrantSecret(kdf_fields(Domain::Grant, &[self.0.expose(), grant_id]))
+    /// The secret of the grant with this id, to somebody whose keys are of epoch `theirs`: who has their keys of an
+    /// epoch that is over does not know where it goes on.
+    pub fn grant(&self, grant_id: &[u8; 16], theirs: u32) -> GrantSecret {
+        let epoch = theirs.to_le_bytes();
+        let fields: [&[u8]; 3] = [self.0.expose(), grant_id, &epoch];
+        let fields = fields.get(..if theirs == 0 { 2 } else { 3 });
+        GrantSecret(kdf_fields(Domain::Grant, fields.unwrap_or_default()))
+    }
+
+    /// Seals the secret `before` of the same box in an epoch before, for who has this one. `ad` says which epoch. The key
+    /// seals nothing else, so its nonce is zero.
+    pub fn seal_before(&self, before: &Self, ad: &[u8]) -> [u8; RING_LEN] {
+        let mut bytes = Vec::with_capacity(RING_LEN);
+        bytes.extend_from_slice(before.0.expose());
+        seal_box(&self.ring_key(), [0; 12], ad, &mut bytes);
+        let mut sealed = [0; RING_LEN];
+        for (to, from) in sealed.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        sealed
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it was sealed under another secret, or for another epoch.
+    pub fn open_before(&self, sealed: &[u8; RING_LEN], ad: &[u8]) -> Result<Self, OpenError> {
+        let mut bytes = Zeroizing::new(sealed.to_vec());
+        open_box(&self.ring_key(), [0; 12], ad, &mut bytes)?;
+        Secret::from_slice(&bytes).map(Self).ok_or(OpenError)
+    }
+
+    fn ring_key(&self) -> BoxKey {
+        BoxKey::new(kdf(Domain::GroupRing, self.0.expose()))
     }
 
     /// The key of audit events.

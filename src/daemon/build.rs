@@ -20,6 +20,8 @@ use crate::daemon::published::Published;
 use crate::daemon::publishing::OWN_BOX;
 use crate::daemon::publishing::Publishing;
 use crate::daemon::rekey;
+use crate::daemon::replaced;
+use crate::daemon::replaced::HeldKeys;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::unopened::journal_fault;
 use crate::daemon::unopened::pod_fault;
@@ -39,6 +41,7 @@ use crate::pod::PodParts;
 use crate::pod::Report;
 use crate::pod::SetAttr;
 use crate::sync::Files;
+use crate::types::Clock;
 use crate::types::Ino;
 use crate::types::ROOT;
 use crate::types::limits::REQUEST_OVERDUE;
@@ -50,6 +53,8 @@ pub(super) struct House {
     publishing: Arc<Publishing>,
     people: Arc<People>,
     sharing: Arc<Sharing>,
+    keys: Arc<HeldKeys>,
+    clock: Clock,
     _copies: Arc<LocalCopies>,
 }
 
@@ -134,7 +139,8 @@ fn open_with(
     };
     let stands_for = (owner.uid, owner.gid);
     let clock = clock();
-    let publishing = Publishing::new(&rows, bundle, Arc::clone(&clock), stands_for)
+    let (feed, keys) = replaced::settle(&rows, bundle, &clock, read_only)?;
+    let publishing = Publishing::new(&rows, feed, Arc::clone(&clock), stands_for)
         .map_err(|error| journal_fault(paths, error))?;
     let publishing = Arc::new(publishing);
     let parts = PodParts {
@@ -151,13 +157,16 @@ fn open_with(
     let pod = Arc::new(pod);
     let people = People::new(&pod, bundle, Arc::clone(&clock), Arc::clone(&publishing));
     let people = Arc::new(people);
+    if !read_only && let Err(why) = replaced::settle_card(people.contacts(), bundle) {
+        tracing::warn!(%why, "the card with the new keys is not the pod's own yet");
+    }
     let (number, epoch) = OWN_BOX;
     let secret = bundle.pod_secret.box_secret(number, epoch);
     let sharing = Sharing::new(
         &pod,
         &people,
         &publishing,
-        secret,
+        (bundle.epoch, secret),
         (owner, Arc::clone(&clock)),
     );
     let copies = Arc::new(LocalCopies(Arc::clone(&pod)));
@@ -168,6 +177,8 @@ fn open_with(
         publishing,
         people,
         sharing,
+        keys: Arc::new(keys),
+        clock,
         _copies: copies,
     })
 }
@@ -214,7 +225,11 @@ impl House {
             self.people.reconciliation().look();
             return None;
         }
+        if let Err(why) = self.sharing.move_grants() {
+            tracing::warn!(%why, "what is shared does not go on with the new keys yet");
+        }
         let started = self.publishing.start(runtime, &config.paths);
+        self.record_replaced(runtime);
         self.people.reconciliation().start(runtime);
         self.people.mail().start(runtime);
         self.sharing.start(runtime);
@@ -234,6 +249,16 @@ impl House {
     /// What is shared.
     pub(super) const fn sharing(&self) -> &Arc<Sharing> {
         &self.sharing
+    }
+
+    /// Which keys it has.
+    pub(super) fn keys(&self) -> &HeldKeys {
+        &self.keys
+    }
+
+    /// The wall clock.
+    pub(super) const fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// What publishes the pod.

@@ -54,8 +54,8 @@ const FULL_SHOWN: usize = 8;
 /// The messages of a mounted pod.
 pub(super) struct Mail {
     messages: Arc<Messages>,
-    contacts: Arc<Contacts>,
-    clock: Clock,
+    pub(super) contacts: Arc<Contacts>,
+    pub(super) clock: Clock,
     publishing: Arc<Publishing>,
     node: Outgoing,
     audit: Arc<Audit>,
@@ -75,15 +75,10 @@ impl Mail {
         clock: Clock,
         (publishing, audit): (&Arc<Publishing>, &Arc<Audit>),
     ) -> Self {
-        let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
         let messages = Messages::new(MessagesParts {
             rows: Arc::clone(rows),
             contacts: Arc::clone(contacts),
-            keys: MessageKeys {
-                x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
-                xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
-                sign: copy(&bundle.sign_seed),
-            },
+            keys: message_keys(bundle),
             random: Box::new(system_entropy),
         });
         Self {
@@ -144,12 +139,18 @@ impl Mail {
     }
 
     /// Sends what is unsent and reads what has come.
-    async fn round(&self, all: &mut Collected) -> Result<(), MessageError> {
+    pub(super) async fn round(&self, all: &mut Collected) -> Result<(), MessageError> {
         let endpoints = self.publishing.sources().now();
         let now = (self.clock)();
         let sent = self.messages.send(&endpoints, &self.node, now).await;
         let before = self.messages.newest(Way::Received)?;
-        *all = self.messages.collect(&endpoints, now).await?;
+        let collecting = self.messages.collect(&endpoints, now);
+        let (collected, is_renewed) = tokio::join!(collecting, self.look_at_cards(&endpoints));
+        *all = collected?;
+        if is_renewed? {
+            // What was written with newer keys is opened with the newer card.
+            all.add(self.messages.collect(&endpoints, now).await?);
+        }
         if all.received > 0 {
             self.note_requests(before).await?;
             self.came.notify_one();
@@ -373,6 +374,16 @@ impl AccessRequest {
             from,
             until,
         })
+    }
+}
+
+/// The keys of a pod that messages need.
+pub(super) fn message_keys(bundle: &Bundle) -> MessageKeys {
+    let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
+    MessageKeys {
+        x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
+        xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
+        sign: copy(&bundle.sign_seed),
     }
 }
 

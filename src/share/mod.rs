@@ -23,9 +23,10 @@ mod rows;
 mod rows_tests;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name};
-pub use cards::{Found, newest_card};
+pub use cards::{Found, has_newer_card, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
 pub use given::{GivenGrants, Told};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::crypto::identity::Fingerprint;
-use crate::format::grant::{Ended, Grant, GrantRecord};
+use crate::format::grant::{Ended, Grant, GrantFeed, GrantRecord};
 use crate::format::rows::{Key, Received, ReceivedState, SeenRecord};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
@@ -74,7 +74,8 @@ impl ReceivedGrants {
         row.map_err(ShareError::NoRow)
     }
 
-    /// Somebody gave the owner a grant. One that is known already stays what it is, whoever sends it again.
+    /// Somebody gave the owner a grant, in a message of keys of that epoch. One that is known already stays what it is,
+    /// whoever sends it again; only the one who gave it says where it goes on, with newer keys, or later with the same.
     ///
     /// # Errors
     /// [`ShareError::TooManyGrants`]; or it cannot be written.
@@ -82,10 +83,22 @@ impl ReceivedGrants {
         &self,
         contact: Fingerprint,
         grant: Grant,
-        made: Timespec,
+        (epoch, made): (u32, Timespec),
     ) -> Result<bool, ShareError> {
         let _writing = self.writing.lock();
-        if self.people.get(&Key::received(&grant.id))?.is_some() {
+        if let Some(known) = self.find(&grant.id)? {
+            let is_over = matches!(known.state, ReceivedState::Ended { .. });
+            let is_later = (epoch, made) > (known.epoch, known.made);
+            if known.contact == contact && is_later && known.feed != grant.feed && !is_over {
+                self.put(&Received {
+                    terms: grant.terms,
+                    feed: grant.feed,
+                    cap: grant.cap,
+                    made,
+                    epoch,
+                    ..known
+                })?;
+            }
             return Ok(false);
         }
         let of_contact = self.all()?;
@@ -101,6 +114,7 @@ impl ReceivedGrants {
             feed: grant.feed,
             cap: grant.cap,
             made,
+            epoch,
             state: ReceivedState::Offered,
             label,
         })?;
@@ -156,12 +170,12 @@ impl ReceivedGrants {
         self.people.put(Key::received(&received.id), row.to_vec())
     }
 
-    /// The newest record that was seen of it.
+    /// The newest record that was seen in a feed.
     ///
     /// # Errors
     /// When the log does not give it.
-    pub fn seen(&self, id: &[u8; 16]) -> Result<Option<SeenRecord>, ShareError> {
-        let row = self.rows.get(&Key::seen_record(id))?;
+    pub fn seen(&self, feed: &GrantFeed) -> Result<Option<SeenRecord>, ShareError> {
+        let row = self.rows.get(&Key::seen_record(feed))?;
         let row = row.map(|row| SeenRecord::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)
     }
@@ -170,10 +184,10 @@ impl ReceivedGrants {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn is_seen(&self, id: &[u8; 16], seen: &SeenRecord) -> Result<(), ShareError> {
+    pub fn is_seen(&self, feed: &GrantFeed, seen: &SeenRecord) -> Result<(), ShareError> {
         let mut batch = Batch::new(Class::Meta);
         let row = seen.encode().map_err(ShareError::NoRow)?;
-        batch.put(Key::seen_record(id), row);
+        batch.put(Key::seen_record(feed), row);
         Ok(self.rows.append(batch, None)?)
     }
 
@@ -186,7 +200,7 @@ impl ReceivedGrants {
         received: &Received,
         endpoints: &Endpoints,
     ) -> Result<Option<(SeenRecord, GrantRecord)>, ShareError> {
-        let from = match self.seen(&received.id)? {
+        let from = match self.seen(&received.feed)? {
             None => 0,
             Some(seen) if seen.is_brought => seen.index.saturating_add(1),
             Some(seen) => seen.index,

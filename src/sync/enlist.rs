@@ -109,8 +109,7 @@ impl Publisher {
 impl Walk<'_> {
     /// What the newest head alone refers to.
     fn heads(&mut self) -> Result<(), SyncError> {
-        let kept = &self.publisher.kept;
-        let Some((_, head)) = self.publisher.feed.last(kept.rows())? else {
+        let Some((_, head)) = self.publisher.last_head()? else {
             return Ok(());
         };
         let of_changes = (0..).zip(&head.journal.parity);

@@ -10,6 +10,7 @@ mod confirm;
 mod contents;
 mod edit;
 mod enlist;
+mod epoch;
 mod error;
 mod evict;
 pub mod fetch;
@@ -46,6 +47,7 @@ mod weight;
 
 pub use contents::ContentsError;
 pub use edit::KeptEdit;
+pub use epoch::{Beginning, settled};
 pub use error::SyncError;
 pub use evict::Files;
 pub use follow::{Followed, Followers, Seen};

@@ -97,7 +97,7 @@ fn in_the_box(root: &RootKey, input: &Value, keys: &mut Vec<(&str, Vec<u8>)>) {
     let heads = in_box.head_keys();
     let device = number(&input["device"]);
     let signer = in_box.feed_signer(device);
-    let grant = in_box.grant(&array(&input["grant_id"]));
+    let grant = in_box.grant(&array(&input["grant_id"]), 0);
     let cap = grant.cap_key();
     keys.extend([
         ("box", in_box.secret().expose().to_vec()),

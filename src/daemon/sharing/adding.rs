@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::far::Held;
 use crate::format::grant::Ended;
+use crate::format::rows::Epochs;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -120,6 +121,7 @@ impl Sharing {
             name: Name::parse(name.as_bytes()).map_err(|error| error.to_string())?,
             terms: back_terms(&received.terms),
             made: (self.clock)(),
+            epochs: Epochs::default(),
             state: GivenState::Waiting,
         };
         self.given.give(&given).map_err(|error| error.to_string())?;

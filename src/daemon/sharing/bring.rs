@@ -48,6 +48,7 @@ impl Sharing {
         {
             return self.is_over(received, why).await;
         }
+        self.refuse_replaced(received)?;
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
             return Err("the pod has no node".to_owned());
@@ -61,7 +62,9 @@ impl Sharing {
             RecordState::Live(_) if received.state == ReceivedState::Offered => return Ok(()),
             RecordState::Live(entry) => entry,
         };
-        self.received.is_seen(&received.id, &seen).map_err(failed)?;
+        self.received
+            .is_seen(&received.feed, &seen)
+            .map_err(failed)?;
         let (dir, name) = match answered {
             Some(_) => (
                 self.pod
@@ -80,9 +83,27 @@ impl Sharing {
         if answered.is_none() {
             self.lay_tray(received)?;
         }
-        self.received.is_seen(&received.id, &seen).map_err(failed)?;
+        self.received
+            .is_seen(&received.feed, &seen)
+            .map_err(failed)?;
         self.is_due(&received.id);
         Ok(())
+    }
+
+    /// Nothing is believed of a feed that was told of with keys which were replaced since: somebody else may write there.
+    fn refuse_replaced(&self, received: &Received) -> Result<(), String> {
+        let contact = self.messages.contact(&received.contact);
+        let Some(contact) = contact.map_err(|error| error.to_string())? else {
+            return Ok(());
+        };
+        let card = contact.card().map_err(|error| error.to_string())?;
+        if card.epoch <= received.epoch {
+            return Ok(());
+        }
+        let name = contact.name.as_str();
+        Err(format!(
+            "{name} replaced their keys, and did not yet say where it goes on"
+        ))
     }
 
     /// Where what its giver shares is seen.

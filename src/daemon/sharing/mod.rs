@@ -8,6 +8,7 @@ mod client;
 mod far;
 mod followers;
 mod happened;
+mod moving;
 mod report;
 mod taking;
 mod tree;
@@ -95,7 +96,7 @@ impl Sharing {
         pod: &Arc<Pod>,
         people: &Arc<People>,
         publishing: &Arc<Publishing>,
-        secret: BoxSecret,
+        keys: (u32, BoxSecret),
         (owner, clock): (Caller, Clock),
     ) -> Arc<Self> {
         let rows = || Arc::clone(pod.rows());
@@ -111,7 +112,7 @@ impl Sharing {
             people: Arc::clone(people),
             messages: Arc::clone(people.mail().messages()),
             publishing: Arc::clone(publishing),
-            given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
+            given: GivenGrants::new(Arc::clone(people.rows()), rows(), keys),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
             receiver,
             owner,
@@ -177,10 +178,17 @@ impl Sharing {
 
     /// Does everything that is due.
     async fn step(&self) -> Result<(), MessageError> {
+        self.move_grants()?;
         self.keep_time().await?;
         self.take_grants().await?;
         let sent = self.send_records().await;
         self.bring_all().await?;
+        if let Err(refused) = self.people.publish_replaced().await {
+            tracing::info!(
+                why = refused.1,
+                "the card with the new keys is not published yet"
+            );
+        }
         sent
     }
 
@@ -231,14 +239,16 @@ impl Sharing {
         let Some(contact) = self.messages.contact(&given.contact)? else {
             return Ok(());
         };
-        let grant = self.given.handed_over(given)?;
+        let theirs = contact.card().map_err(ShareError::from)?.epoch;
+        let given = self.given.with_keys(given, theirs);
+        let grant = self.given.handed_over(&given)?;
         let body = MessageBody::Grant(grant.as_slice().into());
         let posted = self.messages.post(&contact, body, answers, (self.clock)());
         if let Err(error) = posted {
             tracing::warn!(%error, "a grant cannot be handed over yet");
             return Ok(());
         }
-        self.given.is_offered(given)?;
+        self.given.is_offered(&given)?;
         self.people.mail().wake();
         self.publishing.publisher().follow_now();
         Ok(())
@@ -262,8 +272,8 @@ impl Sharing {
                     tracing::debug!("a grant that this podfs cannot read");
                     continue;
                 };
-                let made = kept.row.message.time;
-                if self.takes(kept.row.contact, grant, made).await? {
+                let told = (kept.row.epoch, kept.row.message.time);
+                if self.takes(kept.row.contact, grant, told).await? {
                     self.messages.remove(kept.row.message.id)?;
                 }
             }
@@ -278,7 +288,7 @@ impl Sharing {
         &self,
         from: Fingerprint,
         grant: Grant,
-        made: Timespec,
+        told: (u32, Timespec),
     ) -> Result<bool, MessageError> {
         let id = grant.id;
         let answered = self.answered_by(&id, &from)?;
@@ -289,7 +299,7 @@ impl Sharing {
             }
         }
         let label = grant.terms.name.clone();
-        let is_new = self.received.arrives(from, grant, made)?;
+        let is_new = self.received.arrives(from, grant, told)?;
         let Some(received) = self.received.find(&id)? else {
             return Ok(false);
         };
@@ -303,7 +313,7 @@ impl Sharing {
     }
 
     /// Records that no node took yet.
-    async fn send_records(&self) -> Result<(), MessageError> {
+    pub(super) async fn send_records(&self) -> Result<(), MessageError> {
         for given in self.given.all()? {
             let Some((index, chunk)) = self.given.unsent(&given)? else {
                 continue;

@@ -67,7 +67,7 @@ impl Sharing {
                 lossy(&received.label)
             )
         });
-        let seen = self.received.seen(&received.id)?;
+        let seen = self.received.seen(&received.feed)?;
         Ok(ReceivedReport {
             id: hex::encode(received.id),
             with: contact.map(|contact| contact.name.as_str().to_owned()),

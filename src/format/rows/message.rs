@@ -14,6 +14,8 @@ pub struct MessageRow {
     pub contact: Fingerprint,
     /// When it arrived, or was written here.
     pub since: Timespec,
+    /// Of a received one: epoch of the keys of who wrote it, when it came; else 0.
+    pub epoch: u32,
     /// How far it is.
     pub state: MessageState,
     /// Where it stands, or will; nothing before it is sealed.
@@ -78,7 +80,7 @@ const PLACE: u8 = 1;
 const SEALED: u8 = 2;
 
 impl MessageRow {
-    /// Bytes of the row: flags u8 (1 place, 2 sealed), state u8, contact 32, since i64 and u32, with a place week u32 and
+    /// Bytes of the row: flags u8 (1 place, 2 sealed), state u8, contact 32, since i64 and u32, epoch u32, with a place week u32 and
     /// index u64, with a sealed message tag 8 and payload 4096, then the message.
     ///
     /// # Errors
@@ -90,6 +92,7 @@ impl MessageRow {
         out.extend_from_slice(&self.contact.0);
         out.extend_from_slice(&self.since.secs.to_le_bytes());
         out.extend_from_slice(&self.since.nanos.to_le_bytes());
+        out.extend_from_slice(&self.epoch.to_le_bytes());
         if let Some(place) = &self.place {
             place.put(&mut out);
         }
@@ -125,6 +128,7 @@ impl MessageRow {
             secs: reader.i64()?,
             nanos: reader.u32()?,
         };
+        let epoch = reader.u32()?;
         let place = (flags & PLACE != 0).then(|| FeedPlace::read(&mut reader));
         let place = place.transpose()?;
         let sealed = (flags & SEALED != 0).then(|| SealedMessage::read(&mut reader));
@@ -134,6 +138,7 @@ impl MessageRow {
         Ok(Self {
             contact,
             since,
+            epoch,
             state,
             place,
             sealed,

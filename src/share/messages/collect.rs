@@ -167,7 +167,7 @@ impl Messages {
                 }
             };
             let place = FeedPlace { week, index };
-            let taken = match pair.open(&self.keys, chunk.payload(), &feed.place(index)) {
+            let taken = match pair.open(&self.keys(), chunk.payload(), &feed.place(index)) {
                 Some(message) => self.take(pair, place, message, now)?,
                 None => Taken::Skipped,
             };
@@ -199,6 +199,7 @@ impl Messages {
         let row = MessageRow {
             contact: pair.print,
             since: now,
+            epoch: pair.epoch(),
             state: MessageState::New,
             place: Some(place),
             sealed: None,
@@ -293,7 +294,8 @@ impl Look<'_> {
 }
 
 impl Collected {
-    fn add(&mut self, other: Self) {
+    /// What another look brought, too.
+    pub fn add(&mut self, other: Self) {
         self.received += other.received;
         self.repeated += other.repeated;
         self.skipped += other.skipped;

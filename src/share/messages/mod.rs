@@ -8,6 +8,7 @@ mod collect;
 mod cursor;
 mod error;
 mod ledger;
+mod moved;
 mod pair;
 mod send;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::crypto::entropy::random_bytes;
 use crate::crypto::identity::Fingerprint;
@@ -34,6 +35,7 @@ use crate::types::limits::MESSAGES_KEPT_MAX;
 
 pub use collect::Collected;
 pub use error::MessageError;
+pub use moved::Still;
 pub use pair::MessageKeys;
 pub use send::Sending;
 
@@ -85,7 +87,7 @@ pub struct MessagesParts {
 pub struct Messages {
     rows: Arc<Rows>,
     contacts: Arc<Contacts>,
-    keys: MessageKeys,
+    keys: RwLock<Arc<MessageKeys>>,
     random: Mutex<Random>,
     /// Held from reading a row to appending it.
     ledger: Mutex<Option<Ledger>>,
@@ -101,7 +103,7 @@ impl Messages {
         Self {
             rows: parts.rows,
             contacts: parts.contacts,
-            keys: parts.keys,
+            keys: RwLock::new(Arc::new(parts.keys)),
             random: Mutex::new(parts.random),
             ledger: Mutex::default(),
             readings: Mutex::default(),
@@ -129,6 +131,7 @@ impl Messages {
         let row = MessageRow {
             contact: pair.print,
             since: now,
+            epoch: 0,
             state: MessageState::Unsent,
             place: None,
             sealed: None,
@@ -311,13 +314,13 @@ impl Messages {
         }
         let (card, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;
         let own = Fingerprint::of(&card.card().identity);
-        Pair::new(&self.keys, own, contact)
+        Pair::new(&self.keys(), own, contact)
     }
 
     /// Insists that the own card vouches for what is signed here.
     fn own_card(&self) -> Result<(), MessageError> {
         let own = self.contacts.own()?;
-        let own = own.filter(|(card, _)| self.keys.are_on(card.card()));
+        let own = own.filter(|(card, _)| self.keys().are_on(card.card()));
         own.map(drop).ok_or(MessageError::NoCard)
     }
 

@@ -9,7 +9,7 @@ use podfs::crypto::swarm::SealedChunk;
 use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::{
-    FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord,
+    Epochs, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord,
 };
 use podfs::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
 
@@ -27,7 +27,7 @@ const fn time(secs: i64, nanos: u32) -> Timespec {
 fn secret() -> GrantSecret {
     let phrase = Phrase::from_entropy(&Secret::from_bytes(&[0; 32]));
     let root = RootKey::derive(&phrase.seed(), None);
-    root.pod(&root.pod_id(0), 0).box_secret(0, 0).grant(&ID)
+    root.pod(&root.pod_id(0), 0).box_secret(0, 0).grant(&ID, 0)
 }
 
 fn cap() -> CapKey {
@@ -163,6 +163,7 @@ fn given(state: GivenState) -> Vec<u8> {
         name: name("Labor"),
         terms: terms(),
         made: MADE,
+        epochs: Epochs { own: 1, theirs: 2 },
         state,
     };
     given.encode().unwrap()
@@ -188,6 +189,7 @@ fn received(terms: Terms, state: ReceivedState) -> Vec<u8> {
         feed,
         cap,
         made: MADE,
+        epoch: 3,
         state,
         label: name("Laborwerte 2026 (2)"),
     };
@@ -256,16 +258,16 @@ pub(super) const CHANGED: [Changed; 24] = [
     ("grant-chunk-wrong-id", "grant-chunk-good", 0, 0),
     ("grant-chunk-wrong-signature", "grant-chunk-good", 40, 0),
     ("grant-chunk-wrong-nonce", "grant-chunk-good", 105, 0),
-    ("rows-given-wrong-state", "rows-given-waiting", 148, 3),
+    ("rows-given-wrong-state", "rows-given-waiting", 156, 3),
     (
         "rows-last-record-wrong-payload",
         "rows-last-record-pending",
         300,
         0,
     ),
-    ("rows-given-wrong-why", "rows-given-ended", 149, 0),
+    ("rows-given-wrong-why", "rows-given-ended", 157, 0),
     ("rows-given-wrong-contact", "rows-given-waiting", 71, b'/'),
-    ("rows-received-wrong-state", "rows-received-offered", 179, 3),
+    ("rows-received-wrong-state", "rows-received-offered", 183, 3),
     (
         "rows-seen-record-wrong-brought",
         "rows-seen-record-good",
@@ -288,11 +290,11 @@ pub(super) const CUT: [Cut; 5] = [
         4036,
         b"\0",
     ),
-    ("rows-given-wrong-longer", "rows-given-waiting", 149, b"\0"),
+    ("rows-given-wrong-longer", "rows-given-waiting", 157, b"\0"),
     (
         "rows-received-wrong-longer",
         "rows-received-offered",
-        180,
+        184,
         b"\0",
     ),
 ];

@@ -33,7 +33,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 44] = [
+const KINDS: [&str; 45] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -60,6 +60,7 @@ const KINDS: [&str; 44] = [
     "published-inode",
     "published-attributes",
     "published-head",
+    "published-ring",
     "card-plain",
     "card-signed",
     "rows-own-card",

@@ -43,6 +43,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 | Request::Sharing(_)
                 | Request::Messages(_)
                 | Request::Nodes
+                | Request::Keys { .. }
                 | Request::Pin { .. }
                 | Request::Unmount { .. } => Response::Failed {
                     what: "not in this test".to_owned(),

@@ -1,6 +1,7 @@
 //! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
 
 mod appended;
+mod begun;
 mod contacts;
 mod grants;
 mod hundred;
@@ -9,6 +10,7 @@ mod messages;
 mod readme;
 mod recorded;
 mod refused;
+mod replaced;
 mod shared;
 mod shares;
 mod visit;
