@@ -173,6 +173,8 @@ pub mod ad {
     pub const IDENTITY: &[u8] = b"podfs/1/identity";
     /// The id of a grant, where that of the grant that comes back for it is made.
     pub const BACK: &[u8] = b"podfs/1/back";
+    /// What a change was made from.
+    pub const BASE: &[u8] = b"podfs/1/base";
     /// An audit event.
     pub const AUDIT: &[u8] = b"podfs/1/audit";
     /// Which audit log it is.
@@ -181,6 +183,8 @@ pub mod ad {
     pub const CHECKPOINT: &[u8] = b"podfs/1/checkpoint";
     /// A checkpoint of somebody else, which was seen.
     pub const WITNESS: &[u8] = b"podfs/1/witness";
+    /// What was done about a grant that ended.
+    pub const RECEIPT: &[u8] = b"podfs/1/receipt";
     /// A key ring.
     pub const RING: &[u8] = b"podfs/1/ring";
     /// A page in the local log.
@@ -207,6 +211,7 @@ pub mod ad {
         BUNDLE,
         IDENTITY,
         BACK,
+        BASE,
         AUDIT,
         AUDIT_ORIGIN,
         CHECKPOINT,

@@ -11,6 +11,7 @@
 //!         └─ BOX[b,f] = KDF[box](enc(POD[e], id16 b, le32 f))
 //!              ├─ conv      = KDF[conv](BOX)          conv-file(s) = KDF[conv-file](enc(BOX, s))
 //!              ├─ scope key = KDF[scope](BOX)         s = PRF(scope key, 'S' ‖ enc(le64 directory, name))[0..16]
+//!              │                                      after a renewal: enc(le64 directory, name, renewal)
 //!              ├─ head keys = KDF[head-aead | head-nonce | head-commit](BOX)
 //!              ├─ signer[d] = SCALAR[feed-signer](enc(BOX, id16 d))
 //!              ├─ topic[d]  = KDF[feed-topic](enc(BOX, id16 d))     replica: KDF[feed-topic](enc(BOX, id16 d, le32 1))
@@ -28,12 +29,7 @@ use crate::crypto::domain::{Domain, Prefix};
 use crate::crypto::passphrase::{Cost, StretchError, stretch};
 use crate::crypto::phrase::Seed;
 use crate::crypto::scalar::{Owner, owner, public_key, scalar};
-use crate::crypto::seal::{BOX_OVERHEAD, BoxKey, OpenError, open_box, seal_box};
 use crate::crypto::secret::Secret;
-use zeroize::Zeroizing;
-
-/// Bytes of a sealed secret of a box.
-pub const RING_LEN: usize = 32 + BOX_OVERHEAD;
 
 macro_rules! key_types {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -125,7 +121,7 @@ signers! {
     FeedSigner,
 }
 
-stored_keys! { PodSecret KemX25519Key KemXwingSeed CapKey }
+stored_keys! { PodSecret BoxSecret KemX25519Key KemXwingSeed CapKey }
 
 /// Name of a feed. Not secret by itself, but only those who can derive it know what it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,6 +143,11 @@ pub struct PodId(pub [u8; 16]);
 /// A file's lineage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScopeId(pub [u8; 16]);
+
+/// What was published before it is left to the keys it was published under: random, and noted before anything is sealed
+/// with scopes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RenewalId(pub [u8; 16]);
 
 /// The three keys of heads.
 pub struct HeadKeys {
@@ -293,40 +294,18 @@ impl BoxSecret {
         topic(&[self.0.expose(), &id_16(device.into()), &1_u32.to_le_bytes()])
     }
 
+    /// The secret of the grant with this id, to somebody who never replaced their keys.
+    pub fn grant(&self, grant_id: &[u8; 16]) -> GrantSecret {
+        self.grant_to(grant_id, 0)
+    }
+
     /// The secret of the grant with this id, to somebody whose keys are of epoch `theirs`: who has their keys of an
     /// epoch that is over does not know where it goes on.
-    pub fn grant(&self, grant_id: &[u8; 16], theirs: u32) -> GrantSecret {
+    pub fn grant_to(&self, grant_id: &[u8; 16], theirs: u32) -> GrantSecret {
         let epoch = theirs.to_le_bytes();
         let fields: [&[u8]; 3] = [self.0.expose(), grant_id, &epoch];
         let fields = fields.get(..if theirs == 0 { 2 } else { 3 });
         GrantSecret(kdf_fields(Domain::Grant, fields.unwrap_or_default()))
-    }
-
-    /// Seals the secret `before` of the same box in an epoch before, for who has this one. `ad` says which epoch. The key
-    /// seals nothing else, so its nonce is zero.
-    pub fn seal_before(&self, before: &Self, ad: &[u8]) -> [u8; RING_LEN] {
-        let mut bytes = Vec::with_capacity(RING_LEN);
-        bytes.extend_from_slice(before.0.expose());
-        seal_box(&self.ring_key(), [0; 12], ad, &mut bytes);
-        let mut sealed = [0; RING_LEN];
-        for (to, from) in sealed.iter_mut().zip(bytes) {
-            *to = from;
-        }
-        sealed
-    }
-
-    /// Opens it.
-    ///
-    /// # Errors
-    /// [`OpenError`] when it was sealed under another secret, or for another epoch.
-    pub fn open_before(&self, sealed: &[u8; RING_LEN], ad: &[u8]) -> Result<Self, OpenError> {
-        let mut bytes = Zeroizing::new(sealed.to_vec());
-        open_box(&self.ring_key(), [0; 12], ad, &mut bytes)?;
-        Secret::from_slice(&bytes).map(Self).ok_or(OpenError)
-    }
-
-    fn ring_key(&self) -> BoxKey {
-        BoxKey::new(kdf(Domain::GroupRing, self.0.expose()))
     }
 
     /// The key of audit events.
@@ -340,6 +319,12 @@ impl ScopeKey {
     pub fn scope_id(&self, directory: u64, name: &[u8]) -> ScopeId {
         let named = prf_fields(&self.0, Prefix::Scope, &[&directory.to_le_bytes(), name]);
         ScopeId(first_16(&named))
+    }
+
+    /// The same since a renewal.
+    pub fn renewed_id(&self, renewal: &RenewalId, directory: u64, name: &[u8]) -> ScopeId {
+        let fields = [&directory.to_le_bytes(), name, &renewal.0];
+        ScopeId(first_16(&prf_fields(&self.0, Prefix::Scope, &fields)))
     }
 }
 

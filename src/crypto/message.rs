@@ -187,6 +187,7 @@ fn signed_hash(
 mod tests {
     use super::*;
     use crate::crypto::identity::{sign_public_key, xwing_public_key};
+    use hpke::kem::X25519HkdfSha256;
 
     struct Person {
         print: Fingerprint,
@@ -302,6 +303,57 @@ mod tests {
         let key = <XWing as Kem>::PrivateKey::from_bytes(eve.xwing.secret().expose()).unwrap();
         let (front, back) = passed_on.split_at(ENCAPSULATED_LEN);
         assert_eq!(*opened(front, back, &key, &place(7)).unwrap(), *plain);
+    }
+
+    /// The same message to the same person, sealed as `S` and `info` say, at the place where the right one would stand.
+    fn sealed_otherwise<S: Kem>(to: &S::PublicKey, info: &[u8]) -> Vec<u8> {
+        let (anna, ben) = (person(1), person(2));
+        let between = Correspondents {
+            sender: &anna.print,
+            recipient: &ben.print,
+        };
+        let mut random = Stream::new(Domain::MessageStream, Secret::from_bytes(&[9; 32]));
+        let (encapsulated, mut context) = setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, S>(
+            &OpModeS::Base,
+            to,
+            info,
+            &mut random,
+        )
+        .unwrap();
+        let front = encapsulated.to_bytes();
+        let key = xwing_public_key(&ben.xwing);
+        let hash = signed_hash(&body(), &place(7), between, &key, &front);
+        let signature = SigningKey::from_bytes(anna.sign.expose()).sign(&hash);
+        let plain = [&signature.to_bytes()[..], body().as_slice()].concat();
+        let back = context.seal(&plain, &place(7).encoded()).unwrap();
+        [front.as_slice(), &back].concat()
+    }
+
+    /// A message is sealed in one way. What says another suite, or uses the weaker half of the recipient's keys, is none,
+    /// though the right person signed it.
+    #[test]
+    fn what_is_sealed_in_another_way_is_none() {
+        let (anna, ben) = (person(1), person(2));
+        let key = xwing_public_key(&ben.xwing);
+        let key = <XWing as Kem>::PublicKey::from_bytes(key.as_slice()).unwrap();
+        let right = sealed_otherwise::<XWing>(&key, &info());
+        assert_eq!(open(&right, &anna, &ben, 7), Ok(()));
+        let weaker = [0, 0x20, 0, 1, 0, 3];
+        for wrong in [
+            enc(&[ad::MESSAGE, &weaker]),
+            enc(&[ad::MESSAGE]),
+            Vec::new(),
+        ] {
+            let sealed = sealed_otherwise::<XWing>(&key, &wrong);
+            assert_eq!(open(&sealed, &anna, &ben, 7), Err(NoMessage));
+        }
+        // X25519 alone, to the half of the key that it is; padded to the length of a message.
+        let half = xwing_public_key(&ben.xwing);
+        let half = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(&half[1184..]).unwrap();
+        let mut sealed = sealed_otherwise::<X25519HkdfSha256>(&half, &info());
+        assert_eq!(open(&sealed, &anna, &ben, 7), Err(NoMessage));
+        sealed.splice(0..0, vec![0; PAYLOAD_MAX - sealed.len()]);
+        assert_eq!(open(&sealed, &anna, &ben, 7), Err(NoMessage));
     }
 
     #[test]

@@ -8,6 +8,8 @@
     warn(clippy::arithmetic_side_effects, clippy::as_conversions)
 )]
 
+#[cfg(test)]
+mod account;
 pub mod audit;
 pub mod derive;
 pub mod domain;
@@ -23,6 +25,7 @@ pub mod passphrase;
 pub mod phrase;
 pub mod phrase_share;
 pub mod publish;
+pub mod ring;
 pub mod scalar;
 pub mod seal;
 pub mod secret;

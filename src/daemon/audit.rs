@@ -17,8 +17,11 @@ use crate::daemon::fault::FaultKind;
 use crate::daemon::happened;
 use crate::daemon::keyfile::system_entropy;
 use crate::daemon::shelf::read_state;
+use crate::format::audit::Checkpoint;
 use crate::format::audit::Kind;
 use crate::format::audit::Witness;
+use crate::format::grant::Receipt;
+use crate::format::grant::SignedReceipt;
 use crate::format::keyfile::Bundle;
 use crate::pod::Pod;
 use crate::pod::PodError;
@@ -70,6 +73,40 @@ impl Audit {
     /// When the log cannot be read or written: then nothing was recorded, or nobody knows whether it outlives a power
     /// cut.
     pub(super) async fn record(&self, happening: &Happening) -> Result<(), Fault> {
+        self.recorded(happening).await.map(drop)
+    }
+
+    /// The checkpoint behind the newest record.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or nothing is recorded.
+    pub(super) async fn newest(&self) -> Result<Checkpoint, Fault> {
+        self.load().await;
+        let held = self.tail.lock().await;
+        let newest = held.as_ref().and_then(Tail::newest);
+        let nothing = || {
+            Fault::new(
+                FaultKind::State,
+                "the audit log cannot be read, or is empty",
+            )
+        };
+        Ok(newest.ok_or_else(nothing)?.checkpoint)
+    }
+
+    /// Signs a receipt as this machine.
+    ///
+    /// # Errors
+    /// When its figures find no place.
+    pub(super) fn sign_receipt(&self, receipt: &Receipt) -> Result<SignedReceipt, Fault> {
+        let signed = receipt.sign(&self.seed.read());
+        signed.map_err(|error| Fault::new(FaultKind::State, error.to_string()))
+    }
+
+    /// Records what happened, as [`Audit::record`] does; gives the checkpoint behind the record.
+    ///
+    /// # Errors
+    /// As with [`Audit::record`].
+    pub(super) async fn recorded(&self, happening: &Happening) -> Result<Checkpoint, Fault> {
         let mut held = self.tail.lock().await;
         let mut tail = match held.take() {
             Some(tail) => tail,
@@ -87,9 +124,11 @@ impl Audit {
         let record = record.map_err(|error| not_recorded(&error))?;
         append(&self.pod, LOG, &record).await?;
         self.tell_publisher(&tail);
+        let newest = tail.newest().map(|newest| newest.checkpoint);
         *held = Some(tail);
         let synced = self.pod.rows().sync();
-        synced.map_err(|error| not_recorded(&error))
+        synced.map_err(|error| not_recorded(&error))?;
+        newest.ok_or_else(|| not_recorded(&"it has no checkpoint"))
     }
 
     /// Records what the log does not tell of yet.

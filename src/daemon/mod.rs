@@ -10,7 +10,10 @@ mod audit;
 pub mod audited;
 pub mod batches;
 pub mod bench;
+pub mod boxes;
 mod build;
+#[cfg(test)]
+mod build_tests;
 mod carrier;
 pub mod check;
 pub mod clock;
@@ -31,6 +34,7 @@ pub mod identity;
 pub mod inbox;
 pub mod inspect;
 pub mod keyfile;
+mod leave;
 mod live;
 pub mod lock;
 pub mod log;

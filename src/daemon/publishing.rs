@@ -21,6 +21,7 @@ use crate::daemon::paths::PodPaths;
 use crate::index::Rows;
 use crate::journal::JournalError;
 use crate::store::Store;
+use crate::sync::BoxSecrets;
 use crate::sync::Kept;
 use crate::sync::Network;
 use crate::sync::OwnFeed;
@@ -62,7 +63,7 @@ impl Publishing {
     /// Nothing runs yet.
     pub(super) fn new(
         rows: &Arc<Rows>,
-        feed: OwnFeed,
+        (feed, boxes): (OwnFeed, BoxSecrets),
         clock: Clock,
         owner: (u32, u32),
     ) -> Result<Self, JournalError> {
@@ -74,6 +75,7 @@ impl Publishing {
             kept,
             reader: Arc::clone(&reader),
             feed,
+            boxes,
             clock,
             owner,
         });

@@ -32,9 +32,10 @@ impl From<ShareError> for Refused {
             }
             ShareError::Store(StoreError::Unavailable { .. }) => Refusal::Network,
             ShareError::Store(StoreError::Rejected(_)) => Refusal::Node,
-            ShareError::Journal(_) | ShareError::NoRow(_) | ShareError::NotCarried(_) => {
-                Refusal::State
-            }
+            ShareError::Journal(_)
+            | ShareError::NoRow(_)
+            | ShareError::NotCarried(_)
+            | ShareError::Forked => Refusal::State,
         };
         Self(why, error.to_string())
     }

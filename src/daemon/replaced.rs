@@ -33,6 +33,7 @@ use crate::share::ShareError;
 use crate::share::audit::Happening;
 use crate::share::messages::Collected;
 use crate::sync::Beginning;
+use crate::sync::BoxSecrets;
 use crate::sync::OwnFeed;
 use crate::sync::settled;
 use crate::types::Clock;
@@ -208,7 +209,8 @@ impl House {
         let feed = feed(&bundle.pod_secret, bundle.epoch, bundle.device);
         let begun = beginning(self.clock())?;
         let publisher = self.publishing().publisher();
-        let turned = publisher.begin_epoch(feed, begun).await;
+        let boxes = BoxSecrets::new(&bundle.pod_secret);
+        let turned = publisher.begin_epoch((feed, boxes), begun).await;
         turned.map_err(|error| not_replaced(&error))?;
         // From here on it is done: a start would go on the same way.
         self.people().replace_keys(bundle);

@@ -3,6 +3,7 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod audit;
+pub mod base;
 pub mod card;
 pub mod grant;
 pub mod keyfile;

@@ -16,12 +16,11 @@ use rustix::fs::FallocateFlags;
 use crate::fuse::answer::{Listing, Probe};
 use crate::fuse::contents::Contents;
 use crate::fuse::listing::{list, list_plus};
-use crate::fuse::serve::Adapter;
+use crate::fuse::serve::{Adapter, Effect};
 use crate::fuse::time::from_request;
 use crate::fuse::translate::{COPY_MAX, agree, caller, found, seek, set_time, taken, xattr_mode};
 use crate::fuse::watchdog::STATFS;
 use crate::pod::{Pod, PodError, SetAttr};
-use crate::types::Ino;
 
 impl Filesystem for Adapter {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
@@ -31,16 +30,18 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.run("lookup", dir, reply, |pod, ino| {
-            found(pod.lookup(ino, name.as_bytes()))
+            found(pod, pod.lookup(ino, name.as_bytes()))
         });
     }
 
     fn forget(&self, _req: &Request, node: INodeNo, _nlookup: u64) {
-        self.pod.forget(Ino(node.0));
+        self.pod.forget_meant(self.mount.ino(node));
     }
 
     fn getattr(&self, _req: &Request, node: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.run("getattr", node, reply, Pod::getattr);
+        self.run("getattr", node, reply, |pod, ino| {
+            Ok(pod.told(pod.getattr(ino)?))
+        });
     }
 
     fn setattr(
@@ -71,8 +72,9 @@ impl Filesystem for Adapter {
             ctime: ctime.map(from_request),
         };
         let caller = caller(req);
-        let work = move |pod: &Pod, ino| pod.setattr(ino, &set, caller);
-        self.run_far(("setattr", node), reply, work, || work);
+        let work =
+            move |pod: &Pod, ino| Ok(pod.told(pod.setattr(pod.to_change(ino)?, &set, caller)?));
+        self.run_far(("setattr", node, Effect::Changes), reply, work, || work);
     }
 
     fn readlink(&self, _req: &Request, node: INodeNo, reply: ReplyData) {
@@ -89,7 +91,7 @@ impl Filesystem for Adapter {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        self.run("mknod", dir, reply, |pod, ino| {
+        self.change(("mknod", dir), &[(dir, name)], reply, |pod, ino| {
             let name = name.as_bytes();
             Ok(Some(pod.mknod(ino, name, (mode, rdev), caller(req))?))
         });
@@ -104,25 +106,25 @@ impl Filesystem for Adapter {
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        self.run("mkdir", dir, reply, |pod, ino| {
+        self.change(("mkdir", dir), &[(dir, name)], reply, |pod, ino| {
             Ok(Some(pod.mkdir(ino, name.as_bytes(), mode, caller(req))?))
         });
     }
 
     fn unlink(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.run("unlink", dir, reply, |pod, ino| {
+        self.change(("unlink", dir), &[(dir, name)], reply, |pod, ino| {
             pod.unlink(ino, name.as_bytes())
         });
     }
 
     fn rmdir(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.run("rmdir", dir, reply, |pod, ino| {
+        self.change(("rmdir", dir), &[(dir, name)], reply, |pod, ino| {
             pod.rmdir(ino, name.as_bytes())
         });
     }
 
     fn symlink(&self, req: &Request, dir: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
-        self.run("symlink", dir, reply, |pod, ino| {
+        self.change(("symlink", dir), &[(dir, name)], reply, |pod, ino| {
             let (name, target) = (name.as_bytes(), target.as_os_str().as_bytes());
             Ok(Some(pod.symlink(ino, name, target, caller(req))?))
         });
@@ -138,15 +140,17 @@ impl Filesystem for Adapter {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        self.run("rename", dir, reply, |pod, ino| {
-            let (from, to) = ((ino, name.as_bytes()), (Ino(to.0), new_name.as_bytes()));
+        let names = [(dir, name), (to, new_name)];
+        self.change(("rename", dir), &names, reply, |pod, ino| {
+            let (from, to) = ((ino, name.as_bytes()), (self.ino(to), new_name.as_bytes()));
             pod.rename(from, to, taken(flags)?)
         });
     }
 
     fn link(&self, _req: &Request, node: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        self.run("link", node, reply, |pod, ino| {
-            Ok(Some(pod.link(ino, Ino(dir.0), name.as_bytes())?))
+        self.change(("link", node), &[(dir, name)], reply, |pod, ino| {
+            let linked = pod.link(ino, self.ino(dir), name.as_bytes())?;
+            Ok(Some(pod.told(linked)))
         });
     }
 
@@ -156,7 +160,9 @@ impl Filesystem for Adapter {
             if writes {
                 pod.may_be_written(ino)?;
             }
-            pod.open(ino)
+            pod.open_meant(self.mount.ino(node))?;
+            self.mount.opens(ino);
+            Ok(())
         });
     }
 
@@ -170,8 +176,10 @@ impl Filesystem for Adapter {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        self.run("create", dir, reply, |pod, ino| {
-            pod.create(ino, name.as_bytes(), mode, caller(req))
+        self.change(("create", dir), &[(dir, name)], reply, |pod, ino| {
+            let attr = pod.create(ino, name.as_bytes(), mode, caller(req))?;
+            self.mount.opens(attr.ino);
+            Ok(attr)
         });
     }
 
@@ -187,7 +195,7 @@ impl Filesystem for Adapter {
         reply: ReplyData,
     ) {
         let work = move |pod: &Pod, ino| Contents::read(pod, ino, offset, size);
-        self.run_far(("read", node), reply, work, || work);
+        self.run_far(("read", node, Effect::Reads), reply, work, || work);
     }
 
     fn write(
@@ -203,9 +211,11 @@ impl Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        let write = move |pod: &Pod, ino, data: &[u8]| pod.write(ino, offset, data, kill_priv);
+        let write = move |pod: &Pod, ino, data: &[u8]| {
+            pod.write(pod.to_change(ino)?, offset, data, kill_priv)
+        };
         let work = |pod: &Pod, ino| write(pod, ino, data);
-        self.run_far(("write", node), reply, work, || {
+        self.run_far(("write", node, Effect::Changes), reply, work, || {
             let data = data.to_vec();
             move |pod: &Pod, ino| write(pod, ino, &data)
         });
@@ -221,7 +231,10 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.run("release", node, reply, Pod::release);
+        self.run("release", node, reply, |pod, ino| {
+            self.mount.closes(ino);
+            pod.release_meant(self.mount.ino(node))
+        });
     }
 
     fn fsync(
@@ -251,7 +264,7 @@ impl Filesystem for Adapter {
     ) {
         let reply = RefCell::new(Some(reply));
         self.run("readdir", node, Listing(&reply), |pod, ino| {
-            list(pod, ino, cookie, &reply)
+            list(pod, (ino, self.mount.top()), cookie, &reply)
         });
     }
 
@@ -265,7 +278,7 @@ impl Filesystem for Adapter {
     ) {
         let reply = RefCell::new(Some(reply));
         self.run("readdirplus", node, Listing(&reply), |pod, ino| {
-            list_plus(pod, ino, cookie, &reply)
+            list_plus(pod, (ino, self.mount.top()), cookie, &reply)
         });
     }
 
@@ -294,9 +307,9 @@ impl Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        self.run("setxattr", node, reply, |pod, ino| {
+        self.change(("setxattr", node), &[], reply, |pod, ino| {
             let name = name.as_bytes();
-            pod.setxattr(ino, name, value, xattr_mode(flags))
+            pod.setxattr(pod.to_change(ino)?, name, value, xattr_mode(flags))
         });
     }
 
@@ -315,8 +328,8 @@ impl Filesystem for Adapter {
     }
 
     fn removexattr(&self, _req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.run("removexattr", node, reply, |pod, ino| {
-            pod.removexattr(ino, name.as_bytes())
+        self.change(("removexattr", node), &[], reply, |pod, ino| {
+            pod.removexattr(pod.to_change(ino)?, name.as_bytes())
         });
     }
 
@@ -345,8 +358,8 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let mode = FallocateFlags::from_bits_retain(mode.cast_unsigned());
-        let work = move |pod: &Pod, ino| pod.fallocate(ino, offset, len, mode);
-        self.run_far(("fallocate", node), reply, work, || work);
+        let work = move |pod: &Pod, ino| pod.fallocate(pod.to_change(ino)?, offset, len, mode);
+        self.run_far(("fallocate", node, Effect::Changes), reply, work, || work);
     }
 
     fn lseek(
@@ -377,10 +390,17 @@ impl Filesystem for Adapter {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
+        let source = self.mount.ino(source);
         let work = move |pod: &Pod, ino| {
-            let copied = pod.copy_range(Ino(source.0), from, ino, to, len.min(COPY_MAX))?;
+            let (source, target) = (pod.meant(source), pod.to_change(ino)?);
+            let copied = pod.copy_range(source, from, target, to, len.min(COPY_MAX))?;
             Ok(u32::try_from(copied).unwrap_or(u32::MAX))
         };
-        self.run_far(("copy_file_range", target), reply, work, || work);
+        self.run_far(
+            ("copy_file_range", target, Effect::Changes),
+            reply,
+            work,
+            || work,
+        );
     }
 }

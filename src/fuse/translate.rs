@@ -1,7 +1,7 @@
 use fuser::{InitFlags, KernelConfig, RenameFlags, Request, TimeOrNow};
 
 use crate::fuse::time::from_request;
-use crate::pod::{Attr, Caller, PodError, Seek, SetTime, Taken, XattrMode};
+use crate::pod::{Attr, Caller, Pod, PodError, Seek, SetTime, Taken, XattrMode};
 
 /// Largest write request: what the kernel makes of it is at most `fs.fuse.max_pages_limit` pages.
 const WRITE_MAX: u32 = 1 << 20;
@@ -79,9 +79,12 @@ pub(super) fn xattr_mode(flags: i32) -> XattrMode {
 }
 
 /// A name that is not there is an answer too: the kernel may remember it.
-pub(super) fn found(looked_up: Result<Attr, PodError>) -> Result<Option<Attr>, PodError> {
+pub(super) fn found(
+    pod: &Pod,
+    looked_up: Result<Attr, PodError>,
+) -> Result<Option<Attr>, PodError> {
     match looked_up {
-        Ok(attr) => Ok(Some(attr)),
+        Ok(attr) => Ok(Some(pod.told(attr))),
         Err(PodError::NotFound) => Ok(None),
         Err(error) => Err(error),
     }

@@ -32,9 +32,15 @@ pub fn back_terms(of: &Terms) -> Terms {
     }
 }
 
-/// Whether something can be added under such terms: to a folder whose versions follow.
+/// Whether something comes back under such terms: what is added to a folder whose versions follow, or changed.
 pub fn is_added_to(terms: &Terms) -> bool {
-    terms.rights.include(Rights::APPEND) && terms.kind == FileKind::Directory && !terms.snapshot
+    let is_folder = terms.kind == FileKind::Directory;
+    is_written_to(terms) || (terms.rights.include(Rights::APPEND) && is_folder && !terms.snapshot)
+}
+
+/// Whether what is there can be changed under such terms: a folder or file whose versions follow.
+pub fn is_written_to(terms: &Terms) -> bool {
+    terms.rights.include(Rights::WRITE) && !terms.snapshot
 }
 
 /// A name for what `person` added when `name` is taken: `report (from Ben).txt`, and from the second on `report

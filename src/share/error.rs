@@ -43,6 +43,9 @@ pub enum ShareError {
     /// The grant has ended.
     #[error("this grant is over")]
     IsOver,
+    /// The feed of a grant says two things at one place, or goes on from something else than what was seen of it.
+    #[error("its feed is not the one that was seen before")]
+    Forked,
     /// What was given, or what stands in the network at the place of a card, is none, or a later podfs made it.
     #[error("no card that this podfs can read: {0}")]
     NoCard(#[from] Malformed),

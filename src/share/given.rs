@@ -109,7 +109,7 @@ impl GivenGrants {
 
     pub(super) fn grant(&self, given: &Given) -> GrantSecret {
         let keys = self.keys.read();
-        keys.secret.grant(&given.id, given.epochs.theirs)
+        keys.secret.grant_to(&given.id, given.epochs.theirs)
     }
 
     /// The grant as it is handed over to somebody whose keys are of epoch `theirs`.
@@ -235,7 +235,11 @@ impl GivenGrants {
         }
         let entry = Entry {
             name: row.terms.name.clone(),
-            attributes,
+            // Whether it is a box is nothing to others.
+            attributes: Attributes {
+                attached: None,
+                ..attributes
+            },
         };
         self.tell(&row, &RecordState::Live(Box::new(entry)), now)
     }

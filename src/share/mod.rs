@@ -18,6 +18,8 @@ mod feed;
 mod given;
 pub mod messages;
 mod received;
+#[cfg(test)]
+mod received_tests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
@@ -25,7 +27,7 @@ mod rows_tests;
 mod tests;
 mod told;
 
-pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name};
+pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name, is_written_to};
 pub use cards::{Found, has_newer_card, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;

@@ -10,7 +10,7 @@ use crate::format::rows::{Key, Received, ReceivedState, SeenRecord};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
 use crate::share::error::ShareError;
-use crate::share::feed::newest_record;
+use crate::share::feed::{Newest, newest_record};
 use crate::share::given::is_meant;
 use crate::share::rows::PeopleRows;
 use crate::store::endpoints::Endpoints;
@@ -194,13 +194,14 @@ impl ReceivedGrants {
     /// The newest record of its feed that was not brought yet, if there is one.
     ///
     /// # Errors
-    /// [`ShareError::Store`]: somebody may have it and does not answer.
+    /// [`ShareError::Store`]: somebody may have it and does not answer; [`ShareError::Forked`].
     pub async fn newest(
         &self,
         received: &Received,
         endpoints: &Endpoints,
     ) -> Result<Option<(SeenRecord, GrantRecord)>, ShareError> {
-        let from = match self.seen(&received.feed)? {
+        let before = self.seen(&received.feed)?;
+        let from = match before {
             None => 0,
             Some(seen) if seen.is_brought => seen.index.saturating_add(1),
             Some(seen) => seen.index,
@@ -213,6 +214,9 @@ impl ReceivedGrants {
             tracing::warn!("a record in the feed of a grant is of another grant");
             return Ok(None);
         }
+        if before.is_some_and(|seen| !goes_on(&seen, &newest)) {
+            return Err(ShareError::Forked);
+        }
         let seen = SeenRecord {
             index: newest.index,
             hash: newest.hash,
@@ -220,5 +224,14 @@ impl ReceivedGrants {
             is_brought: false,
         };
         Ok(Some((seen, newest.record)))
+    }
+}
+
+/// Whether the feed is still the one of which a record was seen. Over a gap nobody can tell.
+fn goes_on(seen: &SeenRecord, newest: &Newest) -> bool {
+    match newest.index.checked_sub(seen.index) {
+        Some(0) => newest.hash == seen.hash,
+        Some(1) => newest.record.previous == seen.hash,
+        _ => true,
     }
 }

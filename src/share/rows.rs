@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::format::rows::{Key, check_card_row, check_given_row, check_received_row};
+use crate::format::rows::{
+    Key, check_card_row, check_given_row, check_received_row, check_revocation_row,
+};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
 use crate::journal::{Batch, Class, JournalError, Value};
@@ -42,6 +44,11 @@ const KINDS: &[Kind] = &[
         letter: b'S',
         fields: 1,
         check: check_received_row,
+    },
+    Kind {
+        letter: b'W',
+        fields: 1,
+        check: check_revocation_row,
     },
 ];
 

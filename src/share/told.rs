@@ -63,6 +63,15 @@ impl GivenGrants {
         Ok(self.last(&self.grant(given).feed())?.is_some())
     }
 
+    /// How many records its feed has.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn told(&self, given: &Given) -> Result<u64, ShareError> {
+        let last = self.last(&self.grant(given).feed())?;
+        Ok(last.map_or(0, |last| last.index.saturating_add(1)))
+    }
+
     fn last(&self, feed: &GrantFeed) -> Result<Option<LastRecord>, ShareError> {
         let row = self.rows.get(&Key::last_record(feed))?;
         let row = row.map(|row| LastRecord::decode(&row)).transpose();

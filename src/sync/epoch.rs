@@ -8,6 +8,7 @@ use crate::format::rows::{Key, OwnHead};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
 use crate::store::Store;
+use crate::sync::boxes::BoxSecrets;
 use crate::sync::error::SyncError;
 use crate::sync::find::{self, Feed};
 use crate::sync::heads::OwnFeed;
@@ -31,29 +32,38 @@ impl Publisher {
         feed.last(self.kept.rows())
     }
 
-    /// From now on `feed`, of a later epoch, is written to. Its first head is durable in the log when this returns. What
+    /// From now on `feed`, of a later epoch, is written to, and boxes have these secrets. Its first head is durable in the log when this returns. What
     /// waits for a node is let go before, and gone on with afterwards.
     ///
     /// # Errors
     /// When the log does not give the head before, or does not take the new one: then nothing has changed.
-    pub async fn begin_epoch(&self, feed: OwnFeed, begun: Beginning) -> Result<(), SyncError> {
+    pub async fn begin_epoch(
+        &self,
+        (feed, boxes): (OwnFeed, BoxSecrets),
+        begun: Beginning,
+    ) -> Result<(), SyncError> {
         let network = self.network();
         self.set_network(None);
         let turned = {
             let _still = self.busy.write().await;
-            self.turn_to(feed, begun)
+            self.turn_to((feed, boxes), begun)
         };
         self.set_network(network);
         turned
     }
 
-    fn turn_to(&self, feed: OwnFeed, begun: Beginning) -> Result<(), SyncError> {
+    fn turn_to(
+        &self,
+        (feed, boxes): (OwnFeed, BoxSecrets),
+        begun: Beginning,
+    ) -> Result<(), SyncError> {
         let _one = self.heading.lock();
         let mut now = self.feed.write();
         if let Some((own, head)) = now.last(self.kept.rows())? {
             self.note_head(&feed.begin(&now, (&own, head), begun)?)?;
         }
         *now = Arc::new(feed);
+        *self.boxes.write() = Arc::new(boxes);
         Ok(())
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use crate::format::grant::Renewed;
 use crate::format::published::Attributes;
+use crate::format::rows::Revocation;
+use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
 use crate::sync::publisher::Publisher;
 use crate::types::{Ino, Name};
@@ -39,6 +42,12 @@ pub trait Followers: Send + Sync {
     /// # Errors
     /// A sentence that says why nobody is told.
     fn published(&self, seen: Vec<(Followed, Option<Seen>)>) -> Result<(), String>;
+
+    /// What was asked for was sealed anew, so much of it, and handed to a node.
+    ///
+    /// # Errors
+    /// A sentence that says why that is not noted.
+    fn renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), String>;
 }
 
 /// Those who follow, as the publisher knows them.
@@ -90,6 +99,21 @@ impl Follow {
             }
         }
         self.told.fetch_max(list.asked, Ordering::AcqRel);
+    }
+
+    /// Tells that something was sealed anew.
+    ///
+    /// # Errors
+    /// When nobody has noted it: it has to be told again.
+    pub(super) fn is_renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), SyncError> {
+        let followers = self.followers.get().and_then(Weak::upgrade);
+        let Some(followers) = followers else {
+            return Err(SyncError::Interrupted);
+        };
+        followers.renewed(asked, renewed).map_err(|why| {
+            tracing::error!(why, "that something was sealed anew is not noted");
+            SyncError::Interrupted
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! publication before is sealed anew, node by node, and queued; chunks go out children first, the head last.
 
 mod audited;
+mod boxes;
 mod changes;
 mod confirm;
 mod contents;
@@ -34,6 +35,7 @@ mod queue;
 pub mod reader;
 pub mod receive;
 mod remake;
+mod renew;
 pub mod restore;
 #[cfg(test)]
 mod sample;
@@ -43,8 +45,10 @@ mod standing;
 mod state;
 mod upload;
 mod view;
+mod walk;
 mod weight;
 
+pub use boxes::BoxSecrets;
 pub use contents::ContentsError;
 pub use edit::KeptEdit;
 pub use epoch::{Beginning, settled};
@@ -59,5 +63,6 @@ pub use network::{Freight, Network, Sources};
 pub use progress::{Part, Progress, Troubles};
 pub use publisher::{Publisher, PublisherParts};
 pub use queue::Mark;
+pub use renew::Weight;
 pub use scrub::Scrubbed;
 pub use state::{Figures, Level};

@@ -69,6 +69,7 @@ impl Publisher {
         if let Some(head) = head {
             self.send_head(&upload, head).await?;
         }
+        self.tell_renewed(cut).await?;
         self.kept.rows().journal().settle_cut()?;
         Ok(true)
     }
@@ -136,7 +137,7 @@ impl Publisher {
         let base = journal.base();
         let runtime = Handle::current();
         let fetch = |wanted| fetch_all(&runtime, &self.reader, wanted);
-        let feed = self.feed();
+        let (feed, boxes) = (self.feed(), Arc::clone(&self.boxes.read()));
         let work = || {
             let first = attempts.is_empty();
             let changes = Changes::between(&self.kept, base.as_deref(), cut, first)?;
@@ -148,14 +149,16 @@ impl Publisher {
                 base: base.as_deref(),
                 kept: &self.kept,
                 feed: &feed,
+                boxes: &boxes,
                 owner: self.owner,
                 attempts,
                 fetch: &fetch,
                 followed,
+                renewals: &changes.renewals,
                 stopped: &self.stopped,
                 pace: &self.pace,
             };
-            Preparation::new(&parts).run(&changes)
+            Preparation::new(&parts)?.run(&changes)
         };
         tokio::task::block_in_place(work)
     }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::format::published::Batch;
 use crate::store::{Outage, StoreError};
 use crate::sync::audited::Checkpoints;
+use crate::sync::boxes::BoxSecrets;
 use crate::sync::confirm::Later;
 use crate::sync::error::SyncError;
 use crate::sync::evict::{Evict, Files, Standstill, shortage};
@@ -38,6 +39,8 @@ pub struct PublisherParts {
     pub reader: Arc<Reader>,
     /// The feed that it writes to.
     pub feed: OwnFeed,
+    /// Secrets of the boxes that are attached to directories.
+    pub boxes: BoxSecrets,
     /// The wall clock.
     pub clock: Clock,
     /// Owner and group that stand for the owner of the pod.
@@ -49,6 +52,7 @@ pub struct Publisher {
     pub(super) kept: Arc<Kept>,
     pub(super) reader: Arc<Reader>,
     pub(super) feed: RwLock<Arc<OwnFeed>>,
+    pub(super) boxes: RwLock<Arc<BoxSecrets>>,
     /// Held for reading by who publishes or looks for what was sent.
     pub(super) busy: tokio::sync::RwLock<()>,
     pub(super) clock: Clock,
@@ -86,6 +90,7 @@ impl Publisher {
             kept: parts.kept,
             reader: parts.reader,
             feed: RwLock::new(Arc::new(parts.feed)),
+            boxes: RwLock::new(Arc::new(parts.boxes)),
             busy: tokio::sync::RwLock::default(),
             clock: parts.clock,
             owner: parts.owner,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::crypto::publish::Reference;
 use crate::format::rows::{HeadState, Inode, Key};
 use crate::journal::Snapshot;
 use crate::sync::error::SyncError;
@@ -107,6 +108,26 @@ impl Publisher {
             (Some(HeadState::Confirmed), (0, 0)) => Level::Confirmed,
             (Some(_), _) => Level::OnNode,
         })
+    }
+
+    /// What the entry of a file that is published as it is now refers to, which may be nothing; `None` as long as it is
+    /// not published so.
+    ///
+    /// # Errors
+    /// When the log does not tell.
+    pub fn version_of(&self, ino: Ino) -> Result<Option<Option<Reference>>, SyncError> {
+        let (rows, key) = (self.kept.rows(), Key::inode(ino));
+        let Some(base) = rows.journal().base() else {
+            return Ok(None);
+        };
+        let Some(published) = self.kept.published(ino)? else {
+            return Ok(None);
+        };
+        // Asked last: what a publication in the making says of it, the base does not have.
+        let now = rows.get(&key)?;
+        let is_in_base = now.is_some() && rows.journal().row_at(&base, &key)? == now;
+        let is_of_base = published.publication <= base.generation;
+        Ok((is_in_base && is_of_base).then_some(published.contents))
     }
 
     /// How far an inode is, as it is now.

@@ -13,7 +13,6 @@ use crate::daemon::refused::wrong;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::happened;
 use crate::format::audit::Kind;
-use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
@@ -34,6 +33,7 @@ use crate::types::Name;
 use crate::types::Purpose;
 use crate::types::ROOT;
 use crate::types::Rights;
+use crate::types::RightsError;
 use crate::types::limits::GRANTS_AT_ONCE;
 
 type Answered = Result<SharingResponse, Refused>;
@@ -64,6 +64,8 @@ impl Sharing {
         match request {
             SharingRequest::Given { skip, path } => self.list_given(skip, path.as_deref()),
             SharingRequest::Received { skip } => self.list_received(skip),
+            SharingRequest::Receipt { id } => self.receipt(&id),
+            SharingRequest::Preview { id } => self.preview(&id).await,
             _ if !self.publishing.is_running() => {
                 let what = "the pod is mounted read-only: nothing can be shared or taken";
                 Err(Refused(Refusal::State, what.to_owned()))
@@ -92,7 +94,7 @@ impl Sharing {
             SharingRequest::Approve { id, path, until } => {
                 self.approve(&id, path.as_deref(), until).await
             }
-            SharingRequest::Revoke { id } => self.revoke(&id).await,
+            SharingRequest::Revoke { id, level } => self.revoke(&id, level).await,
             SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
         }
     }
@@ -107,7 +109,10 @@ impl Sharing {
         let terms = Terms {
             name: name.clone(),
             kind,
-            rights: rights(wish.rights)?,
+            rights: wish
+                .rights
+                .parse()
+                .map_err(|error: RightsError| wrong(&error))?,
             snapshot: wish.snapshot,
             from: wish.from,
             until: wish.until,
@@ -118,7 +123,7 @@ impl Sharing {
         }
         if terms.rights != Rights::READ && !is_added_to(&terms) {
             return Err(wrong(
-                &"only to a folder can something be added, and not to one version of it",
+                &"only to a folder can something be added, and one version of something stays as it is",
             ));
         }
         let mut id = [0; 16];
@@ -210,17 +215,7 @@ impl Sharing {
         Ok((ino, directory, name.map_err(|error| wrong(&error))?, kind))
     }
 
-    async fn revoke(&self, id: &str) -> Answered {
-        let given = self.given.one(id)?;
-        if matches!(given.state, GivenState::Ended { .. }) {
-            return Err(ShareError::IsOver.into());
-        }
-        self.end(&given, Ended::Revoked).await?;
-        self.wake.notify_one();
-        self.gave(&self.given.one(&hex::encode(given.id))?)
-    }
-
-    fn gave(&self, given: &Given) -> Answered {
+    pub(super) fn gave(&self, given: &Given) -> Answered {
         let report = self.given_report(given)?;
         Ok(SharingResponse::Gave(Box::new(report)))
     }
@@ -332,18 +327,6 @@ impl Sharing {
             }
         }
         Err(wrong(&"no name is free: choose one with --name"))
-    }
-}
-
-fn rights(text: &str) -> Result<Rights, Refused> {
-    let rights: Rights = text.parse().map_err(|error| wrong(&error))?;
-    if rights == Rights::WRITE {
-        Err(wrong(
-            &"others cannot change what is there yet, for that takes more than this podfs has: \
-              with the right to append they can add to a folder",
-        ))
-    } else {
-        Ok(rights)
     }
 }
 

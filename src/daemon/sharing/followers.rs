@@ -1,5 +1,7 @@
 use crate::daemon::sharing::Sharing;
+use crate::format::grant::Renewed;
 use crate::format::rows::Given;
+use crate::format::rows::Revocation;
 use crate::share::ShareError;
 use crate::share::Told;
 use crate::sync::Followed;
@@ -30,6 +32,10 @@ impl Followers for Sharing {
         }
         self.wake.notify_one();
         Ok(())
+    }
+
+    fn renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), String> {
+        self.is_renewed(asked, renewed).map_err(failed)
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use crate::format::audit::Kind;
 use crate::format::grant::Ended;
+use crate::format::grant::Renewed;
+use crate::format::grant::RevocationLevel;
 use crate::format::grant::Terms;
 use crate::format::rows::Given;
 use crate::format::rows::Received;
@@ -29,6 +31,20 @@ pub(super) fn ended(given: &Given, why: Ended) -> Happening {
     }
 }
 
+/// What they could open was sealed anew for everybody else.
+pub(super) fn sealed_anew(given: &Given, level: RevocationLevel, renewed: &Renewed) -> Happening {
+    let what = format!(
+        "level {}: {} names, {} chunks; {} names could not be",
+        level.number(),
+        renewed.names,
+        renewed.nodes.saturating_add(renewed.pages),
+        renewed.left
+    );
+    of_given(Kind::SealedAnew, given)
+        .of(given.name.as_bytes())
+        .because(&what)
+}
+
 /// Somebody shares something; `name` is what the owner calls them.
 pub(super) fn received(received: &Received, name: &str) -> Happening {
     of_received(Kind::GrantReceived, received, name)
@@ -46,6 +62,11 @@ pub(super) fn over(received: &Received, why: Ended, name: &str) -> Happening {
         Ended::Expired | Ended::Gone => Kind::GrantExpired,
     };
     of_received(kind, received, name)
+}
+
+/// Somebody did something to what the owner shares with them; `path` is what it is now.
+pub(super) fn done(kind: Kind, given: &Given, path: &Path) -> Happening {
+    of_given(kind, given).of(path.as_os_str().as_bytes())
 }
 
 fn of_given(kind: Kind, given: &Given) -> Happening {

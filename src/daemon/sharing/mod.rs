@@ -8,8 +8,11 @@ mod client;
 mod far;
 mod followers;
 mod happened;
+mod letting;
+mod merging;
 mod moving;
 mod report;
+mod revoking;
 mod taking;
 mod tree;
 
@@ -182,6 +185,7 @@ impl Sharing {
         self.keep_time().await?;
         self.take_grants().await?;
         let sent = self.send_records().await;
+        self.sign_receipts().await?;
         self.bring_all().await?;
         if let Err(refused) = self.people.publish_replaced().await {
             tracing::info!(

@@ -75,6 +75,14 @@ kinds! {
     GrantRevoked = 20 "grant-revoked",
     /// Somebody took a grant back.
     RevocationReceived = 21 "revocation-received",
+    /// What somebody could open before was sealed anew for everybody else.
+    SealedAnew = 22 "sealed-anew",
+    /// Somebody added something to what they may add to.
+    Added = 23 "added",
+    /// Somebody changed what they may change.
+    Changed = 24 "changed",
+    /// Somebody removed what they may change.
+    Removed = 25 "removed",
     /// Somebody was asked for something.
     Requested = 32 "requested",
     /// Somebody asks for something.

@@ -1,6 +1,7 @@
 //! Grants: what is handed over when something is shared, and the records of the feed that tells of it from then on.
 
 mod body;
+mod receipt;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,8 @@ mod tests;
 pub use crate::crypto::keys::GrantFeed;
 pub use body::Grant;
 pub(in crate::format) use body::{put_cap, take_cap};
+pub use receipt::{RECEIPT_LEN, Receipt, Renewed, RevocationLevel, SignedReceipt};
+pub(in crate::format) use receipt::{put_renewed, take_renewed};
 pub use record::{GrantRecord, RecordState};
 
 use crate::format::published::{put_name, take_name};

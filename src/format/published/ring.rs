@@ -1,7 +1,8 @@
 use crate::crypto::OpenError;
 use crate::crypto::derive::enc;
 use crate::crypto::domain::ad;
-use crate::crypto::keys::{BoxSecret, RING_LEN};
+use crate::crypto::keys::BoxSecret;
+use crate::crypto::ring::RING_LEN;
 use crate::format::published::{Head, Skippable};
 use crate::format::wire::{Malformed, Reader};
 

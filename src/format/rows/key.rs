@@ -142,6 +142,31 @@ impl Key {
         Self::build(b'V', &[first_8(&feed.topic.0)])
     }
 
+    /// `A ‖ ino`: the box that is attached to a directory.
+    pub fn attached(ino: Ino) -> Self {
+        Self::build(b'A', &[ino.0])
+    }
+
+    /// `A ‖ 0`: the number of the next box.
+    pub fn next_box() -> Self {
+        Self::attached(Ino(0))
+    }
+
+    /// The first and the last key that an attached box can have.
+    pub fn all_attached() -> (Self, Self) {
+        (Self::attached(Ino(1)), Self::attached(Ino(u64::MAX)))
+    }
+
+    /// `W ‖ first 8 bytes of the id of a grant`: what was done when the owner ended it.
+    pub fn revocation(grant: &[u8; 16]) -> Self {
+        Self::build(b'W', &[first_8(grant)])
+    }
+
+    /// The first and the last key that such a row can have.
+    pub fn all_revocations() -> (Self, Self) {
+        (Self::build(b'W', &[0]), Self::build(b'W', &[u64::MAX]))
+    }
+
     /// `B ‖ ino`: what another person added under that number, and is taken over.
     pub fn taken_over(ino: Ino) -> Self {
         Self::build(b'B', &[ino.0])
@@ -161,8 +186,8 @@ impl Key {
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
-            b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L' | b'V'
-            | b'T' => bytes.len() == 9,
+            b'A' | b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L'
+            | b'V' | b'T' | b'W' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,

@@ -199,4 +199,4 @@ const GROUPS_MAX: usize = 8;
 /// Depth of a directory that is no more.
 const GONE: usize = usize::MAX;
 /// Directories in directories, far more than any path can name.
-pub(super) const PATH_MAX: usize = 1 << 20;
+pub(in crate::sync) const PATH_MAX: usize = 1 << 20;

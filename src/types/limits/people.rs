@@ -18,6 +18,10 @@ pub const MESSAGES_TAKEN: usize = 64;
 pub const ADDED_SETTLES: Duration = Duration::from_secs(5);
 /// Names that are tried for something that others added.
 pub const ADDED_COPIES_MAX: usize = 1000;
+/// How long something that was changed waits for the owner, who has another version by now, to keep it too.
+pub const CHANGED_PATIENCE: Duration = Duration::from_secs(600);
+/// Names in a directory of others that is moved in one step; one with more is copied by whoever moves it.
+pub const LIFTED_NAMES_MAX: usize = if cfg!(test) { 100 } else { 10_000 };
 /// Grants in one answer of the daemon.
 pub const GRANTS_AT_ONCE: usize = 20;
 /// How far behind what is known the newest record of a grant is looked for: up to two to this power.

@@ -10,12 +10,14 @@ use podfs::format::node::Pointer;
 use podfs::format::record;
 use podfs::format::record::RecordHeader;
 use podfs::format::record::RecordKind;
+use podfs::format::rows::Attached;
 use podfs::format::rows::Bucket;
 use podfs::format::rows::Dentries;
 use podfs::format::rows::Dentry;
 use podfs::format::rows::FileKind;
 use podfs::format::rows::Inode;
 use podfs::format::rows::Key;
+use podfs::format::rows::NextBox;
 use podfs::format::rows::Run;
 use podfs::format::rows::RunData;
 use podfs::format::rows::RunKind;
@@ -36,6 +38,7 @@ use crate::layouts::messages;
 use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
+use crate::layouts::revoked;
 
 const fn slot(segment: u32, page: u32) -> Slot {
     Slot { segment, page }
@@ -233,6 +236,7 @@ pub(super) fn good() -> Named {
         people::good(),
         audit::good(),
         grants::good(),
+        revoked::good(),
         messages::good(),
     ]
     .concat();
@@ -278,6 +282,7 @@ fn keys() -> Named {
         ),
         ("rows-key-given", bytes(Key::given(&[0x1d; 16]))),
         ("rows-key-received", bytes(Key::received(&[0x1d; 16]))),
+        ("rows-key-attached", bytes(Key::attached(Ino(2)))),
         (
             "rows-key-taken-over",
             bytes(Key::taken_over(Ino::new(0xffff, 7))),
@@ -295,6 +300,10 @@ fn values() -> Named {
         count: 7,
         references: 2,
     };
+    let attached = Attached {
+        number: 7,
+        one_scope: true,
+    };
     let names = [
         (&b"file"[..], FileKind::Regular),
         (b"\xff", FileKind::Socket),
@@ -308,6 +317,8 @@ fn values() -> Named {
         ("rows-extent-remote", remote().encode()),
         ("rows-xattr-two", xattrs()),
         ("rows-shared-good", shared.encode()),
+        ("rows-attached-good", attached.encode()),
+        ("rows-next-box-good", NextBox(8).encode()),
     ]
 }
 

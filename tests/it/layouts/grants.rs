@@ -6,10 +6,11 @@ use podfs::crypto::identity::Fingerprint;
 use podfs::crypto::keys::{CapKey, GrantSecret, RootKey};
 use podfs::crypto::publish::{RecordPlace, Reference, open_record, record_chunk, seal_record};
 use podfs::crypto::swarm::SealedChunk;
+use podfs::format::base::Base;
 use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::{
-    Epochs, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord,
+    Epochs, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, Taken,
 };
 use podfs::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
 
@@ -27,7 +28,7 @@ const fn time(secs: i64, nanos: u32) -> Timespec {
 fn secret() -> GrantSecret {
     let phrase = Phrase::from_entropy(&Secret::from_bytes(&[0; 32]));
     let root = RootKey::derive(&phrase.seed(), None);
-    root.pod(&root.pod_id(0), 0).box_secret(0, 0).grant(&ID, 0)
+    root.pod(&root.pod_id(0), 0).box_secret(0, 0).grant(&ID)
 }
 
 fn cap() -> CapKey {
@@ -196,6 +197,11 @@ fn received(terms: Terms, state: ReceivedState) -> Vec<u8> {
     received.encode().unwrap().to_vec()
 }
 
+fn taken(is_taken: bool) -> Vec<u8> {
+    let made = Some((Ino(9), MADE));
+    Taken { is_taken, made }.encode().unwrap()
+}
+
 pub(super) fn good() -> Named {
     let seen = SeenRecord {
         index: 8,
@@ -221,6 +227,12 @@ pub(super) fn good() -> Named {
         ("grant-record-file", plain(&of_file)),
         ("grant-record-ended", plain(&revoked)),
         ("grant-chunk-good", chunk(&first())),
+        (
+            "grant-base-file",
+            Base::of_file(reference(7).as_ref()).encode(),
+        ),
+        ("grant-base-empty", Base::of_file(None).encode()),
+        ("grant-base-link", Base::of_link(b"../scan").encode()),
         ("rows-given-waiting", given(GivenState::Waiting)),
         ("rows-given-offered", given(GivenState::Offered)),
         ("rows-given-ended", given(over)),
@@ -236,10 +248,13 @@ pub(super) fn good() -> Named {
         ("rows-last-record-pending", last(true)),
         ("rows-last-record-sent", last(false)),
         ("rows-seen-record-good", seen.encode().unwrap()),
+        ("rows-taken-plain", Taken::PLAIN.encode().unwrap()),
+        ("rows-taken-made", taken(true)),
+        ("rows-taken-new", taken(false)),
     ]
 }
 
-pub(super) const CHANGED: [Changed; 24] = [
+pub(super) const CHANGED: [Changed; 28] = [
     ("grant-body-wrong-version", "grant-body-good", 0, 2),
     ("grant-body-wrong-rights", "grant-body-good", 102, 2),
     ("grant-body-wrong-kind", "grant-body-good", 103, 2),
@@ -274,9 +289,13 @@ pub(super) const CHANGED: [Changed; 24] = [
         52,
         2,
     ),
+    ("grant-base-wrong-version", "grant-base-file", 0, 2),
+    ("grant-base-wrong-kind", "grant-base-link", 1, 3),
+    ("rows-taken-wrong-taken", "rows-taken-made", 0, 2),
+    ("rows-taken-wrong-nanos", "rows-taken-made", 20, 0x40),
 ];
 
-pub(super) const CUT: [Cut; 5] = [
+pub(super) const CUT: [Cut; 9] = [
     ("grant-body-wrong-longer", "grant-body-other", 117, b"\0"),
     (
         "grant-record-wrong-shorter",
@@ -297,6 +316,15 @@ pub(super) const CUT: [Cut; 5] = [
         184,
         b"\0",
     ),
+    ("grant-base-wrong-shorter", "grant-base-file", 33, b""),
+    ("grant-base-wrong-longer", "grant-base-file", 34, b"\0"),
+    ("rows-taken-wrong-shorter", "rows-taken-made", 20, b""),
+    (
+        "rows-taken-wrong-file",
+        "rows-taken-new",
+        7,
+        b"\xff\xff\x01\0\0\0\0\0\0\0\x05\0\0\0",
+    ),
 ];
 
 pub(super) fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
@@ -309,6 +337,8 @@ pub(super) fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
             let opened = open_record(&cap(), &place, found.payload()).ok()?;
             chunk(&GrantRecord::decode(opened.expose()).ok()?)
         }
+        "grant-base" => Base::decode(bytes).ok()?.encode(),
+        "rows-taken" => Taken::decode(bytes).ok()?.encode().unwrap(),
         "rows-given" => Given::decode(bytes).ok()?.encode().unwrap(),
         "rows-received" => Received::decode(bytes).ok()?.encode().unwrap().to_vec(),
         "rows-last-record" => LastRecord::decode(bytes).ok()?.encode().unwrap(),

@@ -8,6 +8,7 @@ mod people;
 mod published;
 mod published_wrong;
 mod publishing;
+mod revoked;
 mod sealed;
 mod wrong;
 
@@ -20,10 +21,12 @@ use podfs::format::node;
 use podfs::format::record;
 use podfs::format::record::RecordBody;
 use podfs::format::record::RecordHeader;
+use podfs::format::rows::Attached;
 use podfs::format::rows::Bucket;
 use podfs::format::rows::Dentries;
 use podfs::format::rows::Inode;
 use podfs::format::rows::Key;
+use podfs::format::rows::NextBox;
 use podfs::format::rows::Shared;
 use podfs::format::rows::Xattrs;
 use podfs::format::segment::SegmentHeader;
@@ -33,7 +36,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 45] = [
+const KINDS: [&str; 51] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -43,6 +46,8 @@ const KINDS: [&str; 45] = [
     "rows-extent",
     "rows-xattr",
     "rows-shared",
+    "rows-attached",
+    "rows-next-box",
     "rows-published",
     "rows-nodes",
     "rows-queue",
@@ -68,10 +73,14 @@ const KINDS: [&str; 45] = [
     "grant-body",
     "grant-record",
     "grant-chunk",
+    "grant-receipt",
+    "grant-base",
     "rows-given",
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
+    "rows-revocation",
+    "rows-taken",
     "message-plain",
     "rows-message",
     "rows-feeds",
@@ -106,6 +115,8 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "rows-extent" => Bucket::decode(bytes).ok()?.encode(),
         "rows-xattr" => Xattrs::decode(bytes).ok()?.encode(),
         "rows-shared" => Shared::decode(bytes).ok()?.encode(),
+        "rows-attached" => Attached::decode(bytes).ok()?.encode(),
+        "rows-next-box" => NextBox::decode(bytes).ok()?.encode(),
         "node-leaf" => {
             let rows = node::leaf_rows(bytes).ok()?;
             node::leaf(rows.iter().map(|(key, value)| (key, &value[..])))
@@ -123,10 +134,11 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
         }
-        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
-        | "rows-last-record" | "rows-seen-record" => {
+        "grant-body" | "grant-record" | "grant-chunk" | "grant-base" | "rows-given"
+        | "rows-received" | "rows-last-record" | "rows-seen-record" | "rows-taken" => {
             return grants::written_again(kind, bytes);
         }
+        "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
         "message-plain" | "rows-message" | "rows-feeds" => {
             return messages::written_again(kind, bytes);
         }

@@ -6,6 +6,7 @@ use podfs::crypto::keys::RootKey;
 use podfs::crypto::keys::ScopeId;
 use podfs::crypto::publish::Reference;
 use podfs::format::published::*;
+use podfs::format::rows::Attached;
 use podfs::format::rows::Xattr;
 use podfs::format::wire::Malformed;
 use podfs::types::Ino;
@@ -112,8 +113,11 @@ fn device() -> Attributes {
 
 fn attached() -> Attributes {
     Attributes {
-        attached: Some(7),
-        ..directory(0)
+        attached: Some(Attached {
+            number: 7,
+            one_scope: true,
+        }),
+        ..directory(2)
     }
 }
 

@@ -42,6 +42,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 | Request::Audit(_)
                 | Request::Sharing(_)
                 | Request::Messages(_)
+                | Request::Box(_)
                 | Request::Nodes
                 | Request::Keys { .. }
                 | Request::Pin { .. }

@@ -200,7 +200,7 @@ fn another_program_reads_grants() {
     for _ in 0..rounds(6, 100) {
         let pod = Secret::from_slice(&random.bytes(32)).unwrap();
         let id = random.bytes(16).try_into().unwrap();
-        let secret = PodSecret::restore(pod).box_secret(0, 0).grant(&id, 0);
+        let secret = PodSecret::restore(pod).box_secret(0, 0).grant(&id);
         let grant = Grant {
             id,
             terms: terms(&mut random),

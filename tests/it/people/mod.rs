@@ -3,18 +3,29 @@
 mod appended;
 mod begun;
 mod contacts;
+mod exchange;
+mod grantee;
 mod grants;
+mod hoard;
 mod hundred;
 mod kept;
+mod live;
+mod matrix;
+mod memory;
 mod messages;
 mod readme;
 mod recorded;
 mod refused;
 mod replaced;
+mod revoked;
 mod shared;
 mod shares;
+mod unlinkable;
 mod visit;
 mod wire;
+mod written;
+mod written_hostile;
+mod written_model;
 
 use serde_json::Value;
 

@@ -40,7 +40,7 @@ fn heads() -> (HeadKeys, HeadPlace) {
 
 /// A grant, and the place of one of its records.
 fn grant(id: u8) -> (GrantSecret, RecordPlace) {
-    let grant = in_box(0).grant(&[id; 16], 0);
+    let grant = in_box(0).grant(&[id; 16]);
     let place = RecordPlace {
         feed: grant.feed(),
         index: 7,
