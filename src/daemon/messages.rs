@@ -55,7 +55,7 @@ const FULL_SHOWN: usize = 8;
 /// The messages of a mounted pod.
 pub(super) struct Mail {
     pub(super) messages: Arc<Messages>,
-    contacts: Arc<Contacts>,
+    pub(super) contacts: Arc<Contacts>,
     pub(super) clock: Clock,
     pub(super) publishing: Arc<Publishing>,
     pub(super) node: Outgoing,
@@ -83,15 +83,10 @@ impl Mail {
         clock: Clock,
         (publishing, audit, known): (&Arc<Publishing>, &Arc<Audit>, &Arc<Reconciliation>),
     ) -> Self {
-        let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
         let messages = Messages::new(MessagesParts {
             rows: Arc::clone(rows),
             contacts: Arc::clone(contacts),
-            keys: MessageKeys {
-                x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
-                xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
-                sign: copy(&bundle.sign_seed),
-            },
+            keys: message_keys(bundle),
             random: Box::new(system_entropy),
         });
         Self {
@@ -161,12 +156,22 @@ impl Mail {
     }
 
     /// Sends what is unsent and reads what has come; the own door is looked at now and then, and when somebody asks.
-    async fn round(&self, all: &mut Collected, is_asked: bool) -> Result<(), MessageError> {
+    pub(super) async fn round(
+        &self,
+        all: &mut Collected,
+        is_asked: bool,
+    ) -> Result<(), MessageError> {
         let endpoints = self.publishing.sources().now();
         let now = (self.clock)();
         let sent = self.messages.send(&endpoints, &self.node, now).await;
         let before = self.messages.newest(Way::Received)?;
-        *all = self.messages.collect(&endpoints, now).await?;
+        let collecting = self.messages.collect(&endpoints, now);
+        let (collected, is_renewed) = tokio::join!(collecting, self.look_at_cards(&endpoints));
+        *all = collected?;
+        if is_renewed? {
+            // What was written with newer keys is opened with the newer card.
+            all.add(self.messages.collect(&endpoints, now).await?);
+        }
         self.has_come(all.received, before).await?;
         let sending = sent?;
         let (received, skipped) = (all.received, all.skipped);
@@ -385,6 +390,16 @@ impl Mail {
     fn posted(&self, id: MessageId) -> Answered {
         self.wake();
         self.show(&hex::encode(id.0))
+    }
+}
+
+/// The keys of a pod that messages need.
+pub(super) fn message_keys(bundle: &Bundle) -> MessageKeys {
+    let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
+    MessageKeys {
+        x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
+        xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
+        sign: copy(&bundle.sign_seed),
     }
 }
 

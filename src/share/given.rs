@@ -8,7 +8,7 @@ use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{BoxSecret, GrantSecret};
 use crate::format::grant::{Ended, Grant, RecordState};
 use crate::format::published::{Attributes, Entry};
-use crate::format::rows::{Given, GivenState, Key};
+use crate::format::rows::{Epochs, Given, GivenState, Key};
 use crate::index::Rows;
 use crate::share::error::ShareError;
 use crate::share::rows::PeopleRows;
@@ -17,7 +17,7 @@ use crate::types::{Ino, Name, Timespec};
 
 pub use records::Unsent;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use zeroize::Zeroizing;
 
 /// What becomes of the record that a publication asks for.
@@ -31,23 +31,33 @@ pub enum Told {
     Later,
 }
 
+/// The keys of the owner from which those of grants are made.
+struct OwnKeys {
+    epoch: u32,
+    secret: BoxSecret,
+}
+
 /// The grants that the owner of a pod gave. There is one of these for a pod.
 pub struct GivenGrants {
     people: Arc<PeopleRows>,
     /// For rows of this machine alone.
-    rows: Arc<Rows>,
-    secret: BoxSecret,
+    pub(super) rows: Arc<Rows>,
+    keys: RwLock<OwnKeys>,
     /// Held from reading a row to writing it.
-    writing: Mutex<()>,
+    pub(super) writing: Mutex<()>,
 }
 
 impl GivenGrants {
-    /// Those of a box with this secret.
-    pub fn new(people: Arc<PeopleRows>, rows: Arc<Rows>, secret: BoxSecret) -> Self {
+    /// Those of a box with this secret, in this epoch of the owner's keys.
+    pub fn new(
+        people: Arc<PeopleRows>,
+        rows: Arc<Rows>,
+        (epoch, secret): (u32, BoxSecret),
+    ) -> Self {
         Self {
             people,
             rows,
-            secret,
+            keys: RwLock::new(OwnKeys { epoch, secret }),
             writing: Mutex::new(()),
         }
     }
@@ -97,8 +107,29 @@ impl GivenGrants {
         self.people.put_now(Key::given(&given.id), row)
     }
 
-    fn grant(&self, id: &[u8; 16]) -> GrantSecret {
-        self.secret.grant(id)
+    /// The keys of the owner are others from now on.
+    pub fn replace_keys(&self, epoch: u32, secret: BoxSecret) {
+        let _writing = self.writing.lock();
+        *self.keys.write() = OwnKeys { epoch, secret };
+    }
+
+    pub(super) fn grant(&self, given: &Given) -> GrantSecret {
+        let keys = self.keys.read();
+        keys.secret.grant_to(&given.id, given.epochs.theirs)
+    }
+
+    /// The grant as it is handed over to somebody whose keys are of epoch `theirs`.
+    pub fn with_keys(&self, given: &Given, theirs: u32) -> Given {
+        let own = self.keys.read().epoch;
+        Given {
+            epochs: Epochs { own, theirs },
+            ..given.clone()
+        }
+    }
+
+    /// Whether it was handed over with the keys that the owner has now: only then can anything be said in its feed.
+    fn is_current(&self, given: &Given) -> bool {
+        given.epochs.own == self.keys.read().epoch
     }
 
     /// What is handed over of a grant.
@@ -106,7 +137,7 @@ impl GivenGrants {
     /// # Errors
     /// When its terms contradict each other.
     pub fn handed_over(&self, given: &Given) -> Result<Zeroizing<Vec<u8>>, ShareError> {
-        let secret = self.grant(&given.id);
+        let secret = self.grant(given);
         let grant = Grant {
             id: given.id,
             terms: given.terms.clone(),
@@ -129,6 +160,23 @@ impl GivenGrants {
         self.put(&Given {
             state: GivenState::Offered,
             answers: None,
+            epochs: given.epochs,
+            ..now
+        })
+    }
+
+    /// It was handed over once more, with these keys: its feed is another one from now on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn is_moved(&self, given: &Given) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let now = self.read(&given.id)?;
+        if now.state != GivenState::Offered {
+            return Ok(());
+        }
+        self.put(&Given {
+            epochs: given.epochs,
             ..now
         })
     }
@@ -157,8 +205,8 @@ impl GivenGrants {
     pub fn followed(&self) -> Result<Vec<Given>, ShareError> {
         let mut followed = Vec::new();
         for given in self.all()? {
-            let is_done = given.terms.snapshot && self.last(&given.id)?.is_some();
-            if given.state == GivenState::Offered && !is_done {
+            let is_done = given.terms.snapshot && self.is_told(&given)?;
+            if given.state == GivenState::Offered && self.is_current(&given) && !is_done {
                 followed.push(given);
             }
         }
@@ -178,7 +226,7 @@ impl GivenGrants {
     ) -> Result<Told, ShareError> {
         let _writing = self.writing.lock();
         let row = self.read(&given.id)?;
-        if row.state != GivenState::Offered || row.terms.is_past(now) {
+        if row.state != GivenState::Offered || row.terms.is_past(now) || !self.is_current(&row) {
             return Ok(Told::Already);
         }
         // Something of another kind in its place is something else.
@@ -222,7 +270,7 @@ impl GivenGrants {
             ..given
         };
         self.put(&ended)?;
-        if !was_offered {
+        if !was_offered || !self.is_current(&ended) {
             return Ok(Told::Already);
         }
         self.tell(&ended, &RecordState::Ended(why), now)
@@ -236,7 +284,8 @@ impl GivenGrants {
         let _writing = self.writing.lock();
         let given = self.read(&given.id)?;
         if let GivenState::Ended { why, .. } = given.state
-            && self.last(&given.id)?.is_some()
+            && self.is_current(&given)
+            && self.is_told(&given)?
         {
             return self.tell(&given, &RecordState::Ended(why), now);
         }

@@ -7,7 +7,7 @@ use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{CapKey, GrantFeed, PodSecret, Topic};
 use crate::crypto::scalar::Owner;
 use crate::format::grant::{Ended, Grant, Terms};
-use crate::format::rows::{FileKind, Given, GivenState, Key};
+use crate::format::rows::{Epochs, FileKind, Given, GivenState, Key};
 use crate::index::Rows;
 use crate::types::limits::GRANTS_MAX;
 use crate::types::{ContactName, Ino, Name, Purpose, ROOT, Rights, Timespec};
@@ -53,6 +53,7 @@ fn given(id: [u8; 16]) -> Given {
         name: Name::parse(b"notes.txt").unwrap(),
         terms: terms(None),
         made: at(1),
+        epochs: Epochs::default(),
         state: GivenState::Waiting,
         answers: None,
     }
@@ -68,7 +69,7 @@ fn a_grant_in_the_place_of_another_is_not_taken_for_it() {
     let received = received(&Files::new());
     let (id, mut near) = ([7; 16], [7; 16]);
     near[15] = 8;
-    let arrives = |from, id| received.arrives(from, grant(id), at(1)).unwrap();
+    let arrives = |from, id| received.arrives(from, grant(id), (0, at(1))).unwrap();
     assert_eq!(arrives(EVE, near), Arrival::New);
     assert_eq!(arrives(BEN, id), Arrival::Anothers);
     assert_eq!(arrives(BEN, near), Arrival::Anothers);
@@ -90,13 +91,13 @@ fn numbered(number: usize) -> [u8; 16] {
 fn what_is_over_makes_room_for_what_comes() {
     let received = received(&Files::new());
     for number in 0..GRANTS_MAX {
-        let arrival = received.arrives(EVE, grant(numbered(number)), at(1));
+        let arrival = received.arrives(EVE, grant(numbered(number)), (0, at(1)));
         assert_eq!(arrival.unwrap(), Arrival::New);
     }
-    let more = |number| received.arrives(EVE, grant(numbered(number)), at(1));
+    let more = |number| received.arrives(EVE, grant(numbered(number)), (0, at(1)));
     let refused = more(GRANTS_MAX);
     assert!(matches!(refused, Err(ShareError::TooManyGrants)));
-    let of_ben = received.arrives(BEN, grant([0xbe; 16]), at(1));
+    let of_ben = received.arrives(BEN, grant([0xbe; 16]), (0, at(1)));
     assert_eq!(of_ben.unwrap(), Arrival::New);
     received.end(&numbered(3), Ended::Expired, at(2)).unwrap();
     assert_eq!(more(GRANTS_MAX).unwrap(), Arrival::New);
@@ -108,7 +109,7 @@ fn what_is_over_makes_room_for_what_is_given() {
     let rows = Arc::new(Rows::memory());
     let people = Arc::new(people_rows_over(&rows, &Files::new()));
     let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
-    let grants = GivenGrants::new(people, rows, secret);
+    let grants = GivenGrants::new(people, rows, (0, secret));
     for number in 0..GRANTS_MAX {
         grants.give(&given(numbered(number))).unwrap();
     }
@@ -127,7 +128,7 @@ fn what_cannot_be_carried_to_other_machines_is_done_all_the_same() {
     let rows = Arc::new(Rows::memory());
     let people = Arc::new(people_rows_over(&rows, &files));
     let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
-    let grants = GivenGrants::new(Arc::clone(&people), rows, secret);
+    let grants = GivenGrants::new(Arc::clone(&people), rows, (0, secret));
     let given = given([7; 16]);
     files.refuse(true);
     grants.give(&given).unwrap();
@@ -139,7 +140,7 @@ fn what_cannot_be_carried_to_other_machines_is_done_all_the_same() {
     let now = grants.find(&given.id).unwrap().unwrap();
     assert!(matches!(now.state, GivenState::Ended { .. }));
     let received = ReceivedGrants::new(Arc::clone(&people), Arc::new(Rows::memory()));
-    let arrival = received.arrives(EVE, grant([9; 16]), at(1));
+    let arrival = received.arrives(EVE, grant([9; 16]), (0, at(1)));
     assert_eq!(arrival.unwrap(), Arrival::New);
     files.refuse(false);
     people.carry().unwrap();

@@ -32,7 +32,7 @@ mod tests;
 pub use back::{
     back_id, back_terms, copy_name, is_added_to, is_copy_name, is_written_to, takes_place_of,
 };
-pub use cards::{Found, newest_card};
+pub use cards::{Found, has_newer_card, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
 pub use given::{GivenGrants, Told, Unsent};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::crypto::identity::Fingerprint;
-use crate::format::grant::{Ended, Grant, GrantRecord};
+use crate::format::grant::{Ended, Grant, GrantFeed, GrantRecord};
 use crate::format::rows::{Key, Received, ReceivedState, SeenRecord};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
@@ -90,7 +90,8 @@ impl ReceivedGrants {
         row.map_err(ShareError::NoRow)
     }
 
-    /// Somebody gave the owner a grant. One that is known already stays what it is, whoever sends it again.
+    /// Somebody gave the owner a grant, in a message of keys of that epoch. One that is known already stays what it is,
+    /// whoever sends it again; only the one who gave it says where it goes on, with newer keys, or later with the same.
     ///
     /// # Errors
     /// [`ShareError::TooManyGrants`]; or it cannot be written.
@@ -98,16 +99,26 @@ impl ReceivedGrants {
         &self,
         contact: Fingerprint,
         grant: Grant,
-        made: Timespec,
+        (epoch, made): (u32, Timespec),
     ) -> Result<Arrival, ShareError> {
         let _writing = self.writing.lock();
         if let Some(there) = self.in_place(&grant.id)? {
-            let is_it = there.id == grant.id && there.contact == contact;
-            return Ok(if is_it {
-                Arrival::Known
-            } else {
-                Arrival::Anothers
-            });
+            if there.id != grant.id || there.contact != contact {
+                return Ok(Arrival::Anothers);
+            }
+            let is_over = matches!(there.state, ReceivedState::Ended { .. });
+            let is_later = (epoch, made) > (there.epoch, there.made);
+            if is_later && there.feed != grant.feed && !is_over {
+                self.put(&Received {
+                    terms: grant.terms,
+                    feed: grant.feed,
+                    cap: grant.cap,
+                    made,
+                    epoch,
+                    ..there
+                })?;
+            }
+            return Ok(Arrival::Known);
         }
         let is_over = |it: &Received| matches!(it.state, ReceivedState::Ended { .. });
         let all = self.all()?;
@@ -123,6 +134,7 @@ impl ReceivedGrants {
             feed: grant.feed,
             cap: grant.cap,
             made,
+            epoch,
             state: ReceivedState::Offered,
             label,
         })?;
@@ -179,12 +191,12 @@ impl ReceivedGrants {
             .put_now(Key::received(&received.id), row.to_vec())
     }
 
-    /// The newest record that was seen of it.
+    /// The newest record that was seen in a feed.
     ///
     /// # Errors
     /// When the log does not give it.
-    pub fn seen(&self, id: &[u8; 16]) -> Result<Option<SeenRecord>, ShareError> {
-        let row = self.rows.get(&Key::seen_record(id))?;
+    pub fn seen(&self, feed: &GrantFeed) -> Result<Option<SeenRecord>, ShareError> {
+        let row = self.rows.get(&Key::seen_record(feed))?;
         let row = row.map(|row| SeenRecord::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)
     }
@@ -193,10 +205,10 @@ impl ReceivedGrants {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn is_seen(&self, id: &[u8; 16], seen: &SeenRecord) -> Result<(), ShareError> {
+    pub fn is_seen(&self, feed: &GrantFeed, seen: &SeenRecord) -> Result<(), ShareError> {
         let mut batch = Batch::new(Class::Meta);
         let row = seen.encode().map_err(ShareError::NoRow)?;
-        batch.put(Key::seen_record(id), row);
+        batch.put(Key::seen_record(feed), row);
         Ok(self.rows.append(batch, None)?)
     }
 
@@ -209,7 +221,7 @@ impl ReceivedGrants {
         received: &Received,
         endpoints: &Endpoints,
     ) -> Result<Option<(SeenRecord, GrantRecord)>, ShareError> {
-        let before = self.seen(&received.id)?;
+        let before = self.seen(&received.feed)?;
         let from = match before {
             None => 0,
             Some(seen) if seen.is_brought => seen.index.saturating_add(1),

@@ -28,7 +28,7 @@ impl Publisher {
         let mut edit = KeptEdit::new(Class::Meta);
         let mut are_new = false;
         for BoxDraft { attached, draft } in drafts {
-            let feed = self.feed.of_box(&self.boxes, attached);
+            let feed = self.feed().of_box(&self.boxes.read(), attached);
             let last = feed.last_of_box(self.kept.rows())?;
             let is_told = last.as_ref().is_some_and(|(_, head)| {
                 head.root == draft.root
@@ -65,7 +65,7 @@ impl Publisher {
                 number,
                 one_scope: false,
             };
-            let feed = self.feed.of_box(&self.boxes, any);
+            let feed = self.feed().of_box(&self.boxes.read(), any);
             while head.state == HeadState::Made {
                 let (mut taken, mut refusal) = (false, None);
                 for chunk in feed.chunks(&head)? {
@@ -97,7 +97,7 @@ impl Publisher {
                 one_scope: false,
             };
             // One of an epoch that is over stands where it is looked for by nobody.
-            if let Ok(moved) = self.feed.of_box(&self.boxes, any).move_on(&head) {
+            if let Ok(moved) = self.feed().of_box(&self.boxes.read(), any).move_on(&head) {
                 put(edit, number, &moved);
             }
         }

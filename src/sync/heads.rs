@@ -4,7 +4,7 @@ use crate::crypto::keys::{BoxSecret, FeedSigner, HeadKeys, Topic};
 use crate::crypto::publish::{HEAD_LEN, HeadPlace, open_head, seal_head};
 use crate::crypto::swarm::{SealedChunk, SocId};
 use crate::crypto::{OpenError, Secret};
-use crate::format::published::{Adopted, Batch, Head};
+use crate::format::published::{Adopted, Batch, Head, Ring};
 use crate::format::rows::{Attached, HeadState, Key, OwnHead};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
@@ -186,6 +186,51 @@ impl OwnFeed {
         };
         // All that it says came from the network.
         self.seal(&head, (publication, publication))
+    }
+
+    /// The first head of this feed, which goes on from the newest one of the same device in the epoch before: it says the
+    /// same, and who has the keys of this epoch opens with it what was published before.
+    ///
+    /// # Errors
+    /// When it does not fit its layout.
+    pub(super) fn begin(
+        &self,
+        before: &Self,
+        (own, head): (&OwnHead, Head),
+        (nonce, now): ([u8; 16], Timespec),
+    ) -> Result<OwnHead, SyncError> {
+        let Feed {
+            epoch,
+            box_epoch,
+            device,
+        } = before.feed();
+        let ring = Ring::seal(&self.secret, &before.secret, (epoch, box_epoch));
+        let mut first = Head {
+            epoch: self.epoch,
+            index: 0,
+            previous: None,
+            nonce,
+            time: now,
+            adopted: Some(Adopted {
+                epoch,
+                box_epoch,
+                device,
+                index: own.index,
+                hash: *blake3::hash(own.payload.as_slice()).as_bytes(),
+            }),
+            ..head
+        }
+        .with_ring(&ring);
+        if first.encode().is_err() {
+            first.skippable = without_checkpoint(first.skippable);
+        }
+        // What it tells of was sent, and seen, as it was before.
+        self.seal(&first, (own.publication, own.confirmed))
+    }
+
+    /// Whether a head was sealed for this feed.
+    pub(super) fn is_of(&self, head: &OwnHead) -> bool {
+        self.open(head.index, head.payload.as_slice()).is_ok()
     }
 
     /// The same head at the next index.

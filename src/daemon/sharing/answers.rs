@@ -18,6 +18,7 @@ use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
 use crate::format::message::MessageId;
+use crate::format::rows::Epochs;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -140,6 +141,7 @@ impl Sharing {
             name,
             terms,
             made: now,
+            epochs: Epochs::default(),
             state: GivenState::Waiting,
             answers: wish.answers,
         };

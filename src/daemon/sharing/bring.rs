@@ -114,6 +114,7 @@ impl Sharing {
         {
             return Ok(News::Over(why));
         }
+        self.refuse_replaced(received)?;
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
             return Err("the pod has no node".to_owned());
@@ -132,10 +133,10 @@ impl Sharing {
     async fn bring_news(&self, received: &Received, news: News) -> Result<(), String> {
         let _one = self.bringing.lock().await;
         let failed = |error: ShareError| error.to_string();
-        // It may have ended since it was looked for.
+        // It may have ended since it was looked for, or goes on in another feed.
         let now = self.received.find(&received.id).map_err(failed)?;
         let is_over = |now: &Received| matches!(now.state, ReceivedState::Ended { .. });
-        let Some(now) = now.filter(|now| !is_over(now)) else {
+        let Some(now) = now.filter(|now| !is_over(now) && now.feed == received.feed) else {
             return Ok(());
         };
         match news {
@@ -152,12 +153,13 @@ impl Sharing {
         entry: &Entry,
     ) -> Result<(), String> {
         let failed = |error: ShareError| error.to_string();
-        let before = self.received.seen(&received.id).map_err(failed)?;
+        let before = self.received.seen(&received.feed).map_err(failed)?;
         if before.is_some_and(|it| it.index > seen.index || it.index == seen.index && it.is_brought)
         {
             return Ok(());
         }
-        self.received.is_seen(&received.id, &seen).map_err(failed)?;
+        let seen_in = |seen: &SeenRecord| self.received.is_seen(&received.feed, seen);
+        seen_in(&seen).map_err(failed)?;
         let answered = self.answered_by(&received.id, &received.contact);
         let answered = answered.map_err(failed)?;
         let (dir, name) = match answered {
@@ -179,9 +181,25 @@ impl Sharing {
         if answered.is_none() {
             self.lay_tray(received)?;
         }
-        self.received.is_seen(&received.id, &seen).map_err(failed)?;
+        seen_in(&seen).map_err(failed)?;
         self.is_due(&received.id);
         Ok(())
+    }
+
+    /// Nothing is believed of a feed that was told of with keys which were replaced since: somebody else may write there.
+    fn refuse_replaced(&self, received: &Received) -> Result<(), String> {
+        let contact = self.messages.contact(&received.contact);
+        let Some(contact) = contact.map_err(|error| error.to_string())? else {
+            return Ok(());
+        };
+        let card = contact.card().map_err(|error| error.to_string())?;
+        if card.epoch <= received.epoch {
+            return Ok(());
+        }
+        let name = contact.name.as_str();
+        Err(format!(
+            "{name} replaced their keys, and did not yet say where it goes on"
+        ))
     }
 
     /// Where what its giver shares is seen.

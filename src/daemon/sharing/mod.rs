@@ -10,6 +10,7 @@ mod followers;
 mod happened;
 mod letting;
 mod merging;
+mod moving;
 mod report;
 mod revoking;
 mod sending;
@@ -53,6 +54,7 @@ use crate::pod::Pod;
 use crate::share::Arrival;
 use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
+use crate::share::ShareError;
 use crate::share::Told;
 use crate::share::audit::Happening;
 use crate::share::messages::Kept;
@@ -113,7 +115,7 @@ impl Sharing {
         pod: &Arc<Pod>,
         people: &Arc<People>,
         publishing: &Arc<Publishing>,
-        secret: BoxSecret,
+        keys: (u32, BoxSecret),
         (owner, clock): (Caller, Clock),
     ) -> Arc<Self> {
         let rows = || Arc::clone(pod.rows());
@@ -129,7 +131,7 @@ impl Sharing {
             people: Arc::clone(people),
             messages: Arc::clone(people.mail().messages()),
             publishing: Arc::clone(publishing),
-            given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
+            given: GivenGrants::new(Arc::clone(people.rows()), rows(), keys),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
             receiver,
             owner,
@@ -200,10 +202,20 @@ impl Sharing {
     async fn step(&self) {
         let carried = self.people.rows().carry();
         told("other machines are not told", carried.map_err(Into::into));
+        told("grants do not go on with other keys", self.move_grants());
         told("grants do not begin and end", self.keep_time().await);
         told("no grants are taken", self.take_grants().await);
         told("no records are sent", self.send_records(&self.node).await);
-        told("no receipts are signed", self.sign_receipts().await);
+        told(
+            "no receipts are signed",
+            self.sign_receipts().await.map_err(Into::into),
+        );
+        if let Err(refused) = self.people.publish_replaced().await {
+            tracing::info!(
+                why = refused.1,
+                "the card with the new keys is not published yet"
+            );
+        }
     }
 
     /// Grants begin and end when they say.
@@ -254,6 +266,8 @@ impl Sharing {
             self.is_not_handed_over(given, "who it is for is a contact no more");
             return Ok(());
         };
+        let theirs = contact.card().map_err(ShareError::from)?.epoch;
+        let given = &self.given.with_keys(given, theirs);
         let grant = self.given.handed_over(given)?;
         let body = || MessageBody::Grant(grant.as_slice().into());
         let post = |answers| {
@@ -312,8 +326,8 @@ impl Sharing {
             tracing::debug!("a grant that this podfs cannot read");
             return Ok(());
         };
-        let made = kept.row.message.time;
-        if self.takes(kept.row.contact, grant, made).await? {
+        let told = (kept.row.epoch, kept.row.message.time);
+        if self.takes(kept.row.contact, grant, told).await? {
             self.messages.remove(kept.row.message.id)?;
         }
         Ok(())
@@ -325,7 +339,7 @@ impl Sharing {
         &self,
         from: Fingerprint,
         grant: Grant,
-        made: Timespec,
+        told: (u32, Timespec),
     ) -> Result<bool, MessageError> {
         let id = grant.id;
         let answered = self.answered_by(&id, &from)?;
@@ -340,7 +354,7 @@ impl Sharing {
             return Ok(true);
         }
         let label = grant.terms.name.clone();
-        let arrival = self.received.arrives(from, grant, made)?;
+        let arrival = self.received.arrives(from, grant, told)?;
         if arrival == Arrival::Anothers {
             tracing::info!("a grant has the id of one that somebody else gave");
             return Ok(answered.is_some());

@@ -83,7 +83,7 @@ impl Sharing {
                 lossy(&received.label)
             )
         });
-        let seen = self.received.seen(&received.id)?;
+        let seen = self.received.seen(&received.feed)?;
         let trouble = self.troubles.lock().get(&received.id).cloned();
         Ok(ReceivedReport {
             id: hex::encode(received.id),

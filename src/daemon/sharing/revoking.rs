@@ -257,7 +257,7 @@ impl Sharing {
         let report = PreviewReport {
             grant: self.given_report(&given)?,
             handed_over: given.state != GivenState::Waiting,
-            records: self.given.told(&given.id)?,
+            records: self.given.told(&given)?,
             names: weight.map(|weight| weight.published.names),
             complete: level >= Level::OnNode,
             levels: levels(weight),

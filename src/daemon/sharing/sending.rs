@@ -40,6 +40,11 @@ impl From<ShareError> for NotSent {
 }
 
 impl Sharing {
+    /// Sends the records that wait.
+    pub(in crate::daemon) async fn send_now(&self) -> Result<(), MessageError> {
+        self.send_records(&self.node).await
+    }
+
     /// Records that no node took yet: first those that end something. What is in the way of one keeps no other back,
     /// unless it is in the way of all.
     pub(super) async fn send_records(&self, node: &dyn Store) -> Result<(), MessageError> {

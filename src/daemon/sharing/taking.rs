@@ -198,7 +198,7 @@ impl Sharing {
         } else {
             None
         };
-        let seen = self.received.seen(&received.id);
+        let seen = self.received.seen(&received.feed);
         let seen = seen.map_err(|error| NotNow::Failed(error.to_string()))?;
         if taking.is_written && !seen.is_some_and(|seen| seen.is_brought) {
             return Ok(());

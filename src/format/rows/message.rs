@@ -15,6 +15,8 @@ pub struct MessageRow {
     pub contact: Fingerprint,
     /// When it arrived, or was written here.
     pub since: Timespec,
+    /// Of a received one: epoch of the keys of who wrote it, when it came; else 0.
+    pub epoch: u32,
     /// How far it is.
     pub state: MessageState,
     /// Where it stands, or will; nothing before it is sealed. Of one that came through the door: the week in which it was
@@ -88,8 +90,9 @@ const CARD: u8 = 4;
 const RECORDED: u8 = 8;
 
 impl MessageRow {
-    /// Bytes of the row: flags u8 (1 place, 2 sealed, 4 card, 8 recorded), state u8, contact 32, since i64 and u32, with a
-    /// place week u32 and index u64, with a sealed message tag 8 and payload 4096, with a card 1544, then the message.
+    /// Bytes of the row: flags u8 (1 place, 2 sealed, 4 card, 8 recorded), state u8, contact 32, since i64 and u32, epoch
+    /// u32, with a place week u32 and index u64, with a sealed message tag 8 and payload 4096, with a card 1544, then the
+    /// message.
     ///
     /// # Errors
     /// When the message cannot be written.
@@ -102,6 +105,7 @@ impl MessageRow {
         out.extend_from_slice(&self.contact.0);
         out.extend_from_slice(&self.since.secs.to_le_bytes());
         out.extend_from_slice(&self.since.nanos.to_le_bytes());
+        out.extend_from_slice(&self.epoch.to_le_bytes());
         if let Some(place) = &self.place {
             place.put(&mut out);
         }
@@ -139,6 +143,7 @@ impl MessageRow {
             secs: reader.i64()?,
             nanos: reader.u32()?,
         };
+        let epoch = reader.u32()?;
         let place = (flags & PLACE != 0).then(|| FeedPlace::read(&mut reader));
         let place = place.transpose()?;
         let sealed = (flags & SEALED != 0).then(|| SealedMessage::read(&mut reader));
@@ -150,6 +155,7 @@ impl MessageRow {
         Ok(Self {
             contact,
             since,
+            epoch,
             state,
             place,
             card,

@@ -1,5 +1,6 @@
 //! The records of the feeds of grants, as they are written and sent.
 
+use crate::crypto::keys::GrantFeed;
 use crate::crypto::publish::{RecordPlace, open_record, record_chunk, seal_record};
 use crate::crypto::swarm::SealedChunk;
 use crate::format::grant::{GrantRecord, RecordState};
@@ -31,7 +32,7 @@ impl GivenGrants {
         now: Timespec,
     ) -> Result<Told, ShareError> {
         let said = GrantRecord::said(given.terms.until, state).map_err(ShareError::NoRow)?;
-        let last = self.last(&given.id)?;
+        let last = self.last(&self.grant(given).feed())?;
         if last.as_ref().is_some_and(|last| last.said == said) {
             return Ok(Told::Already);
         }
@@ -40,7 +41,7 @@ impl GivenGrants {
         let waiting = last
             .as_ref()
             .and_then(|last| Some((last.index, last.pending.as_deref()?)))
-            .map(|waiting| self.waiting(&given.id, waiting))
+            .map(|waiting| self.waiting(given, waiting))
             .transpose()?;
         if waiting.is_some() && matches!(state, RecordState::Live(_)) {
             return Ok(Told::Later);
@@ -56,13 +57,13 @@ impl GivenGrants {
             until: given.terms.until,
             state: state.clone(),
         };
-        self.write(&record, said)?;
+        self.write(given, &record, said)?;
         Ok(Told::Made)
     }
 
     /// From now on the record waits to be sent.
-    fn write(&self, record: &GrantRecord, said: [u8; 32]) -> Result<(), ShareError> {
-        let secret = self.grant(&record.grant);
+    fn write(&self, given: &Given, record: &GrantRecord, said: [u8; 32]) -> Result<(), ShareError> {
+        let secret = self.grant(given);
         let place = RecordPlace {
             feed: secret.feed(),
             index: record.index,
@@ -70,7 +71,7 @@ impl GivenGrants {
         let plain = record.encode().map_err(ShareError::NoRow)?;
         let payload = seal_record(&secret.cap_key(), &place, &plain);
         self.put_last(
-            &record.grant,
+            &place.feed,
             &LastRecord {
                 index: place.index,
                 hash: *blake3::hash(payload.as_slice()).as_bytes(),
@@ -83,10 +84,10 @@ impl GivenGrants {
     /// What waits to be sent.
     fn waiting(
         &self,
-        id: &[u8; 16],
+        given: &Given,
         (index, payload): (u64, &[u8; PAGE]),
     ) -> Result<GrantRecord, ShareError> {
-        let secret = self.grant(id);
+        let secret = self.grant(given);
         let place = RecordPlace {
             feed: secret.feed(),
             index,
@@ -101,22 +102,31 @@ impl GivenGrants {
     /// When it cannot be written.
     pub fn passes_by(&self, given: &Given, index: u64) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        let Some(last) = self.last(&given.id)?.filter(|last| last.index == index) else {
+        let last = self.last(&self.grant(given).feed())?;
+        let Some(last) = last.filter(|last| last.index == index) else {
             return Ok(());
         };
         let Some(payload) = &last.pending else {
             return Ok(());
         };
-        let waiting = self.waiting(&given.id, (index, payload))?;
+        let waiting = self.waiting(given, (index, payload))?;
         let next = GrantRecord {
             index: index.saturating_add(1),
             ..waiting
         };
-        self.write(&next, last.said)
+        self.write(given, &next, last.said)
     }
 
-    pub(super) fn last(&self, id: &[u8; 16]) -> Result<Option<LastRecord>, ShareError> {
-        let row = self.rows.get(&Key::last_record(id))?;
+    /// Whether its feed has a record of this machine.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn is_told(&self, given: &Given) -> Result<bool, ShareError> {
+        Ok(self.last(&self.grant(given).feed())?.is_some())
+    }
+
+    fn last(&self, feed: &GrantFeed) -> Result<Option<LastRecord>, ShareError> {
+        let row = self.rows.get(&Key::last_record(feed))?;
         let row = row.map(|row| LastRecord::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)
     }
@@ -128,8 +138,9 @@ impl GivenGrants {
     pub fn records(&self) -> Result<Vec<Address>, ShareError> {
         let mut records = Vec::new();
         for given in self.all()? {
-            if let Some(last) = self.last(&given.id)?.filter(|last| last.pending.is_none()) {
-                let (feed, index) = (self.grant(&given.id).feed(), last.index);
+            let feed = self.grant(&given).feed();
+            if let Some(last) = self.last(&feed)?.filter(|last| last.pending.is_none()) {
+                let index = last.index;
                 records.push(RecordPlace { feed, index }.address());
             }
         }
@@ -140,15 +151,15 @@ impl GivenGrants {
     ///
     /// # Errors
     /// When the log does not give it.
-    pub fn told(&self, id: &[u8; 16]) -> Result<u64, ShareError> {
-        let last = self.last(id)?;
+    pub fn told(&self, given: &Given) -> Result<u64, ShareError> {
+        let last = self.last(&self.grant(given).feed())?;
         Ok(last.map_or(0, |last| last.index.saturating_add(1)))
     }
 
-    fn put_last(&self, id: &[u8; 16], last: &LastRecord) -> Result<(), ShareError> {
+    fn put_last(&self, feed: &GrantFeed, last: &LastRecord) -> Result<(), ShareError> {
         let mut batch = Batch::new(Class::Meta);
         let row = last.encode().map_err(ShareError::NoRow)?;
-        batch.put(Key::last_record(id), row);
+        batch.put(Key::last_record(feed), row);
         self.rows.append(batch, None)?;
         // Whoever reads it in the network must not know more than this machine after a power cut.
         Ok(self.rows.sync()?)
@@ -163,12 +174,13 @@ impl GivenGrants {
         if given.state == GivenState::Offered && given.terms.is_past(now) {
             return Ok(None);
         }
-        let last = self.last(&given.id)?;
+        let secret = self.grant(&given);
+        let last = self.last(&secret.feed())?;
         let Some((index, payload)) = last.and_then(|last| Some((last.index, last.pending?))) else {
             return Ok(None);
         };
-        let record = self.waiting(&given.id, (index, &payload))?;
-        let chunk = record_chunk(&self.grant(&given.id), index, &payload);
+        let record = self.waiting(&given, (index, &payload))?;
+        let chunk = record_chunk(&secret, index, &payload);
         Ok(Some(Unsent {
             index,
             is_first: record.previous == [0; 32],
@@ -182,9 +194,10 @@ impl GivenGrants {
     /// When it cannot be written.
     pub fn is_sent(&self, given: &Given, index: u64) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        match self.last(&given.id)? {
+        let feed = self.grant(given).feed();
+        match self.last(&feed)? {
             Some(last) if last.index == index => self.put_last(
-                &given.id,
+                &feed,
                 &LastRecord {
                     pending: None,
                     ..last
@@ -200,19 +213,19 @@ impl GivenGrants {
     /// # Errors
     /// [`ShareError::Store`]: somebody does not answer.
     pub async fn goes_on(&self, given: &Given, endpoints: &Endpoints) -> Result<bool, ShareError> {
-        let secret = self.grant(&given.id);
+        let secret = self.grant(given);
         let found = newest_record(endpoints, (secret.feed(), &secret.cap_key()), 0).await?;
         let Some(found) = found else {
             return Ok(false);
         };
         let _writing = self.writing.lock();
-        let last = self.last(&given.id)?;
+        let last = self.last(&secret.feed())?;
         if last.is_some_and(|last| last.index > found.index || last.hash == found.hash) {
             return Ok(false);
         }
         let said = GrantRecord::said(found.record.until, &found.record.state);
         self.put_last(
-            &given.id,
+            &secret.feed(),
             &LastRecord {
                 index: found.index,
                 hash: found.hash,

@@ -14,6 +14,7 @@ mod error;
 mod forget;
 mod knock;
 mod ledger;
+mod moved;
 mod pair;
 mod send;
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::crypto::entropy::random_bytes;
 use crate::crypto::identity::Fingerprint;
@@ -41,6 +42,7 @@ use crate::types::limits::MESSAGES_KEPT_MAX;
 
 pub use collect::Collected;
 pub use error::MessageError;
+pub use moved::Still;
 pub use pair::MessageKeys;
 pub use send::Sending;
 
@@ -92,7 +94,7 @@ pub struct MessagesParts {
 pub struct Messages {
     rows: Arc<Rows>,
     contacts: Arc<Contacts>,
-    keys: MessageKeys,
+    keys: RwLock<Arc<MessageKeys>>,
     random: Mutex<Random>,
     /// Held from reading a row to appending it.
     ledger: Mutex<Option<Ledger>>,
@@ -112,7 +114,7 @@ impl Messages {
         Self {
             rows: parts.rows,
             contacts: parts.contacts,
-            keys: parts.keys,
+            keys: RwLock::new(Arc::new(parts.keys)),
             random: Mutex::new(parts.random),
             ledger: Mutex::default(),
             readings: Mutex::default(),
@@ -152,6 +154,7 @@ impl Messages {
         let row = MessageRow {
             contact: pair.print,
             since: now,
+            epoch: 0,
             state: MessageState::Unsent,
             place: None,
             card: None,
@@ -193,6 +196,14 @@ impl Messages {
         Ok(found
             .map(|(number, row)| Kept { way, number, row })
             .collect())
+    }
+
+    /// Number of the newest message of one way; 0 before the first.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn newest(&self, way: Way) -> Result<u64, MessageError> {
+        self.with_ledger(|ledger| Ok(ledger.next(way).saturating_sub(1)))
     }
 
     /// The message whose id begins with these hexadecimal digits, at least 4.
@@ -311,13 +322,13 @@ impl Messages {
         }
         let (card, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;
         let own = Fingerprint::of(&card.card().identity);
-        Pair::new(&self.keys, own, contact)
+        Pair::new(&self.keys(), own, contact)
     }
 
     /// Insists that the own card vouches for what is signed here.
     fn own_card(&self) -> Result<(), MessageError> {
         let own = self.contacts.own()?;
-        let own = own.filter(|(card, _)| self.keys.are_on(card.card()));
+        let own = own.filter(|(card, _)| self.keys().are_on(card.card()));
         own.map(drop).ok_or(MessageError::NoCard)
     }
 

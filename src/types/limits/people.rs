@@ -85,6 +85,8 @@ pub const MAIL_SKEW: i64 = 86_400;
 /// The feed of a week that is over is left when nothing more was there twice, so many seconds apart: nodes answer
 /// "not found" also for what is there.
 pub const MAIL_SURE: i64 = 900;
+/// How long replacing keys waits for nodes at each step; what is left follows by itself.
+pub const KEYS_PATIENCE: Duration = Duration::from_secs(20);
 /// How often messages are looked for and sent.
 pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
 /// How long a command waits for a look into the network.

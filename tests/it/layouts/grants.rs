@@ -11,7 +11,7 @@ use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
 use podfs::format::message::MessageId;
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::{
-    FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, Taken,
+    Epochs, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, Taken,
 };
 use podfs::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
 
@@ -165,6 +165,7 @@ fn given(state: GivenState, answers: Option<MessageId>) -> Vec<u8> {
         name: name("Labor"),
         terms: terms(),
         made: MADE,
+        epochs: Epochs { own: 1, theirs: 2 },
         state,
         answers,
     };
@@ -191,6 +192,7 @@ fn received(terms: Terms, state: ReceivedState) -> Vec<u8> {
         feed,
         cap,
         made: MADE,
+        epoch: 3,
         state,
         label: name("Laborwerte 2026 (2)"),
     };
@@ -277,16 +279,16 @@ pub(super) const CHANGED: [Changed; 28] = [
     ("grant-chunk-wrong-id", "grant-chunk-good", 0, 0),
     ("grant-chunk-wrong-signature", "grant-chunk-good", 40, 0),
     ("grant-chunk-wrong-nonce", "grant-chunk-good", 105, 0),
-    ("rows-given-wrong-state", "rows-given-waiting", 148, 3),
+    ("rows-given-wrong-state", "rows-given-waiting", 156, 3),
     (
         "rows-last-record-wrong-payload",
         "rows-last-record-pending",
         300,
         0,
     ),
-    ("rows-given-wrong-why", "rows-given-ended", 149, 0),
+    ("rows-given-wrong-why", "rows-given-ended", 157, 0),
     ("rows-given-wrong-contact", "rows-given-waiting", 71, b'/'),
-    ("rows-received-wrong-state", "rows-received-offered", 179, 3),
+    ("rows-received-wrong-state", "rows-received-offered", 183, 3),
     (
         "rows-seen-record-wrong-brought",
         "rows-seen-record-good",
@@ -313,11 +315,11 @@ pub(super) const CUT: [Cut; 9] = [
         4036,
         b"\0",
     ),
-    ("rows-given-wrong-longer", "rows-given-waiting", 149, b"\0"),
+    ("rows-given-wrong-longer", "rows-given-waiting", 157, b"\0"),
     (
         "rows-received-wrong-longer",
         "rows-received-offered",
-        180,
+        184,
         b"\0",
     ),
     ("grant-base-wrong-shorter", "grant-base-file", 33, b""),

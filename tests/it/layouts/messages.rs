@@ -55,6 +55,7 @@ fn row(state: MessageState, sealed: bool) -> MessageRow {
             secs: 1_795_000_009,
             nanos: 9,
         },
+        epoch: 4,
         state,
         card: None,
         place: (sealed || state != MessageState::Unsent).then_some(place),

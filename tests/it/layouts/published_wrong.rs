@@ -135,7 +135,19 @@ pub(super) const CHANGED: [Changed; 42] = [
 ];
 
 /// Name, the good one it is made from, bytes of it that are kept, what follows them.
-pub(super) const CUT: [Cut; 7] = [
+pub(super) const CUT: [Cut; 9] = [
+    (
+        "published-ring-wrong-longer",
+        "published-ring-good",
+        56,
+        b"\0",
+    ),
+    (
+        "published-ring-wrong-shorter",
+        "published-ring-good",
+        55,
+        b"",
+    ),
     (
         "published-entry-wrong-longer",
         "published-entry-link",

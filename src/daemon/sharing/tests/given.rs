@@ -67,7 +67,10 @@ async fn what_takes_the_place_of_a_shared_thing_keeps_no_other_back() {
     link.target = b"elsewhere".to_vec().into();
     link.directory = None;
     let mut attached = folder(given[1].target, 2);
-    attached.attached = Some(4);
+    attached.attached = Some(crate::format::rows::Attached {
+        number: 4,
+        one_scope: false,
+    });
     attached.directory = None;
     let last = folder(given[2].target, 2);
     let all = given.iter().zip([link, attached, last]);
@@ -188,7 +191,7 @@ async fn a_grant_ends_in_time_while_the_network_is_silent() {
     for id in 10..30 {
         let received = &anna.sharing.received;
         received
-            .arrives(print(BEN), grant([id; 16]), at(5))
+            .arrives(print(BEN), grant([id; 16]), (0, at(5)))
             .unwrap();
         received.accept(&[id; 16], &terms().name).unwrap();
     }

@@ -25,6 +25,7 @@ use crate::format::message::AccessRequest;
 use crate::format::message::Message;
 use crate::format::message::MessageId;
 use crate::format::published::Attributes;
+use crate::format::rows::Epochs;
 use crate::format::rows::FeedPlace;
 use crate::format::rows::Key;
 use crate::format::rows::MessageRow;
@@ -46,6 +47,8 @@ use crate::store::endpoints::Endpoint;
 use crate::store::endpoints::Endpoints;
 use crate::store::endpoints::Patience;
 use crate::store::endpoints::Role;
+use crate::sync::BoxSecrets;
+use crate::sync::OwnFeed;
 use crate::types::Address;
 use crate::types::ContactName;
 use crate::types::Ino;
@@ -145,7 +148,10 @@ impl Machine {
         .unwrap();
         bundle.device_secret = Secret::from_bytes(&[7; 32]);
         let rows = Arc::new(Rows::memory());
-        let publishing = Publishing::new(&rows, &bundle, Arc::clone(&clock), (0, 0));
+        let own_box = || bundle.pod_secret.box_secret(OWN_BOX.0, OWN_BOX.1);
+        let feed = OwnFeed::new(own_box(), bundle.epoch, bundle.device);
+        let secrets = (feed, BoxSecrets::new(&bundle.pod_secret));
+        let publishing = Publishing::new(&rows, secrets, Arc::clone(&clock), (0, 0));
         let publishing = Arc::new(publishing.unwrap());
         let pod = Pod::over(PodParts {
             rows,
@@ -166,7 +172,7 @@ impl Machine {
             let name = ContactName::parse(name).unwrap();
             people.contacts().pin(&name, &found, at(1)).unwrap();
         }
-        let secret = bundle.pod_secret.box_secret(OWN_BOX.0, OWN_BOX.1);
+        let secret = (bundle.epoch, own_box());
         let owner = Caller { uid: 0, gid: 0 };
         let sharing = Sharing::new(&pod, &people, &publishing, secret, (owner, clock));
         let node = Arc::new(Picky {
@@ -210,6 +216,7 @@ impl Machine {
             name: Name::parse(b"lab").unwrap(),
             terms,
             made: at(5),
+            epochs: Epochs::default(),
             state: GivenState::Waiting,
             answers: None,
         }
@@ -244,7 +251,7 @@ impl Machine {
         let grant = Grant::decode(&bytes).unwrap();
         let rows = Arc::new(Rows::memory());
         let theirs = ReceivedGrants::new(Arc::clone(self.sharing.people.rows()), rows);
-        theirs.arrives(print(BEN), grant, at(5)).unwrap();
+        theirs.arrives(print(BEN), grant, (0, at(5))).unwrap();
         let received = theirs.find(&given.id).unwrap().unwrap();
         let newest = theirs.newest(&received, &self.endpoints()).await.unwrap();
         newest.map(|(seen, record)| (seen.index, record))
@@ -264,8 +271,10 @@ impl Machine {
         let row = MessageRow {
             contact: print(from),
             since: at(5),
+            epoch: 0,
             state: MessageState::New,
             place: Some(FeedPlace::default()),
+            card: None,
             sealed: None,
             recorded: false,
             message: Message {

@@ -11,7 +11,10 @@ async fn one_who_shares_too_much_keeps_nobody_else_back() {
     for number in 0..GRANTS_MAX as u64 {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&number.to_be_bytes());
-        let arrived = anna.sharing.received.arrives(print(EVE), grant(id), at(5));
+        let arrived = anna
+            .sharing
+            .received
+            .arrives(print(EVE), grant(id), (0, at(5)));
         assert_eq!(arrived.unwrap(), Arrival::New);
     }
     anna.comes(EVE, &grant([0xee; 16]));
