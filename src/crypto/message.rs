@@ -402,7 +402,14 @@ mod tests {
         .unwrap();
         let front = encapsulated.to_bytes();
         let key = xwing_public_key(&ben.xwing);
-        let hash = signed_hash(&body(), &place(7), between, &key, &front);
+        let hash = signed_hash(
+            &MESSAGE,
+            body().as_slice(),
+            &place(7),
+            between,
+            &key,
+            &front,
+        );
         let signature = SigningKey::from_bytes(anna.sign.expose()).sign(&hash);
         let plain = [&signature.to_bytes()[..], body().as_slice()].concat();
         let back = context.seal(&plain, &place(7).encoded()).unwrap();
@@ -416,7 +423,7 @@ mod tests {
         let (anna, ben) = (person(1), person(2));
         let key = xwing_public_key(&ben.xwing);
         let key = <XWing as Kem>::PublicKey::from_bytes(key.as_slice()).unwrap();
-        let right = sealed_otherwise::<XWing>(&key, &info());
+        let right = sealed_otherwise::<XWing>(&key, &MESSAGE.info());
         assert_eq!(open(&right, &anna, &ben, 7), Ok(()));
         let weaker = [0, 0x20, 0, 1, 0, 3];
         for wrong in [
@@ -430,7 +437,7 @@ mod tests {
         // X25519 alone, to the half of the key that it is; padded to the length of a message.
         let half = xwing_public_key(&ben.xwing);
         let half = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(&half[1184..]).unwrap();
-        let mut sealed = sealed_otherwise::<X25519HkdfSha256>(&half, &info());
+        let mut sealed = sealed_otherwise::<X25519HkdfSha256>(&half, &MESSAGE.info());
         assert_eq!(open(&sealed, &anna, &ben, 7), Err(NoMessage));
         sealed.splice(0..0, vec![0; PAYLOAD_MAX - sealed.len()]);
         assert_eq!(open(&sealed, &anna, &ben, 7), Err(NoMessage));
