@@ -139,7 +139,7 @@ async fn a_request_is_answered_by_what_is_handed_over_later() {
     for (id, answers) in [(1, asked), (2, MessageId([0x77; 16]))] {
         let given = Given {
             answers: Some(answers),
-            ..anna.grant_of(id, later.clone())
+            ..Machine::grant_of(id, later.clone())
         };
         anna.sharing.given.give(&given).unwrap();
     }

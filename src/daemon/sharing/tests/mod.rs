@@ -201,12 +201,12 @@ impl Machine {
 
     /// Gives Ben a grant of a folder.
     fn gives(&self, id: u8, terms: Terms) -> Given {
-        let given = self.grant_of(id, terms);
+        let given = Self::grant_of(id, terms);
         self.sharing.given.give(&given).unwrap();
         given
     }
 
-    fn grant_of(&self, id: u8, terms: Terms) -> Given {
+    fn grant_of(id: u8, terms: Terms) -> Given {
         Given {
             id: [id; 16],
             contact: print(BEN),
