@@ -342,7 +342,6 @@ fn is_noticed(roots: &[RootKey; 3], good: &[Sighting], feeds: &[Feed], outsider:
         owner,
         topic,
     };
-    let identity = roots[0].identity(0).owner();
     let (no_secret, people) = (
         Secret::from_bytes(&[0; 32]),
         [&roots[0], &roots[2]].map(print),
@@ -390,7 +389,7 @@ fn is_noticed(roots: &[RootKey; 3], good: &[Sighting], feeds: &[Feed], outsider:
     }
     let mut signed_by_the_identity = good.to_vec();
     signed_by_the_identity.push(Sighting {
-        owner: identity,
+        owner: roots[0].identity(0).owner(),
         ..*good
             .iter()
             .find(|it| it.relation == Relation::Pod(0))
