@@ -113,7 +113,7 @@ pub fn seal_message(
     keys: (&Secret<32>, &[u8; XWING_LEN]),
     seed: Secret<32>,
 ) -> Result<Box<MessagePayload>, NoKey> {
-    let sealed = seal_signed(&MESSAGE, body.as_slice(), place, between, keys, seed)?;
+    let sealed = seal_signed((&MESSAGE, place), body.as_slice(), between, keys, seed)?;
     let mut payload = Box::new([0; PAYLOAD_MAX]);
     payload
         .iter_mut()
@@ -143,9 +143,8 @@ pub fn open_message(
 
 /// `encapsulation ‖ ciphertext ‖ tag` of a signature and the body.
 pub(super) fn seal_signed(
-    kind: &Kind,
+    (kind, place): (&Kind, &MessagePlace),
     body: &[u8],
-    place: &MessagePlace,
     between: Correspondents<'_>,
     (sign, recipient_key): (&Secret<32>, &[u8; XWING_LEN]),
     seed: Secret<32>,
@@ -161,7 +160,7 @@ pub(super) fn seal_signed(
     .map_err(|_| NoKey)?;
     let mut out = vec![0; ENCAPSULATED_LEN];
     encapsulated.write_exact(&mut out);
-    let hash = signed_hash(kind, body, place, between, recipient_key, &out);
+    let hash = signed_hash((kind, place), body, between, recipient_key, &out);
     let signature = SigningKey::from_bytes(sign.expose()).sign(&hash);
     let mut plain = Zeroizing::new(Vec::with_capacity(SIGNATURE_LEN.saturating_add(body.len())));
     plain.extend_from_slice(&signature.to_bytes());
@@ -206,7 +205,7 @@ impl Opened {
     ) -> Result<(), NoMessage> {
         let (signature, body) = self.plain.split_first_chunk().ok_or(NoMessage)?;
         let (key, encapsulated) = (&self.recipient_key, &self.encapsulated);
-        let hash = signed_hash(kind, body, place, between, key, encapsulated);
+        let hash = signed_hash((kind, place), body, between, key, encapsulated);
         let signer = VerifyingKey::from_bytes(signer).map_err(|_| NoMessage)?;
         let verified = signer.verify_strict(&hash, &Signature::from_bytes(signature));
         verified.map_err(|_| NoMessage)
@@ -239,9 +238,8 @@ fn opened(
 
 /// BLAKE3 of `enc(name, recipient's X-Wing key, encapsulation, sender, recipient, place, body)`.
 fn signed_hash(
-    kind: &Kind,
+    (kind, place): (&Kind, &MessagePlace),
     body: &[u8],
-    place: &MessagePlace,
     between: Correspondents<'_>,
     recipient_key: &[u8; XWING_LEN],
     encapsulated: &[u8],

@@ -173,7 +173,7 @@ impl Messages {
                 let is_open = matches!(known.state, MessageState::New | MessageState::Seen);
                 let is_it = way == Way::Received && known.contact == print && is_open;
                 if is_it && ledger.told.insert(id) {
-                    self.tell(ledger, (told, id), print, now, batch)?;
+                    self.tell(ledger, (told, id), (print, now), batch)?;
                 }
                 return Ok(Taken::Repeated);
             }
@@ -191,7 +191,7 @@ impl Messages {
             }
             let number = ledger.next(Way::Received);
             batch.put(Way::Received.key(number), row.encode()?);
-            self.tell(ledger, (told, id), print, now, batch)?;
+            self.tell(ledger, (told, id), (print, now), batch)?;
             ledger.told.insert(id);
             ledger.add(Way::Received, number, &row);
             Ok(Taken::Received)
@@ -203,8 +203,7 @@ impl Messages {
         &self,
         ledger: &mut Ledger,
         (id, arrived): (MessageId, MessageId),
-        to: Fingerprint,
-        now: Timespec,
+        (to, now): (Fingerprint, Timespec),
         mut batch: Batch,
     ) -> Result<(), MessageError> {
         let row = MessageRow {
