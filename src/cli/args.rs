@@ -9,6 +9,7 @@ use crate::cli::access::AccessArgs;
 use crate::cli::approve::ApproveArgs;
 use crate::cli::audit::AuditArgs;
 use crate::cli::bench::BenchArgs;
+use crate::cli::boxes::BoxArgs;
 use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
 use crate::cli::contact::ContactArgs;
@@ -82,6 +83,7 @@ pub(super) enum Command {
     Request(RequestArgs),
     Requests(RequestsArgs),
     Deny(DenyArgs),
+    Box(BoxArgs),
     Keys(KeysArgs),
     Passwd(PasswdArgs),
     Check(CheckArgs),
@@ -149,6 +151,7 @@ impl Command {
             Self::Request(args) => args.wants_json(),
             Self::Requests(args) => args.wants_json(),
             Self::Deny(args) => args.wants_json(),
+            Self::Box(args) => args.wants_json(),
             Self::Keys(args) => args.wants_json(),
             Self::Passwd(_) | Self::Completions(_) | Self::Man(_) => false,
         }

@@ -97,6 +97,7 @@ Fields of --json, one object a line, and columns of --csv (bytes are hexadecimal
   nanos       and nanoseconds
   kind        card-published, contact-added, contact-changed, contact-verified, contact-alarm, contact-removed,
               granted, grant-received, grant-accepted, grant-expired, grant-revoked, revocation-received,
+              added, changed, removed (by the other person, in what they may change),
               requested, request-received, request-approved, request-denied, keys-rotated, keys-replaced,
               integrity-failure, rollback-alarm, exported, read-failed
   outcome     done, refused or failed

@@ -33,6 +33,9 @@ enum ContactCommand {
     Verify(VerifyArgs),
     /// Forget somebody, and what was pinned of them
     Remove(RemoveArgs),
+    Block(BlockArgs),
+    /// Take what somebody writes again
+    Unblock(WhoArgs),
 }
 
 /// Add somebody, and pin their card.
@@ -81,6 +84,30 @@ struct RemoveArgs {
     revoke: bool,
 }
 
+/// Take nothing of somebody any more: no message, and no request at the door. Without a name: show who is blocked.
+///
+/// What was accepted of them stays. They are not told.
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = BLOCKED_HELP)]
+struct BlockArgs {
+    /// What you call them, or the fingerprint that podfs inbox --json shows, or its first 8 digits
+    who: Option<String>,
+    #[command(flatten)]
+    pod: PodArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+struct WhoArgs {
+    /// What you call them, or their fingerprint, or its first 8 digits
+    who: String,
+    #[command(flatten)]
+    pod: PodArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
 /// Make sure that a card is theirs: seven words, the same on both sides, are read to each other.
 ///
 /// Call them; do not send the words the way the card came. They see theirs with the same command. The words tell whose
@@ -110,7 +137,14 @@ Fields of --json:
   card_time    when that was made, in seconds since 1970
   verified     whether both have compared the words
   alarm        whether a card was met that the pinned one does not vouch for
-  since        when they were added, in seconds since 1970";
+  since        when they were added, in seconds since 1970
+  blocked      since when nothing of theirs is taken, in seconds since 1970; null: it is";
+
+const BLOCKED_HELP: &str = "\
+Fields of --json, of each of them:
+  name         what you call them; null when they are no contact
+  fingerprint  of their identity, 64 hexadecimal digits
+  since        since when, in seconds since 1970";
 
 impl ContactArgs {
     pub(super) fn wants_json(&self) -> bool {
@@ -120,6 +154,8 @@ impl ContactArgs {
             ContactCommand::Show(args) => args.format.json,
             ContactCommand::Remove(args) => args.contact.format.json,
             ContactCommand::Verify(args) => args.format.json,
+            ContactCommand::Block(args) => args.format.json,
+            ContactCommand::Unblock(args) => args.format.json,
         }
     }
 }
@@ -132,6 +168,8 @@ pub(super) fn run(args: &ContactArgs) -> Result<Exit, Fault> {
         ContactCommand::Show(args) => show(args),
         ContactCommand::Verify(args) => verify(args),
         ContactCommand::Remove(args) => remove(args),
+        ContactCommand::Block(args) => block(args),
+        ContactCommand::Unblock(args) => unblock(args),
     }
 }
 
@@ -239,6 +277,39 @@ fn remove(args: &RemoveArgs) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
+fn block(args: &BlockArgs) -> Result<Exit, Fault> {
+    let mut daemon = PeopleClient::of_pod(&args.pod.paths()?)?;
+    if let Some(who) = &args.who {
+        daemon.block(who, true)?;
+        if args.format.json {
+            print::json(&serde_json::json!({ "who": who, "blocked": true }));
+        }
+        return Ok(Exit::Done);
+    }
+    let blocked = daemon.blocked()?;
+    if args.format.json {
+        print::json(&blocked);
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<_> = blocked
+        .iter()
+        .map(|it| {
+            let name = it.name.clone().unwrap_or_default();
+            [name, grouped(&it.fingerprint), show_date(it.since)]
+        })
+        .collect();
+    print::table(&["NAME", "FINGERPRINT", "SINCE"], &rows);
+    Ok(Exit::Done)
+}
+
+fn unblock(args: &WhoArgs) -> Result<Exit, Fault> {
+    PeopleClient::of_pod(&args.pod.paths()?)?.block(&args.who, false)?;
+    if args.format.json {
+        print::json(&serde_json::json!({ "who": args.who, "blocked": false }));
+    }
+    Ok(Exit::Done)
+}
+
 fn tell(contact: &ContactReport, format: FormatArgs) {
     if format.json {
         print::json(contact);
@@ -254,7 +325,9 @@ fn tell(contact: &ContactReport, format: FormatArgs) {
 }
 
 const fn state(contact: &ContactReport) -> &'static str {
-    if contact.alarm {
+    if contact.blocked.is_some() {
+        "blocked"
+    } else if contact.alarm {
         "STOPPED: a card was met that nothing vouches for"
     } else if contact.verified {
         "verified"
@@ -266,10 +339,13 @@ const fn state(contact: &ContactReport) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::BlockedReport;
 
     #[test]
     fn the_help_names_every_field() {
         let missing = print::undocumented(&ContactReport::default(), CONTACT_HELP);
+        assert_eq!(missing, Vec::<String>::new());
+        let missing = print::undocumented(&BlockedReport::default(), BLOCKED_HELP);
         assert_eq!(missing, Vec::<String>::new());
     }
 }

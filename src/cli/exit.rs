@@ -87,6 +87,8 @@ pub enum Exit {
     PinWrong = 63,
     /// The token is not there, or cannot do what it is needed for.
     NoToken = 64,
+    /// There is no box.
+    NoBox = 70,
 }
 
 impl Exit {
@@ -177,6 +179,7 @@ impl Exit {
             Self::NoToken,
             "the token is not there, or cannot do what it is needed for",
         ),
+        (Self::NoBox, "there is no box"),
     ];
 
     /// The number.
@@ -225,6 +228,7 @@ impl Exit {
             FaultKind::PinWrong => Self::PinWrong,
             FaultKind::Tampered => Self::Tampered,
             FaultKind::NoMessage => Self::NoMessage,
+            FaultKind::NoBox => Self::NoBox,
             FaultKind::Other => Self::Other,
         }
     }
@@ -248,7 +252,7 @@ mod tests {
         let numbers: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
         let fixed = [
             0, 2, 6, 7, 8, 9, 10, 11, 12, 14, 15, 19, 20, 22, 24, 26, 40, 41, 42, 43, 44, 45, 46,
-            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 64,
+            47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 64, 70,
         ];
         assert_eq!(numbers, fixed);
     }

@@ -16,10 +16,11 @@ use crate::types::limits::MAIL_FOLLOW;
 /// Digits of an id that are shown, as many as tell messages apart.
 const ID_SHOWN: usize = 8;
 
-/// Show what contacts have written to this pod.
+/// Show what contacts have written to this pod, and what strangers ask for at its door.
 ///
 /// First the network is asked for what is new; a mounted pod does that by itself too, twice a minute. What was shown once
-/// is no longer new.
+/// is no longer new. A stranger is somebody who has your card, and whom you have not added: only their fingerprint tells
+/// who they are, so ask them for it before you add them.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = MESSAGE_HELP)]
 pub(super) struct InboxArgs {
@@ -44,8 +45,9 @@ Fields of --json, of each message:
   way          received or sent
   contact      what you call the other one; null when they were forgotten
   fingerprint  of the other one's identity, 64 hexadecimal digits
+  stranger     owner address of their identity when they are no contact and came to the door, 40 hexadecimal digits
   kind         request, grant or denied
-  state        received: new, seen, answered, accepted; sent: unsent, sent, denied, granted
+  state        received: new, seen, answered, accepted; sent: unsent, sent, arrived, denied, granted
   time         when it was written, as the sender says, in seconds since 1970
   since        when it came, or was written here
   what         the path that is asked for, or what the answer is about
@@ -112,6 +114,11 @@ pub(super) fn look(daemon: &mut InboxClient, before: &mut CollectReport) -> Resu
             "{name:?} has written more messages than are kept; the newest are not read before podfs inbox --forget ID makes room"
         ));
     }
+    if now.door_full && !before.door_full {
+        print::note(
+            "more strangers ask than are kept: podfs inbox --forget ID or podfs contact block FINGERPRINT makes room",
+        );
+    }
     *before = now;
     Ok(())
 }
@@ -154,8 +161,12 @@ pub(super) fn short(id: &str) -> String {
 
 /// The other one.
 pub(super) fn who(message: &MessageReport) -> String {
-    let forgotten = || format!("(forgotten {})", short(&message.fingerprint));
-    message.contact.clone().unwrap_or_else(forgotten)
+    let what = match message.stranger {
+        Some(_) => "stranger",
+        None => "forgotten",
+    };
+    let other = || format!("({what} {})", short(&message.fingerprint));
+    message.contact.clone().unwrap_or_else(other)
 }
 
 /// What a message says, in a line.

@@ -11,6 +11,7 @@ mod ask;
 mod audit;
 mod bars;
 mod bench;
+mod boxes;
 mod check;
 mod completions;
 mod contact;
@@ -34,6 +35,7 @@ mod pin;
 mod print;
 mod recover;
 mod rent;
+mod replace;
 mod request;
 mod revoke;
 mod scrub;
@@ -125,6 +127,7 @@ fn dispatch(command: &Command) -> Result<Exit, Fault> {
         Command::Request(args) => request::run(args),
         Command::Requests(args) => request::list(args),
         Command::Deny(args) => request::deny(args),
+        Command::Box(args) => boxes::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Passwd(args) => passwd::run(args),
         Command::Check(args) => check::run(args),

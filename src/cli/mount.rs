@@ -1,5 +1,6 @@
 //! `podfs mount DIR`
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -19,10 +20,12 @@ use crate::daemon::Passphrase;
 use crate::daemon::PodPaths;
 use crate::daemon::Quoted;
 use crate::daemon::ServeConfig;
+use crate::daemon::boxes::BoxClient;
 use crate::daemon::handoff;
 use crate::daemon::handoff::News;
 use crate::daemon::lock;
 use crate::daemon::mount;
+use crate::daemon::mountpoint;
 use crate::daemon::mountpoint::Mountpoint;
 use crate::daemon::serve;
 
@@ -36,6 +39,10 @@ pub(super) struct MountArgs {
     /// The folder: empty and yours
     #[arg(value_hint = ValueHint::DirPath)]
     dir: PathBuf,
+    /// Mount this box of a mounted pod there, alone, for one app: nothing else of the pod can be reached from it. It
+    /// ends with the pod
+    #[arg(long = "box", value_name = "PATH", value_hint = ValueHint::DirPath, conflicts_with_all = ALONE)]
+    of_box: Option<PathBuf>,
     #[command(flatten)]
     pod: PodArgs,
     #[command(flatten)]
@@ -101,8 +108,26 @@ allow_root and nonempty are refused.
 In fstab, with podfs linked as /sbin/mount.fuse.podfs, and a state folder instead of a name:
   /home/me/.local/share/podfs/main  /home/me/Pod  fuse.podfs  noauto,passphrase_file=/root/pass  0 0";
 
+/// What a mount of a box takes over from that of its pod.
+const ALONE: [&str; 11] = [
+    "pod",
+    "passphrase",
+    "module",
+    "pin_file",
+    "options",
+    "read_only",
+    "allow_other",
+    "budget",
+    "idle",
+    "foreground",
+    "debug",
+];
+
 /// Mounts, or explains why not.
 pub(super) fn run(args: &MountArgs) -> Result<Exit, Fault> {
+    if let Some(path) = &args.of_box {
+        return mount_box(path, args);
+    }
     let order = Order {
         paths: args.pod.paths()?,
         dir: args.dir.clone(),
@@ -127,6 +152,21 @@ pub(super) fn run(args: &MountArgs) -> Result<Exit, Fault> {
             "mounted; when done: podfs unmount {}",
             Quoted(&config.mountpoint)
         ));
+    }
+    Ok(Exit::Done)
+}
+
+fn mount_box(path: &Path, args: &MountArgs) -> Result<Exit, Fault> {
+    let mut client = BoxClient::of_path(path)?;
+    let point = mountpoint::resolve(&args.dir)?;
+    for note in client.mount(&point)? {
+        print::note(note);
+    }
+    if args.format.json {
+        print::json(&serde_json::json!({ "box": path.to_string_lossy(), "mountpoint": point }));
+    } else if print::is_terminal() {
+        let point = Quoted(&point);
+        print::note(format!("mounted; when done: podfs unmount {point}"));
     }
     Ok(Exit::Done)
 }
@@ -198,6 +238,7 @@ impl Order {
         let mut config = ServeConfig::new(self.paths, point.path, &options, self.debug);
         let secret = opening.secret(&config.paths)?;
         config.token = opening.token;
+        config.hook = settings.hook(&config.paths.name).to_vec();
         Ok((config, secret))
     }
 }

@@ -25,7 +25,8 @@ use crate::daemon::inbox::Wish;
 /// Ask a contact for access to something in their pod.
 ///
 /// They see who asks, what for and for how long, and approve or deny it; until then nothing opens. The request is kept on
-/// this machine and sent as soon as the network takes it: podfs requests tells how far it is.
+/// this machine and sent as soon as the network takes it: podfs requests tells how far it is. Who has not added you finds
+/// it at their door, where it is put again until they have it.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = MESSAGE_HELP)]
 pub(super) struct RequestArgs {

@@ -18,11 +18,12 @@ use crate::daemon::Quoted;
 use crate::daemon::sharing::SharingClient;
 use crate::daemon::sharing::Wish;
 
-/// Share a file or folder with a contact, for reading, or to be added to.
+/// Share a file or folder with a contact, for reading, or to be added to or changed.
 ///
 /// They see it in their own folder as soon as they accept, and every later version as it is published, until the grant
 /// ends. What they were able to read they may keep: ending a grant takes nothing back. What they add to a folder becomes
-/// the owner's a few seconds later; under a name that is taken it becomes a copy.
+/// the owner's a few seconds later; under a name that is taken it becomes a copy. What they change takes the place of
+/// the owner's; where both changed it, theirs becomes a copy beside it, and nothing that anybody wrote is lost.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ShareArgs {
     /// File or folder in a mounted pod
@@ -31,7 +32,7 @@ pub(super) struct ShareArgs {
     /// With whom: the name of a contact
     #[arg(long, value_name = "NAME")]
     with: String,
-    /// What they may do: read; or also append, which is to add files and folders to a folder
+    /// What they may do: read; or also append, which is to add files and folders to a folder; or also write, which is to change, rename and remove what is there
     #[arg(long, value_name = "RIGHTS", default_value = "read", value_parser = ["read", "append", "write"])]
     rights: String,
     /// From when on: 2026-12-31, 2026-12-31T12:00Z, or 30d from now

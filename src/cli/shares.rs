@@ -44,7 +44,7 @@ Fields of --json, an object with two lists, given and received; times in seconds
   state        given: waiting, active; received: offered, accepted; both: revoked, expired, gone
   ended        since when it is over
   version      received: when the newest version was made that is here
-  added        received: files that were added to it and are not the owner's yet
+  added        received: files that were added to it, changed or removed, and are not so at its owner's yet
   trouble      received: why a newer one is not; given: why what they added is not taken over,
                or why they are told nothing new";
 
@@ -114,7 +114,7 @@ pub(super) fn describe_received(grant: &ReceivedReport) -> String {
     let trouble = trouble.map_or_else(String::new, |why| format!(" (not up to date: {why})"));
     let added = grant.added.filter(|added| *added > 0);
     let added = added.map_or_else(String::new, |added| {
-        format!(", {added} added and not taken over yet")
+        format!(", {added} added or changed and not taken over yet")
     });
     what + state
         + &added

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::control::AuditRequest;
 use crate::control::AuditResponse;
+use crate::control::BoxRequest;
+use crate::control::BoxResponse;
 use crate::control::MessagesRequest;
 use crate::control::MessagesResponse;
 use crate::control::NetworkReport;
@@ -55,8 +57,15 @@ pub enum Request {
     Audit(AuditRequest),
     /// Something about what is shared.
     Sharing(SharingRequest),
+    /// Something about boxes.
+    Box(BoxRequest),
     /// Something about messages.
     Messages(MessagesRequest),
+    /// Go on with keys of the next epoch.
+    Keys {
+        /// What a keyfile keeps, sealed for the daemon of this pod, in hexadecimal digits.
+        sealed: String,
+    },
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.
@@ -88,6 +97,8 @@ pub enum Response {
     Audit(AuditResponse),
     /// Something about what is shared.
     Sharing(SharingResponse),
+    /// Something about boxes.
+    Box(BoxResponse),
     /// Something about messages.
     Messages(MessagesResponse),
     /// It is done.

@@ -104,6 +104,8 @@ pub struct CollectReport {
     pub unsent: u64,
     /// Contacts who wrote more than is kept of them, at most eight.
     pub full: Vec<String>,
+    /// More people who are no contacts ask than are kept.
+    pub door_full: bool,
     /// Why the network was not asked for everything; nothing when it was.
     pub trouble: Option<String>,
 }
@@ -122,10 +124,12 @@ pub struct MessageReport {
     pub contact: Option<String>,
     /// Fingerprint of the other one's identity, 64 hexadecimal digits.
     pub fingerprint: String,
-    /// `request`, `grant` or `denied`.
+    /// Owner address of the other one's identity, 40 hexadecimal digits, when they came to the door and are no contact.
+    pub stranger: Option<String>,
+    /// `request`, `grant` or `denied`; of what was sent also `arrived`: a request came through the door.
     pub kind: String,
-    /// Of received ones: `new`, `seen`, `answered`, `accepted`. Of own ones: `unsent`, `sent`, and of requests `denied`,
-    /// `granted`.
+    /// Of received ones: `new`, `seen`, `answered`, `accepted`. Of own ones: `unsent`, `sent`, and of requests `arrived`,
+    /// `denied`, `granted`.
     pub state: String,
     /// When it was written, as the sender says: seconds since 1970.
     pub time: i64,
@@ -162,6 +166,7 @@ mod tests {
             way: MessageWay::Received,
             contact: Some("\"".repeat(64)),
             fingerprint: "f".repeat(64),
+            stranger: Some("f".repeat(40)),
             kind: "request".to_owned(),
             state: "answered".to_owned(),
             time: i64::MIN,

@@ -6,20 +6,24 @@
 
 mod address;
 mod audit;
+mod boxes;
 mod client;
 mod message;
 mod messages;
 mod network;
 mod people;
 mod raw_path;
+mod revocation;
 mod server;
 mod sharing;
 
 pub use audit::{AuditEvidence, AuditFile, AuditRequest, AuditResponse};
+pub use boxes::{BoxRefusal, BoxReport, BoxRequest, BoxResponse};
 pub use client::{Client, ClientError};
 pub use message::{Holder, Request, Response, StatusReport};
 pub use messages::{CollectReport, MessageReport, MessageWay, MessagesRequest, MessagesResponse};
 pub use network::{Blocked, Level, MigrationReport, NetworkReport, NodeLight, ScrubReport};
-pub use people::{ContactReport, OwnKeys, PeopleRequest, PeopleResponse, Refusal};
+pub use people::{BlockedReport, ContactReport, OwnKeys, PeopleRequest, PeopleResponse, Refusal};
+pub use revocation::{BatchEnd, LevelReport, OtherGrant, PreviewReport, ReceiptReport};
 pub use server::{Deliveries, Server, Task};
 pub use sharing::{GivenReport, ReceivedReport, SharingRequest, SharingResponse};

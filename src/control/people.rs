@@ -55,6 +55,18 @@ pub enum PeopleRequest {
         /// End what is shared with them; else a contact with whom something is shared stays.
         revoke: bool,
     },
+    /// Take nothing of somebody any more, or take it again.
+    Block {
+        /// Name of a contact, or hexadecimal digits of a fingerprint.
+        who: String,
+        /// Whether nothing is to be taken.
+        on: bool,
+    },
+    /// Everybody of whom nothing is taken, after so many of them, as many as an answer holds.
+    Blocked {
+        /// How many are left out.
+        skip: usize,
+    },
 }
 
 /// What the daemon says about other people.
@@ -74,6 +86,13 @@ pub enum PeopleResponse {
     Contacts {
         /// As many as an answer holds.
         contacts: Vec<ContactReport>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// Of whom nothing is taken.
+    Blocked {
+        /// As many as an answer holds.
+        people: Vec<BlockedReport>,
         /// Whether there are more.
         more: bool,
     },
@@ -142,6 +161,8 @@ pub struct OwnKeys {
     pub card: Option<String>,
     /// Whether a node took it.
     pub published: bool,
+    /// Whether the pod can be changed as it is mounted.
+    pub writable: bool,
 }
 
 /// A contact.
@@ -164,6 +185,20 @@ pub struct ContactReport {
     pub alarm: bool,
     /// When they were added: seconds since 1970.
     pub since: i64,
+    /// Since when nothing of theirs is taken: seconds since 1970.
+    pub blocked: Option<i64>,
+}
+
+/// Somebody of whom nothing is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BlockedReport {
+    /// What the owner of the pod calls them; nothing when they are no contact.
+    pub name: Option<String>,
+    /// Fingerprint of their identity, 64 hexadecimal digits.
+    pub fingerprint: String,
+    /// Since when: seconds since 1970.
+    pub since: i64,
 }
 
 #[cfg(test)]
@@ -183,6 +218,7 @@ mod tests {
             verified: false,
             alarm: false,
             since: i64::MIN,
+            blocked: Some(i64::MIN),
         };
         let contacts = vec![contact; CONTACTS_AT_ONCE];
         let answer = PeopleResponse::Contacts {
@@ -219,6 +255,11 @@ mod tests {
                 name: name(),
                 revoke: true,
             },
+            PeopleRequest::Block {
+                who: name(),
+                on: true,
+            },
+            PeopleRequest::Blocked { skip: 7 },
         ];
         for request in asked.map(Request::People) {
             let line = serde_json::to_string(&request).unwrap();

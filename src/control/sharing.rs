@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::control::PreviewReport;
+use crate::control::ReceiptReport;
 use crate::control::Refusal;
 use crate::control::raw_path;
 
@@ -48,6 +50,19 @@ pub enum SharingRequest {
     Revoke {
         /// Its id, or the beginning of it.
         id: String,
+        /// How far: 0 to 3.
+        #[serde(default)]
+        level: u8,
+    },
+    /// What ending a grant would do.
+    Preview {
+        /// Its id, or the beginning of it.
+        id: String,
+    },
+    /// What was done when a grant was ended, or how far it is.
+    Receipt {
+        /// Its id, or the beginning of it.
+        id: String,
     },
     /// Grants that the owner received, as many as an answer holds.
     Received {
@@ -85,6 +100,10 @@ pub enum SharingResponse {
         /// Whether there are more.
         more: bool,
     },
+    /// What ending a grant would do.
+    Preview(Box<PreviewReport>),
+    /// What was done when a grant was ended, or how far it is.
+    Receipt(Box<ReceiptReport>),
     /// It was not done.
     Refused {
         /// Why, for programs.
@@ -126,7 +145,7 @@ pub struct GivenReport {
     pub state: String,
     /// Since when it is over.
     pub ended: Option<i64>,
-    /// Why what they added is not taken over, or not all of it.
+    /// Why it is not handed over, told or sent, or why what they added is not taken over, or not all of it.
     pub trouble: Option<String>,
 }
 
@@ -164,7 +183,7 @@ pub struct ReceivedReport {
     pub ended: Option<i64>,
     /// When the newest version was made that was brought here.
     pub version: Option<i64>,
-    /// Files that were added to it and are not its owner's yet; nothing when nothing can be added.
+    /// Files that were added to it, changed or removed, and are not so at its owner's yet; nothing when nothing can be.
     pub added: Option<u64>,
     /// Why a newer version is not here yet.
     pub trouble: Option<String>,

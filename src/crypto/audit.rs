@@ -29,6 +29,11 @@ pub fn witness_hash(checkpoint: &[u8; 32]) -> [u8; 32] {
     hash(&[ad::WITNESS, checkpoint])
 }
 
+/// What is signed of a receipt: `BLAKE3(enc("podfs/1/receipt", receipt))`.
+pub fn receipt_hash(receipt: &[u8]) -> [u8; 32] {
+    hash(&[ad::RECEIPT, receipt])
+}
+
 /// Signs one of these hashes with the Ed25519 key of this seed.
 pub fn sign(seed: &Secret<32>, hash: &[u8; 32]) -> [u8; SIGNATURE_LEN] {
     SigningKey::from_bytes(seed.expose()).sign(hash).to_bytes()

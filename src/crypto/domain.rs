@@ -76,9 +76,11 @@ domains! {
     InboxTopic = "inbox-topic",
     /// Sealing key of inbox messages.
     InboxAead = "inbox-aead",
-    /// Door slots, which anybody can compute.
+    /// Signer of a door slot, which anybody can compute.
     Door = "door",
-    /// Ring of a group.
+    /// Topic of a door slot.
+    DoorTopic = "door-topic",
+    /// Ring in a head: what seals the secret of a box in the epoch before.
     GroupRing = "group-ring",
     /// Epoch of a group.
     GroupEpoch = "group-epoch",
@@ -163,6 +165,12 @@ pub mod ad {
     pub const MESSAGE: &[u8] = b"podfs/1/msg";
     /// What the sender of a message signs.
     pub const SIGNED_MESSAGE: &[u8] = b"podfs/1/signed-msg";
+    /// A message to somebody who does not know its sender.
+    pub const DOOR: &[u8] = b"podfs/1/door";
+    /// What its sender signs.
+    pub const SIGNED_DOOR: &[u8] = b"podfs/1/signed-door";
+    /// The work that was spent on it.
+    pub const WORK: &[u8] = b"podfs/1/work";
     /// Where a message stands.
     pub const PLACE: &[u8] = b"podfs/1/place";
     /// A keyfile slot.
@@ -173,6 +181,8 @@ pub mod ad {
     pub const IDENTITY: &[u8] = b"podfs/1/identity";
     /// The id of a grant, where that of the grant that comes back for it is made.
     pub const BACK: &[u8] = b"podfs/1/back";
+    /// What a change was made from.
+    pub const BASE: &[u8] = b"podfs/1/base";
     /// An audit event.
     pub const AUDIT: &[u8] = b"podfs/1/audit";
     /// Which audit log it is.
@@ -181,6 +191,8 @@ pub mod ad {
     pub const CHECKPOINT: &[u8] = b"podfs/1/checkpoint";
     /// A checkpoint of somebody else, which was seen.
     pub const WITNESS: &[u8] = b"podfs/1/witness";
+    /// What was done about a grant that ended.
+    pub const RECEIPT: &[u8] = b"podfs/1/receipt";
     /// A key ring.
     pub const RING: &[u8] = b"podfs/1/ring";
     /// A page in the local log.
@@ -202,11 +214,15 @@ pub mod ad {
         CAP,
         MESSAGE,
         SIGNED_MESSAGE,
+        DOOR,
+        SIGNED_DOOR,
+        WORK,
         PLACE,
         SLOT,
         BUNDLE,
         IDENTITY,
         BACK,
+        BASE,
         AUDIT,
         AUDIT_ORIGIN,
         CHECKPOINT,

@@ -11,11 +11,13 @@
 //!         └─ BOX[b,f] = KDF[box](enc(POD[e], id16 b, le32 f))
 //!              ├─ conv      = KDF[conv](BOX)          conv-file(s) = KDF[conv-file](enc(BOX, s))
 //!              ├─ scope key = KDF[scope](BOX)         s = PRF(scope key, 'S' ‖ enc(le64 directory, name))[0..16]
+//!              │                                      after a renewal: enc(le64 directory, name, renewal)
 //!              ├─ head keys = KDF[head-aead | head-nonce | head-commit](BOX)
 //!              ├─ signer[d] = SCALAR[feed-signer](enc(BOX, id16 d))
 //!              ├─ topic[d]  = KDF[feed-topic](enc(BOX, id16 d))     replica: KDF[feed-topic](enc(BOX, id16 d, le32 1))
-//!              ├─ GRANT[g]  = KDF[grant](enc(BOX, g)) → SCALAR[feed-signer](enc(GRANT)), KDF[feed-topic](enc(GRANT)),
+//!              ├─ GRANT[g,t] = KDF[grant](enc(BOX, g, le32 t | nothing for t = 0)) → SCALAR[feed-signer](enc(GRANT)), KDF[feed-topic](enc(GRANT)),
 //!              │              cap = KDF[grant-cap](GRANT) → KDF[grant-aead | grant-nonce | grant-commit](cap)
+//!              ├─ ring      = KDF[group-ring](BOX)    seals the secret of the box in the epoch before
 //!              └─ audit     = KDF[audit-leaf](BOX)
 //! ```
 //!
@@ -119,7 +121,7 @@ signers! {
     FeedSigner,
 }
 
-stored_keys! { PodSecret KemX25519Key KemXwingSeed CapKey }
+stored_keys! { PodSecret BoxSecret KemX25519Key KemXwingSeed CapKey }
 
 /// Name of a feed. Not secret by itself, but only those who can derive it know what it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,6 +143,11 @@ pub struct PodId(pub [u8; 16]);
 /// A file's lineage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScopeId(pub [u8; 16]);
+
+/// What was published before it is left to the keys it was published under: random, and noted before anything is sealed
+/// with scopes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RenewalId(pub [u8; 16]);
 
 /// The three keys of heads.
 pub struct HeadKeys {
@@ -287,9 +294,18 @@ impl BoxSecret {
         topic(&[self.0.expose(), &id_16(device.into()), &1_u32.to_le_bytes()])
     }
 
-    /// The secret of the grant with this id.
+    /// The secret of the grant with this id, to somebody who never replaced their keys.
     pub fn grant(&self, grant_id: &[u8; 16]) -> GrantSecret {
-        GrantSecret(kdf_fields(Domain::Grant, &[self.0.expose(), grant_id]))
+        self.grant_to(grant_id, 0)
+    }
+
+    /// The secret of the grant with this id, to somebody whose keys are of epoch `theirs`: who has their keys of an
+    /// epoch that is over does not know where it goes on.
+    pub fn grant_to(&self, grant_id: &[u8; 16], theirs: u32) -> GrantSecret {
+        let epoch = theirs.to_le_bytes();
+        let fields: [&[u8]; 3] = [self.0.expose(), grant_id, &epoch];
+        let fields = fields.get(..if theirs == 0 { 2 } else { 3 });
+        GrantSecret(kdf_fields(Domain::Grant, fields.unwrap_or_default()))
     }
 
     /// The key of audit events.
@@ -303,6 +319,12 @@ impl ScopeKey {
     pub fn scope_id(&self, directory: u64, name: &[u8]) -> ScopeId {
         let named = prf_fields(&self.0, Prefix::Scope, &[&directory.to_le_bytes(), name]);
         ScopeId(first_16(&named))
+    }
+
+    /// The same since a renewal.
+    pub fn renewed_id(&self, renewal: &RenewalId, directory: u64, name: &[u8]) -> ScopeId {
+        let fields = [&directory.to_le_bytes(), name, &renewal.0];
+        ScopeId(first_16(&prf_fields(&self.0, Prefix::Scope, &fields)))
     }
 }
 

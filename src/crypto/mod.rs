@@ -8,9 +8,12 @@
     warn(clippy::arithmetic_side_effects, clippy::as_conversions)
 )]
 
+#[cfg(test)]
+mod account;
 pub mod audit;
 pub mod derive;
 pub mod domain;
+pub mod door;
 pub mod entropy;
 pub mod identity;
 pub mod keys;
@@ -23,6 +26,7 @@ pub mod passphrase;
 pub mod phrase;
 pub mod phrase_share;
 pub mod publish;
+pub mod ring;
 pub mod scalar;
 pub mod seal;
 pub mod secret;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
@@ -19,9 +20,12 @@ use crate::daemon::fault::FaultKind;
 use crate::daemon::happened;
 use crate::daemon::keyfile::system_entropy;
 use crate::daemon::shelf::read_state;
+use crate::format::audit::Checkpoint;
 use crate::format::audit::Kind;
 use crate::format::audit::SignedCheckpoint;
 use crate::format::audit::Witness;
+use crate::format::grant::Receipt;
+use crate::format::grant::SignedReceipt;
 use crate::format::keyfile::Bundle;
 use crate::format::wire::Malformed;
 use crate::pod::Pod;
@@ -34,6 +38,7 @@ use crate::share::audit::PublishedLog;
 use crate::share::audit::Tail;
 use crate::share::audit::WITNESSES;
 use crate::share::audit::countersigned;
+use crate::share::audit::read;
 use crate::sync::Publisher;
 use crate::types::Clock;
 use crate::types::limits::AUDIT_AT_ONCE;
@@ -44,7 +49,7 @@ pub(super) struct Audit {
     pod: Arc<Pod>,
     publisher: Arc<Publisher>,
     clock: Clock,
-    seed: Secret<32>,
+    seed: RwLock<Secret<32>>,
     origin: [u8; 32],
     device: u16,
     /// Where the log ends, once it was read; what fails has it read anew. Held from reading it to appending.
@@ -64,7 +69,7 @@ impl Audit {
             pod: Arc::clone(pod),
             publisher: Arc::clone(publisher),
             clock: Arc::clone(clock),
-            seed: Secret::from_bytes(bundle.sign_seed.expose()),
+            seed: RwLock::new(Secret::from_bytes(bundle.sign_seed.expose())),
             origin: origin(&bundle.pod_id.0),
             device: bundle.device,
             tail: Mutex::const_new(None),
@@ -79,6 +84,40 @@ impl Audit {
     /// When the log cannot be read or written: then nothing was recorded, or nobody knows whether it outlives a power
     /// cut.
     pub(super) async fn record(&self, happening: &Happening) -> Result<(), Fault> {
+        self.recorded(happening).await.map(drop)
+    }
+
+    /// The checkpoint behind the newest record.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or nothing is recorded.
+    pub(super) async fn newest(&self) -> Result<Checkpoint, Fault> {
+        self.load().await;
+        let held = self.tail.lock().await;
+        let newest = held.as_ref().and_then(Tail::newest);
+        let nothing = || {
+            Fault::new(
+                FaultKind::State,
+                "the audit log cannot be read, or is empty",
+            )
+        };
+        Ok(newest.ok_or_else(nothing)?.checkpoint)
+    }
+
+    /// Signs a receipt as this machine.
+    ///
+    /// # Errors
+    /// When its figures find no place.
+    pub(super) fn sign_receipt(&self, receipt: &Receipt) -> Result<SignedReceipt, Fault> {
+        let signed = receipt.sign(&self.seed.read());
+        signed.map_err(|error| Fault::new(FaultKind::State, error.to_string()))
+    }
+
+    /// Records what happened, as [`Audit::record`] does; gives the checkpoint behind the record.
+    ///
+    /// # Errors
+    /// As with [`Audit::record`].
+    pub(super) async fn recorded(&self, happening: &Happening) -> Result<Checkpoint, Fault> {
         let mut held = self.tail.lock().await;
         let mut tail = match held.take() {
             Some(tail) => tail,
@@ -91,13 +130,34 @@ impl Audit {
             device: self.device,
             salt,
         };
-        let record = tail.append(happening, &said, &self.seed);
+        let record = tail.append(happening, &said, &self.seed.read());
         let record = record.map_err(|error| not_recorded(&error))?;
         append(&self.pod, LOG, &record).await?;
         self.tell_publisher(&tail);
+        let newest = tail.newest().map(|newest| newest.checkpoint);
         *held = Some(tail);
         let synced = self.pod.rows().sync();
-        synced.map_err(|error| not_recorded(&error))
+        synced.map_err(|error| not_recorded(&error))?;
+        newest.ok_or_else(|| not_recorded(&"it has no checkpoint"))
+    }
+
+    /// Records what the log does not tell of yet.
+    ///
+    /// # Errors
+    /// As [`Audit::record`].
+    pub(super) async fn record_once(&self, happening: &Happening) -> Result<(), Fault> {
+        let log = read_state(&self.pod, LOG, PEOPLE_FILE_PATIENCE).await;
+        let log = log.map_err(|error| unread(&error))?.unwrap_or_default();
+        let mut events = read(&log).flatten().filter_map(|record| record.event());
+        if events.any(|event| happening.is_told_by(&event)) {
+            return Ok(());
+        }
+        self.record(happening).await
+    }
+
+    /// What is recorded is signed with this key from now on.
+    pub(super) fn replace_key(&self, seed: &Secret<32>) {
+        *self.seed.write() = Secret::from_bytes(seed.expose());
     }
 
     /// Keeps a checkpoint of this pod that somebody countersigned. Whose key it is, the caller has made sure of. Says
@@ -113,7 +173,7 @@ impl Audit {
         let _one = self.tail.lock().await;
         let (log, held) = (self.whole(LOG).await?, self.read_witnesses().await?);
         let damaged = |error: Malformed| unread(&error);
-        let own = sign_public_key(&self.seed);
+        let own = sign_public_key(&self.seed.read());
         let said = countersigned((self.origin, &log), held, *witness, own);
         let (kept, differs) = match said.map_err(damaged)? {
             Countersigned::Known => return Ok(false),
@@ -248,7 +308,7 @@ impl Audit {
         let head = head.map_err(|error| Fault::new(FaultKind::State, error.to_string()))?;
         Ok(AuditResponse::Evidence(Box::new(AuditEvidence {
             origin: hex::encode(self.origin),
-            key: hex::encode(sign_public_key(&self.seed)),
+            key: hex::encode(sign_public_key(&self.seed.read())),
             card,
             head: head.map(hex::encode),
         })))

@@ -49,6 +49,8 @@ pub struct ServeConfig {
     pub debug: bool,
     /// The token that opens the pod: the secret that comes with this is its PIN, else the passphrase.
     pub token: Option<TokenWish>,
+    /// The program that is told what came, with its arguments; empty when there is none.
+    pub hook: Vec<String>,
 }
 
 impl ServeConfig {
@@ -75,6 +77,7 @@ impl ServeConfig {
             idle: options.idle,
             debug,
             token: None,
+            hook: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::control::BlockedReport;
 use crate::control::Client;
 use crate::control::ContactReport;
 use crate::control::PeopleRequest;
@@ -95,6 +96,19 @@ impl PeopleClient {
             return Err(Fault::new(kind(why), what));
         }
         Ok(answer)
+    }
+
+    /// Hands new keys over.
+    pub(super) fn replace_keys(&mut self, sealed: String) -> Result<(), Fault> {
+        let answer = self.client.ask(&Request::Keys { sealed });
+        let answer = answer.map_err(|error| daemon_fault(&error))?;
+        if answer == Response::Done {
+            return Ok(());
+        }
+        if let Response::Failed { what } = answer {
+            return Err(Fault::new(FaultKind::State, what));
+        }
+        Err(follow::unexpected(answer))
     }
 
     /// Lets time pass between two questions.
@@ -214,6 +228,39 @@ impl PeopleClient {
                 fault
             }
         })
+    }
+
+    /// Takes nothing of somebody any more, or takes it again.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoContact`]: nobody of that name or fingerprint was met, or they are not blocked.
+    pub fn block(&mut self, who: &str, on: bool) -> Result<(), Fault> {
+        let asked = PeopleRequest::Block {
+            who: who.to_owned(),
+            on,
+        };
+        self.done(who, asked)
+    }
+
+    /// Of whom nothing is taken.
+    ///
+    /// # Errors
+    /// When the daemon cannot tell.
+    pub fn blocked(&mut self) -> Result<Vec<BlockedReport>, Fault> {
+        let mut all: Vec<BlockedReport> = Vec::new();
+        loop {
+            let skip = all.len();
+            let PeopleResponse::Blocked { people, more } =
+                self.ask(PeopleRequest::Blocked { skip })?
+            else {
+                return Err(unexpected());
+            };
+            let more = more && !people.is_empty();
+            all.extend(people);
+            if !more {
+                return Ok(all);
+            }
+        }
     }
 
     fn contact(&mut self, name: &str, asked: PeopleRequest) -> Result<ContactReport, Fault> {

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::daemon::config::SharedBy;
+use crate::daemon::drawer::read_state;
 use crate::daemon::live::Live;
 use crate::daemon::message_report::report;
 use crate::daemon::messages::Mail;
-use crate::daemon::shelf::read_state;
 use crate::format::message::MessageBody;
 use crate::format::wire::Malformed;
 use crate::pod::Caller;
 use crate::pod::Desk;
 use crate::pod::Doing;
+use crate::pod::Drawer;
 use crate::pod::Item;
 use crate::pod::PodError;
 use crate::pod::ShareWish;
 use crate::pod::Told;
-use crate::pod::Tray;
 use crate::share::audit::LOG;
 use crate::share::audit::Line;
 use crate::share::audit::read;
@@ -32,17 +32,22 @@ use crate::types::limits::READ_DEADLINE;
 const SUFFIX: &str = ".json";
 
 impl Desk for Live {
-    fn items(&self, tray: Tray, behind: Option<u64>, limit: usize) -> Result<Vec<Item>, PodError> {
-        let items = items(self.mail(), tray, behind, limit);
+    fn items(
+        &self,
+        drawer: Drawer,
+        behind: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Item>, PodError> {
+        let items = items(self.mail(), drawer, behind, limit);
         items.map_err(|error| unread(&error))
     }
 
-    fn find(&self, tray: Tray, name: &str) -> Result<Option<Item>, PodError> {
+    fn find(&self, drawer: Drawer, name: &str) -> Result<Option<Item>, PodError> {
         let Some(id) = name.strip_suffix(SUFFIX).filter(|id| id.len() == 32) else {
             return Ok(None);
         };
         match self.mail().messages().one(id) {
-            Ok(kept) => Ok(item(tray, &kept).filter(|item| item.name == name)),
+            Ok(kept) => Ok(item(drawer, &kept).filter(|item| item.name == name)),
             Err(MessageError::Unknown(_) | MessageError::NoId(_)) => Ok(None),
             Err(error) => Err(unread(&error)),
         }
@@ -57,7 +62,7 @@ impl Desk for Live {
                     pretty(&made.map_err(|error| unread(&error))?)
                 }
                 Told::Audit => self.audit_lines().await,
-                Told::Item(tray, place) => self.message(tray, place),
+                Told::Item(drawer, place) => self.message(drawer, place),
             }
         })
     }
@@ -110,12 +115,12 @@ impl Live {
         Ok(lines)
     }
 
-    fn message(&self, tray: Tray, place: u64) -> Result<Vec<u8>, PodError> {
-        let (way, number) = of_place(tray, place);
+    fn message(&self, drawer: Drawer, place: u64) -> Result<Vec<u8>, PodError> {
+        let (way, number) = of_place(drawer, place);
         let messages = self.mail().messages();
         let kept = messages.all(way, number.saturating_sub(1), 1);
         let kept = kept.map_err(|error| unread(&error))?.into_iter().next();
-        let kept = kept.filter(|kept| kept.number == number && item(tray, kept).is_some());
+        let kept = kept.filter(|kept| kept.number == number && item(drawer, kept).is_some());
         let kept = kept.ok_or(PodError::NotFound)?;
         pretty(&report(messages, &kept).map_err(|error| unread(&error))?)
     }
@@ -123,24 +128,24 @@ impl Live {
 
 fn items(
     mail: &Mail,
-    tray: Tray,
+    drawer: Drawer,
     behind: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Item>, MessageError> {
-    let ways: &[Way] = match tray {
-        Tray::Inbox => &[Way::Received],
-        Tray::Requests => &[Way::Received, Way::Sent],
+    let ways: &[Way] = match drawer {
+        Drawer::Inbox => &[Way::Received],
+        Drawer::Requests => &[Way::Received, Way::Sent],
     };
     let mut all = Vec::new();
     for way in ways {
         // Of each way those that can be behind that place.
-        let mut after = behind.map_or(0, |place| of_place(tray, place).1.saturating_sub(1));
+        let mut after = behind.map_or(0, |place| of_place(drawer, place).1.saturating_sub(1));
         let mut found = 0;
         while found < limit {
             let read = mail.messages().all(*way, after, limit)?;
             let is_last = read.len() < limit;
             after = read.last().map_or(after, |last| last.number);
-            let new = read.iter().filter_map(|kept| item(tray, kept));
+            let new = read.iter().filter_map(|kept| item(drawer, kept));
             let before = all.len();
             all.extend(new.filter(|item| behind.is_none_or(|behind| item.place > behind)));
             found = found.saturating_add(all.len().saturating_sub(before));
@@ -155,21 +160,21 @@ fn items(
 }
 
 /// Messages that came stand at their numbers; requests of both ways at the even and the odd places.
-const fn of_place(tray: Tray, place: u64) -> (Way, u64) {
-    match tray {
-        Tray::Inbox => (Way::Received, place),
-        Tray::Requests if place & 1 == 0 => (Way::Received, place >> 1),
-        Tray::Requests => (Way::Sent, place >> 1),
+const fn of_place(drawer: Drawer, place: u64) -> (Way, u64) {
+    match drawer {
+        Drawer::Inbox => (Way::Received, place),
+        Drawer::Requests if place & 1 == 0 => (Way::Received, place >> 1),
+        Drawer::Requests => (Way::Sent, place >> 1),
     }
 }
 
 /// The item that a message is, if it is one of that directory.
-fn item(tray: Tray, kept: &Kept) -> Option<Item> {
+fn item(drawer: Drawer, kept: &Kept) -> Option<Item> {
     let is_own = kept.way == Way::Sent;
-    let place = match (tray, &kept.row.message.body) {
-        (Tray::Inbox, MessageBody::Witness(_)) => return None,
-        (Tray::Inbox, _) if !is_own => kept.number,
-        (Tray::Requests, MessageBody::Request(_)) => kept.number << 1 | u64::from(is_own),
+    let place = match (drawer, &kept.row.message.body) {
+        (Drawer::Inbox, MessageBody::Witness(_)) => return None,
+        (Drawer::Inbox, _) if !is_own => kept.number,
+        (Drawer::Requests, MessageBody::Request(_)) => kept.number << 1 | u64::from(is_own),
         _ => return None,
     };
     Some(Item {

@@ -87,6 +87,8 @@ pub enum FaultKind {
     Tampered,
     /// There is no message of that id, or there are several.
     NoMessage,
+    /// There is no box.
+    NoBox,
     /// Anything else.
     Other,
 }

@@ -222,6 +222,7 @@ pub(super) fn unexpected(answer: Response) -> Fault {
         | Response::Audit(_)
         | Response::Sharing(_)
         | Response::Messages(_)
+        | Response::Box(_)
         | Response::Progress(_)
         | Response::Done
         | Response::Busy { .. } => "the daemon answered something else".to_owned(),

@@ -18,23 +18,21 @@ use crate::control::Request;
 use crate::control::Response;
 use crate::control::Server;
 use crate::control::Task;
+use crate::daemon::boxes;
 use crate::daemon::build::Activity;
 use crate::daemon::build::House;
 use crate::daemon::config::ServeConfig;
 use crate::daemon::failures::Failures;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
-use crate::daemon::holders::holders;
-use crate::daemon::mount;
-use crate::daemon::mount::Detach;
+use crate::daemon::leave::Left;
+use crate::daemon::leave::leave;
 use crate::daemon::mounted::Mounted;
 use crate::daemon::network;
 use crate::daemon::report;
 use crate::daemon::serve::notify;
 use crate::types::limits::CONTROL_TASKS_MAX;
 use crate::types::limits::DAEMON_TICK;
-use crate::types::limits::UNMOUNT_ATTEMPTS;
-use crate::types::limits::UNMOUNT_PAUSE;
 
 /// Lets the socket answer from now on; the requests come out of the receiver.
 pub(super) fn listen(server: Server) -> mpsc::Receiver<Task> {
@@ -151,9 +149,17 @@ impl Live {
                 Request::Sharing(request) => Ok(Response::Sharing(
                     live.house.sharing().answer(request).await,
                 )),
+                Request::Box(request) => {
+                    let house = (&live.house, &live.config);
+                    Ok(Response::Box(boxes::answer(house, request).await))
+                }
                 Request::Messages(request) => Ok(Response::Messages(
                     live.house.people().mail().answer(request).await,
                 )),
+                Request::Keys { sealed } => {
+                    let replaced = live.house.replace_keys(&sealed).await;
+                    Ok(replaced.map_or_else(failed, |()| Response::Done))
+                }
                 Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };
             let response = response.unwrap_or_else(|error| Response::Failed {
@@ -165,41 +171,35 @@ impl Live {
         });
     }
 
-    /// A folder is often busy for a moment only: a file manager or an indexer looks at it.
+    /// The mounts of boxes first: they end with the daemon.
     async fn unmount(&self, lazy: bool) -> Response {
-        for attempt in 1..=UNMOUNT_ATTEMPTS {
-            let point = self.point.clone();
-            let detached =
-                tokio::task::spawn_blocking(move || mount::detach(&point, Detach::Polite)).await;
-            match detached {
-                Ok(Ok(())) => return Response::Done,
-                Ok(Err(fault)) if fault.kind == FaultKind::NotMounted => return Response::Done,
-                Ok(Err(_)) if lazy => {
-                    self.leave.notify_one();
-                    return Response::Done;
-                }
-                Ok(Err(fault)) if fault.kind != FaultKind::Busy => return failed(fault),
-                Ok(Err(_)) if attempt < UNMOUNT_ATTEMPTS => tokio::time::sleep(UNMOUNT_PAUSE).await,
-                Ok(Err(_)) => {}
-                Err(error) => {
-                    return Response::Failed {
-                        what: error.to_string(),
-                    };
-                }
-            }
+        let mut left = Left::Gone;
+        if !lazy {
+            left = self.house.box_mounts().leave_all().await;
         }
-        let point = self.point.clone();
-        let found = tokio::task::spawn_blocking(move || holders(&point)).await;
-        let mut holders = found.unwrap_or_default();
-        holders.retain(|holder| holder.pid != std::process::id());
-        Response::Busy { holders }
+        if matches!(left, Left::Gone) {
+            left = leave(self.point.clone()).await;
+        }
+        match left {
+            Left::Gone => Response::Done,
+            Left::Busy(_) | Left::Failed(_) if lazy => {
+                self.leave.notify_one();
+                Response::Done
+            }
+            Left::Busy(holders) => Response::Busy { holders },
+            Left::Failed(fault) => failed(fault),
+        }
     }
 
     fn unmount_when_free(&self) {
-        let point = self.point.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(fault) = mount::detach(&point, Detach::Polite) {
-                tracing::info!(%fault, "stays mounted");
+        let live = self.clone();
+        tokio::spawn(async move {
+            let mut left = live.house.box_mounts().leave_all().await;
+            if matches!(left, Left::Gone) {
+                left = leave(live.point).await;
+            }
+            if !matches!(left, Left::Gone) {
+                tracing::info!("stays mounted");
             }
         });
     }

@@ -2,6 +2,7 @@
 
 use crate::control::MessageReport;
 use crate::control::MessageWay;
+use crate::format::card::SignedCard;
 use crate::format::grant::Grant;
 use crate::format::message::MessageBody;
 use crate::format::rows::MessageState;
@@ -15,6 +16,9 @@ use crate::types::Rights;
 pub(super) fn report(messages: &Messages, kept: &Kept) -> Result<MessageReport, MessageError> {
     let (row, message) = (&kept.row, &kept.row.message);
     let contact = messages.contact(&row.contact)?;
+    let card = row.card.as_deref().filter(|_| contact.is_none());
+    let card = card.map(|card| SignedCard::read(card.as_slice()));
+    let card = card.transpose()?;
     let mut report = MessageReport {
         id: hex::encode(message.id.0),
         number: kept.number,
@@ -24,6 +28,7 @@ pub(super) fn report(messages: &Messages, kept: &Kept) -> Result<MessageReport, 
         },
         contact: contact.map(|contact| contact.name.as_str().to_owned()),
         fingerprint: hex::encode(row.contact.0),
+        stranger: card.map(|card| hex::encode(card.card().owner().0)),
         state: state(row.state).to_owned(),
         time: message.time.secs,
         since: row.since.secs,
@@ -48,7 +53,7 @@ pub(super) fn report(messages: &Messages, kept: &Kept) -> Result<MessageReport, 
                 report.why = Some(why.as_str().to_owned());
             }
             MessageBody::Grant(_) => "granted".clone_into(&mut report.state),
-            MessageBody::Request(_) | MessageBody::Witness(_) => {}
+            MessageBody::Request(_) | MessageBody::Arrived | MessageBody::Witness(_) => {}
         }
     }
     Ok(report)
@@ -78,6 +83,7 @@ fn fill(report: &mut MessageReport, body: &MessageBody) {
             "denied".clone_into(&mut report.kind);
             report.why = Some(why.as_str().to_owned());
         }
+        MessageBody::Arrived => "arrived".clone_into(&mut report.kind),
         MessageBody::Witness(_) => "witness".clone_into(&mut report.kind),
     }
 }
@@ -96,5 +102,6 @@ const fn state(state: MessageState) -> &'static str {
         MessageState::Accepted => "accepted",
         MessageState::Unsent => "unsent",
         MessageState::Sent => "sent",
+        MessageState::Arrived => "arrived",
     }
 }

@@ -7,9 +7,9 @@ use tokio::runtime::Handle;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::control::CollectReport;
-use crate::control::MessageWay;
 use crate::control::MessagesRequest;
 use crate::control::MessagesResponse;
 use crate::control::Refusal;
@@ -17,10 +17,12 @@ use crate::crypto::Secret;
 use crate::crypto::keys::KemX25519Key;
 use crate::crypto::keys::KemXwingSeed;
 use crate::daemon::audit::Audit;
+use crate::daemon::hook::Hook;
 use crate::daemon::keyfile::system_entropy;
 use crate::daemon::message_report::report;
 use crate::daemon::outgoing::Outgoing;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::reconcile::Reconciliation;
 use crate::daemon::refused::Refused;
 use crate::daemon::refused::wrong;
 use crate::format::audit::Kind;
@@ -41,29 +43,33 @@ use crate::share::messages::MessagesParts;
 use crate::share::messages::Way;
 use crate::types::Clock;
 use crate::types::PlainText;
-use crate::types::Rights;
 use crate::types::limits::MAIL_AGAIN;
 use crate::types::limits::MAIL_PATIENCE;
-use crate::types::limits::MESSAGES_IN_ANSWER;
 use crate::types::limits::PUBLISH_STOP;
-use crate::types::limits::PURPOSE_MAX;
 
 /// Contacts who wrote too much that an answer names.
 const FULL_SHOWN: usize = 8;
 
 /// The messages of a mounted pod.
 pub(super) struct Mail {
-    messages: Arc<Messages>,
-    contacts: Arc<Contacts>,
-    clock: Clock,
-    publishing: Arc<Publishing>,
-    node: Outgoing,
+    pub(super) messages: Arc<Messages>,
+    pub(super) contacts: Arc<Contacts>,
+    pub(super) clock: Clock,
+    pub(super) publishing: Arc<Publishing>,
+    pub(super) node: Outgoing,
     audit: Arc<Audit>,
+    /// What comes is of people who are known here, and of grants that are.
+    known: Arc<Reconciliation>,
     /// Told when something was written.
     written: Notify,
     /// Told when something came.
     came: Notify,
+    /// When the door is looked at by itself.
+    pub(super) door_due: Mutex<Option<Instant>>,
+    /// Held while requests are recorded: each is once.
+    noting: tokio::sync::Mutex<()>,
     running: Mutex<Option<JoinHandle<()>>>,
+    hook: Mutex<Option<Hook>>,
 }
 
 impl Mail {
@@ -73,17 +79,12 @@ impl Mail {
         contacts: &Arc<Contacts>,
         bundle: &Bundle,
         clock: Clock,
-        (publishing, audit): (&Arc<Publishing>, &Arc<Audit>),
+        (publishing, audit, known): (&Arc<Publishing>, &Arc<Audit>, &Arc<Reconciliation>),
     ) -> Self {
-        let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
         let messages = Messages::new(MessagesParts {
             rows: Arc::clone(rows),
             contacts: Arc::clone(contacts),
-            keys: MessageKeys {
-                x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
-                xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
-                sign: copy(&bundle.sign_seed),
-            },
+            keys: message_keys(bundle),
             random: Box::new(system_entropy),
         });
         Self {
@@ -93,19 +94,25 @@ impl Mail {
             publishing: Arc::clone(publishing),
             node: Outgoing(Arc::clone(publishing)),
             audit: Arc::clone(audit),
+            known: Arc::clone(known),
             written: Notify::new(),
             came: Notify::new(),
+            door_due: Mutex::default(),
+            noting: tokio::sync::Mutex::default(),
             running: Mutex::default(),
+            hook: Mutex::default(),
         }
     }
 
-    /// Looks for messages and sends them from now on.
-    pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
+    /// Looks for messages and sends them from now on, and tells the hook, this program with its arguments, what came.
+    pub(super) fn start(self: &Arc<Self>, runtime: &Handle, hook: &[String]) {
+        *self.hook.lock() = Hook::start(hook);
         let mail = Arc::clone(self);
         let task = runtime.spawn(async move {
+            mail.known.completed().await;
             loop {
                 if !mail.publishing.sources().now().list().is_empty() {
-                    let round = mail.round(&mut Collected::default()).await;
+                    let round = mail.round(&mut Collected::default(), false).await;
                     if let Err(error) = round {
                         tracing::info!(%error, "messages are not read and sent");
                     }
@@ -126,6 +133,9 @@ impl Mail {
         if ended.is_err() {
             tracing::warn!("reading messages did not end in time");
         }
+        if let Some(hook) = self.hook.lock().take() {
+            hook.stop();
+        }
     }
 
     /// The messages themselves.
@@ -143,17 +153,24 @@ impl Mail {
         self.written.notify_one();
     }
 
-    /// Sends what is unsent and reads what has come.
-    async fn round(&self, all: &mut Collected) -> Result<(), MessageError> {
+    /// Sends what is unsent and reads what has come; the own door is looked at now and then, and when somebody asks.
+    pub(super) async fn round(
+        &self,
+        all: &mut Collected,
+        is_asked: bool,
+    ) -> Result<(), MessageError> {
         let endpoints = self.publishing.sources().now();
         let now = (self.clock)();
         let sent = self.messages.send(&endpoints, &self.node, now).await;
         let before = self.messages.newest(Way::Received)?;
-        *all = self.messages.collect(&endpoints, now).await?;
-        if all.received > 0 {
-            self.note_requests(before).await?;
-            self.came.notify_one();
+        let collecting = self.messages.collect(&endpoints, now);
+        let (collected, is_renewed) = tokio::join!(collecting, self.look_at_cards(&endpoints));
+        *all = collected?;
+        if is_renewed? {
+            // What was written with newer keys is opened with the newer card.
+            all.add(self.messages.collect(&endpoints, now).await?);
         }
+        self.has_come(all.received, before).await?;
         let sending = sent?;
         let (received, skipped) = (all.received, all.skipped);
         if received + skipped + sending.sent > 0 {
@@ -166,15 +183,35 @@ impl Mail {
         if all.silent.is_none() {
             all.silent = sending.why;
         }
+        let at_doors = self.doors(&endpoints, is_asked).await?;
+        all.add(at_doors);
         Ok(())
     }
 
-    /// Records the requests among what came after that number.
-    async fn note_requests(&self, before: u64) -> Result<(), MessageError> {
-        for kept in self.messages.all(Way::Received, before, usize::MAX)? {
+    /// So many messages came after that number.
+    pub(super) async fn has_come(&self, received: usize, before: u64) -> Result<(), MessageError> {
+        self.note_requests().await?;
+        if received > 0 {
+            self.came.notify_one();
+            for kept in self.messages.all(Way::Received, before, received)? {
+                let report = report(&self.messages, &kept)?;
+                self.hook.lock().iter().for_each(|hook| hook.tell(&report));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the requests that came and are not recorded yet.
+    pub(super) async fn note_requests(&self) -> Result<(), MessageError> {
+        let _one = self.noting.lock().await;
+        for kept in self.messages.unrecorded()? {
             if let MessageBody::Request(asked) = &kept.row.message.body {
                 let happening = self.happened(Kind::RequestReceived, &kept, asked)?;
-                self.note(&happening).await;
+                if let Err(fault) = self.audit.record(&happening).await {
+                    tracing::warn!(%fault, "not in the audit log yet");
+                    return Ok(());
+                }
+                self.messages.is_recorded(kept.number)?;
             }
         }
         Ok(())
@@ -208,6 +245,10 @@ impl Mail {
 
     /// The answer to a request.
     pub(super) async fn answer(&self, request: MessagesRequest) -> MessagesResponse {
+        if let Err(incomplete) = self.known.complete().await {
+            let Refused(why, what) = incomplete.into();
+            return MessagesResponse::Refused { why, what };
+        }
         let answered = match request {
             MessagesRequest::List { way, after } => self.list(way, after),
             MessagesRequest::Show { id } => self.show(&id),
@@ -239,7 +280,7 @@ impl Mail {
         let trouble = if self.publishing.sources().now().list().is_empty() {
             Some("the pod has no node".to_owned())
         } else {
-            match tokio::time::timeout(MAIL_PATIENCE, self.round(&mut all)).await {
+            match tokio::time::timeout(MAIL_PATIENCE, self.round(&mut all, true)).await {
                 // Without a card nobody knows this pod: nothing can have come.
                 Ok(Ok(()) | Err(MessageError::NoCard)) => {
                     all.silent.as_ref().map(ToString::to_string)
@@ -256,65 +297,9 @@ impl Mail {
             skipped: number(all.skipped),
             unsent: number(self.messages.unsent()?),
             full: full.map(|name| name.as_str().to_owned()).collect(),
+            door_full: all.is_door_full,
             trouble,
         }))
-    }
-
-    fn list(&self, way: MessageWay, after: u64) -> Answered {
-        let way = match way {
-            MessageWay::Received => Way::Received,
-            MessageWay::Sent => Way::Sent,
-        };
-        let mut found = self.shown(way, after, MESSAGES_IN_ANSWER + 1)?;
-        let more = found.len() > MESSAGES_IN_ANSWER;
-        found.truncate(MESSAGES_IN_ANSWER);
-        let reports = found.iter().map(|kept| report(&self.messages, kept));
-        Ok(MessagesResponse::Messages {
-            messages: reports.collect::<Result<_, _>>()?,
-            more,
-        })
-    }
-
-    /// Messages that are for people.
-    fn shown(&self, way: Way, mut after: u64, limit: usize) -> Result<Vec<Kept>, MessageError> {
-        let mut shown = Vec::new();
-        loop {
-            let read = self.messages.all(way, after, limit)?;
-            let is_last = read.len() < limit;
-            after = read.last().map_or(after, |last| last.number);
-            let body = |kept: &Kept| matches!(kept.row.message.body, MessageBody::Witness(_));
-            shown.extend(read.into_iter().filter(|kept| !body(kept)));
-            if is_last || shown.len() >= limit {
-                shown.truncate(limit);
-                return Ok(shown);
-            }
-        }
-    }
-
-    fn show(&self, id: &str) -> Answered {
-        let kept = self.messages.one(id)?;
-        let report = report(&self.messages, &kept)?;
-        Ok(MessagesResponse::Message(Box::new(report)))
-    }
-
-    fn seen(&self, ids: &[String]) -> Answered {
-        for id in ids {
-            match self.messages.one(id) {
-                Ok(kept) => self
-                    .messages
-                    .mark(kept.row.message.id, MessageState::Seen)?,
-                // It was forgotten since it was shown.
-                Err(MessageError::Unknown(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(MessagesResponse::Done)
-    }
-
-    fn forget(&self, id: &str) -> Answered {
-        let id = self.messages.one(id)?.row.message.id;
-        self.messages.remove(id)?;
-        Ok(MessagesResponse::Done)
     }
 
     async fn ask(&self, name: &str, request: AccessRequest) -> Answered {
@@ -344,7 +329,7 @@ impl Mail {
         if !is_open {
             return Err(wrong(&"this request was answered already"));
         }
-        let contact = self.messages.contact(&asked.row.contact)?;
+        let contact = self.messages.correspondent(&asked.row.contact)?;
         let contact = contact.ok_or_else(|| {
             let what = "who asked is no contact any more";
             Refused(Refusal::Unknown, what.to_owned())
@@ -365,34 +350,17 @@ impl Mail {
     }
 }
 
-impl AccessRequest {
-    /// What was typed, if it can be asked for.
-    fn checked(
-        what: &str,
-        purpose: &str,
-        rights: u8,
-        (from, until): (Option<i64>, Option<i64>),
-    ) -> Result<Self, Refused> {
-        if what.is_empty() || purpose.is_empty() {
-            return Err(wrong(&"a request names a path and a purpose"));
-        }
-        if purpose.len() > PURPOSE_MAX {
-            return Err(wrong(&"a purpose has at most 400 bytes"));
-        }
-        if from.zip(until).is_some_and(|(from, until)| until <= from) {
-            return Err(wrong(&"what is asked for would end before it begins"));
-        }
-        Ok(Self {
-            what: PlainText::parse(what)?,
-            purpose: PlainText::parse(purpose)?,
-            rights: Rights::from_bits(rights).map_err(|error| wrong(&error))?,
-            from,
-            until,
-        })
+/// The keys of a pod that messages need.
+pub(super) fn message_keys(bundle: &Bundle) -> MessageKeys {
+    let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
+    MessageKeys {
+        x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
+        xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
+        sign: copy(&bundle.sign_seed),
     }
 }
 
-type Answered = Result<MessagesResponse, Refused>;
+pub(super) type Answered = Result<MessagesResponse, Refused>;
 
 fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)

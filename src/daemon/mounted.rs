@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::daemon::build::Activity;
@@ -15,6 +15,8 @@ use crate::daemon::mount;
 use crate::daemon::mount::Detach;
 use crate::daemon::mountpoint::Mountpoint;
 use crate::daemon::mountpoint::mounted_at;
+use crate::types::Ino;
+use crate::types::ROOT;
 use crate::types::limits::UNMOUNT_CUT;
 use crate::types::limits::UNMOUNT_DRAIN;
 
@@ -28,15 +30,34 @@ pub(super) struct Mounted {
 }
 
 impl Mounted {
-    /// Mounts and starts to serve.
+    /// Mounts the pod and starts to serve.
     pub(super) fn new(
         config: &ServeConfig,
         point: &Mountpoint,
         house: &House,
-        runtime: &Runtime,
+        runtime: &Handle,
+    ) -> Result<Self, Fault> {
+        Self::attach(config, point, (house, runtime), (ROOT, || ()))
+    }
+
+    /// The same with the box of a directory. `after` is done when nobody is served any more.
+    pub(super) fn of_box(
+        config: &ServeConfig,
+        point: &Mountpoint,
+        house: (&House, &Handle),
+        top: (Ino, impl FnOnce() + Send + 'static),
+    ) -> Result<Self, Fault> {
+        Self::attach(config, point, house, top)
+    }
+
+    fn attach(
+        config: &ServeConfig,
+        point: &Mountpoint,
+        house: (&House, &Handle),
+        top: (Ino, impl FnOnce() + Send + 'static),
     ) -> Result<Self, Fault> {
         let device = mount::attach(point, &config.request())?;
-        let started = Self::start(config, point, (house, runtime), device);
+        let started = Self::start(config, point, house, device, top);
         if started.is_err() {
             detach(&point.path);
         }
@@ -46,12 +67,13 @@ impl Mounted {
     fn start(
         config: &ServeConfig,
         point: &Mountpoint,
-        (house, runtime): (&House, &Runtime),
+        (house, runtime): (&House, &Handle),
         device: std::os::fd::OwnedFd,
+        (top, after): (Ino, impl FnOnce() + Send + 'static),
     ) -> Result<Self, Fault> {
         let minor = mounted_at(&point.path)?
             .and_then(|mount| Some(mount.device.split_once(':')?.1.to_owned()));
-        let session = house.serve(device, config, runtime)?;
+        let session = house.serve(device, config, runtime, top)?;
         let activity = session.activity();
         let (over, ended) = oneshot::channel();
         std::thread::Builder::new()
@@ -59,6 +81,7 @@ impl Mounted {
             .spawn(move || {
                 session.join();
                 drop(over);
+                after();
             })
             .map_err(|error| Fault::io(FaultKind::Other, "cannot start a thread", &error))?;
         Ok(Self {
@@ -80,30 +103,35 @@ impl Mounted {
     }
 
     /// Takes the mount away if it is still there, and waits for those who serve it.
-    pub(super) fn take_down(mut self, runtime: &Runtime) {
+    pub(super) async fn cut(mut self) {
         if self.has_ended() {
             return;
         }
-        detach(&self.point);
-        if self.wait(runtime, UNMOUNT_DRAIN) {
+        let point = self.point.clone();
+        if tokio::task::spawn_blocking(move || detach(&point))
+            .await
+            .is_err()
+        {
+            tracing::warn!("the mount cannot be taken away");
+        }
+        if self.wait(UNMOUNT_DRAIN).await {
             return;
         }
         tracing::warn!("programs still use the folder; their access ends now");
         // Without fusectl the kernel cuts it when this process ends, which is soon.
         let cut = self.minor.as_deref().map(mount::abort);
-        if matches!(cut, Some(Ok(()))) && !self.wait(runtime, UNMOUNT_CUT) {
+        if matches!(cut, Some(Ok(()))) && !self.wait(UNMOUNT_CUT).await {
             tracing::warn!("threads that serve the mount do not end");
         }
     }
 
-    fn has_ended(&mut self) -> bool {
+    /// Whether nobody is served any more.
+    pub(super) fn has_ended(&mut self) -> bool {
         self.ended.try_recv() == Err(oneshot::error::TryRecvError::Closed)
     }
 
-    fn wait(&mut self, runtime: &Runtime, limit: Duration) -> bool {
-        runtime
-            .block_on(async { tokio::time::timeout(limit, &mut self.ended).await })
-            .is_ok()
+    async fn wait(&mut self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, &mut self.ended).await.is_ok()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
+
 use crate::control::AuditRequest;
 use crate::control::AuditResponse;
 use crate::control::ContactReport;
@@ -35,6 +37,7 @@ use crate::share::audit::Happening;
 use crate::share::newest_card;
 use crate::types::Clock;
 use crate::types::ContactName;
+use crate::types::Timespec;
 use crate::types::limits::CONTACTS_AT_ONCE;
 
 /// The people that the owner of a mounted pod knows.
@@ -43,7 +46,7 @@ pub(super) struct People {
     contacts: Arc<Contacts>,
     reconciliation: Arc<Reconciliation>,
     mail: Arc<Mail>,
-    keys: OwnKeys,
+    keys: RwLock<OwnKeys>,
     clock: Clock,
     publishing: Arc<Publishing>,
     audit: Arc<Audit>,
@@ -60,25 +63,16 @@ impl People {
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         let contacts = Arc::new(Contacts::new(Arc::clone(&rows)));
         let audit = Audit::new(pod, bundle, &clock, publishing.publisher());
-        let with = (&publishing, &audit);
+        let reconciliation = Reconciliation::new(Arc::clone(pod), Arc::clone(&rows));
+        let with = (&publishing, &audit, &reconciliation);
         let mail = Mail::new(pod.rows(), &contacts, bundle, Arc::clone(&clock), with);
         Self {
             audit,
             contacts,
             mail: Arc::new(mail),
-            reconciliation: Reconciliation::new(Arc::clone(pod), Arc::clone(&rows)),
+            reconciliation,
             rows,
-            keys: OwnKeys {
-                pod_id: hex::encode(bundle.pod_id.0),
-                pod_number: bundle.pod,
-                device: bundle.device,
-                epoch: bundle.epoch,
-                sign: hex::encode(sign_public_key(&bundle.sign_seed)),
-                x25519: hex::encode(bundle.kem_x25519.public_key()),
-                xwing: hex::encode(xwing_public_key(&bundle.kem_xwing).as_slice()),
-                card: None,
-                published: false,
-            },
+            keys: RwLock::new(own_keys(bundle)),
             clock,
             publishing,
         }
@@ -95,6 +89,10 @@ impl People {
         let card = own.map(|(card, _)| hex::encode(card.bytes()));
         let may_record = self.publishing.is_running();
         self.audit.answer(request, card, may_record).await
+    }
+
+    pub(super) fn now(&self) -> Timespec {
+        (self.clock)()
     }
 
     /// What makes their rows agree with the files that carry them.
@@ -136,6 +134,7 @@ impl People {
             PeopleRequest::Me => self.me(),
             PeopleRequest::List { after } => self.list(&after),
             PeopleRequest::Show { name } => self.show(&name),
+            PeopleRequest::Blocked { skip } => self.blocked(skip),
             _ if !self.publishing.is_running() => {
                 let what = "the pod is mounted read-only, and asks no node for anything";
                 Err(Refused(Refusal::State, what.to_owned()))
@@ -152,6 +151,7 @@ impl People {
                 self.verified(&name, &fingerprint).await
             }
             PeopleRequest::Remove { name, .. } => self.remove(&name).await,
+            PeopleRequest::Block { who, on } => self.block(&who, on),
         }
     }
 
@@ -164,7 +164,8 @@ impl People {
         Ok(PeopleResponse::Me(Box::new(OwnKeys {
             card,
             published,
-            ..self.keys.clone()
+            writable: self.publishing.is_running(),
+            ..self.keys.read().clone()
         })))
     }
 
@@ -189,12 +190,28 @@ impl People {
 
     fn use_card(&self, card: &str) -> Answered {
         let card = read(card)?;
-        if !has_keys(card.card(), &self.keys) {
+        if !has_keys(card.card(), &self.keys.read()) {
             let what = "this card does not have the keys of this pod";
             return Err(Refused(Refusal::Card, what.to_owned()));
         }
         self.contacts.use_own(&card)?;
         Ok(PeopleResponse::Done)
+    }
+
+    /// The keys of the pod are these from now on.
+    pub(super) fn replace_keys(&self, bundle: &Bundle) {
+        *self.keys.write() = own_keys(bundle);
+    }
+
+    /// Has the node take a card that names keys which replaced others, once a head with these keys is there: who reads
+    /// the card can expect it.
+    pub(super) async fn publish_replaced(&self) -> Answered {
+        let figures = self.publishing.publisher().figures();
+        let is_begun = figures.is_ok_and(|figures| figures.on_node.is_some());
+        match self.contacts.own()? {
+            Some((card, false)) if card.card().epoch > 0 && is_begun => self.publish().await,
+            _ => Ok(PeopleResponse::Done),
+        }
     }
 
     async fn publish(&self) -> Answered {
@@ -244,15 +261,6 @@ impl People {
         Ok(PeopleResponse::Done)
     }
 
-    async fn remove(&self, name: &str) -> Answered {
-        let card = self.contacts.named(name)?.card();
-        let card = card.map_err(ShareError::from)?;
-        self.contacts.remove(name)?;
-        self.rows.forget_log(&Fingerprint::of(&card.identity))?;
-        self.record(&happened::removed(&card, name)).await?;
-        Ok(PeopleResponse::Done)
-    }
-
     async fn add(&self, name: &str, card: Option<&str>, identity: Option<&str>) -> Answered {
         let name =
             ContactName::parse(name).map_err(|error| Refused(Refusal::Taken, error.to_string()))?;
@@ -275,7 +283,7 @@ impl People {
         self.show(name.as_str())
     }
 
-    async fn record(&self, happening: &Happening) -> Result<(), Refused> {
+    pub(super) async fn record(&self, happening: &Happening) -> Result<(), Refused> {
         let recorded = self.audit.record(happening).await;
         recorded.map_err(|fault| {
             let what = format!("it was done, but {}", fault.what);
@@ -298,11 +306,15 @@ impl People {
         Ok(found)
     }
 
-    /// The newest card in the network.
+    /// The newest card in the network, or the one that was shown at the door.
     async fn announced(&self, owner: Owner) -> Result<Found, Refused> {
         let pinned = self.contacts.pinned(owner)?;
         let from = pinned.map_or(0, |pinned| pinned.number);
-        self.found(owner, from).await?.ok_or_else(|| {
+        let found = match self.found(owner, from).await? {
+            Some(found) => Some(found),
+            None => self.mail.messages().shown_card(owner)?.map(Found::alone),
+        };
+        found.ok_or_else(|| {
             let what = "the network has no card of this identity";
             Refused(Refusal::Missing, what.to_owned())
         })
@@ -311,18 +323,33 @@ impl People {
     fn list(&self, after: &str) -> Answered {
         let all = self.contacts.all()?;
         let mut left = all.iter().filter(|it| it.name.as_str() > after);
-        let reports = left.by_ref().take(CONTACTS_AT_ONCE).map(report);
-        let contacts = reports.collect::<Result<_, _>>();
+        let reports = left.by_ref().take(CONTACTS_AT_ONCE);
+        let contacts = reports.map(|it| self.report(it)).collect::<Result<_, _>>();
         Ok(PeopleResponse::Contacts {
-            contacts: contacts.map_err(ShareError::from)?,
+            contacts: contacts?,
             more: left.next().is_some(),
         })
     }
 
     fn show(&self, name: &str) -> Answered {
         let contact = self.contacts.named(name)?;
-        let report = report(&contact).map_err(ShareError::from)?;
-        Ok(PeopleResponse::Contact(Box::new(report)))
+        Ok(PeopleResponse::Contact(Box::new(self.report(&contact)?)))
+    }
+
+    fn report(&self, contact: &Contact) -> Result<ContactReport, ShareError> {
+        let card = contact.card()?;
+        let print = Fingerprint::of(&card.identity);
+        Ok(ContactReport {
+            name: contact.name.as_str().to_owned(),
+            identity: hex::encode(card.owner().0),
+            fingerprint: hex::encode(print.0),
+            card: card.number,
+            card_time: card.made.secs,
+            verified: contact.verified,
+            alarm: contact.alarm.is_some(),
+            since: contact.since.secs,
+            blocked: self.contacts.blocked_since(&print)?.map(|it| it.secs),
+        })
     }
 }
 
@@ -341,18 +368,20 @@ fn owner(identity: &str) -> Result<Owner, Refused> {
     Ok(owner)
 }
 
-fn report(contact: &Contact) -> Result<ContactReport, Malformed> {
-    let card = contact.card()?;
-    Ok(ContactReport {
-        name: contact.name.as_str().to_owned(),
-        identity: hex::encode(card.owner().0),
-        fingerprint: hex::encode(Fingerprint::of(&card.identity).0),
-        card: card.number,
-        card_time: card.made.secs,
-        verified: contact.verified,
-        alarm: contact.alarm.is_some(),
-        since: contact.since.secs,
-    })
+/// The public keys of a pod, without its card.
+pub(super) fn own_keys(bundle: &Bundle) -> OwnKeys {
+    OwnKeys {
+        pod_id: hex::encode(bundle.pod_id.0),
+        pod_number: bundle.pod,
+        device: bundle.device,
+        epoch: bundle.epoch,
+        sign: hex::encode(sign_public_key(&bundle.sign_seed)),
+        x25519: hex::encode(bundle.kem_x25519.public_key()),
+        xwing: hex::encode(xwing_public_key(&bundle.kem_xwing).as_slice()),
+        card: None,
+        published: false,
+        writable: false,
+    }
 }
 
 /// Whether a card has these keys.

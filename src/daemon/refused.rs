@@ -15,12 +15,13 @@ pub(super) struct Refused(pub(super) Refusal, pub(super) String);
 impl From<ShareError> for Refused {
     fn from(error: ShareError) -> Self {
         let why = match &error {
-            ShareError::Unknown(_) => Refusal::Unknown,
+            ShareError::Unknown(_) | ShareError::NotBlocked => Refusal::Unknown,
             ShareError::NoGrant(_) => Refusal::NoGrant,
             ShareError::IsOver => Refusal::Over,
             ShareError::NameTaken(_)
             | ShareError::Known(_)
             | ShareError::TooMany
+            | ShareError::TooManyBlocked
             | ShareError::TooManyGrants => Refusal::Taken,
             ShareError::Alarm(_) => Refusal::Alarm,
             ShareError::Own
@@ -32,9 +33,10 @@ impl From<ShareError> for Refused {
             }
             ShareError::Store(StoreError::Unavailable { .. }) => Refusal::Network,
             ShareError::Store(StoreError::Rejected(_)) => Refusal::Node,
-            ShareError::Journal(_) | ShareError::NoRow(_) | ShareError::NotCarried(_) => {
-                Refusal::State
-            }
+            ShareError::Journal(_)
+            | ShareError::NoRow(_)
+            | ShareError::NotCarried(_)
+            | ShareError::Forked => Refusal::State,
         };
         Self(why, error.to_string())
     }

@@ -36,6 +36,7 @@ pub fn status(paths: &PodPaths) -> Result<StatusReport, Fault> {
             | Response::Audit(_)
             | Response::Sharing(_)
             | Response::Messages(_)
+            | Response::Box(_)
             | Response::Progress(_),
         ) => Some("the daemon answered something else".to_owned()),
         Err(ClientError::Absent) => None,

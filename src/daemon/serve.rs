@@ -89,7 +89,7 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn mount_and_live(&self, tell: &mut dyn FnMut(News) -> bool) -> Result<(), Fault> {
         let server = listen(self.config, self.runtime)?;
-        let mut mounted = Mounted::new(self.config, self.point, self.house, self.runtime)?;
+        let mut mounted = Mounted::new(self.config, self.point, self.house, self.runtime.handle())?;
         let mut notes = protect(self.point);
         notes.extend(
             self.house
@@ -104,7 +104,10 @@ impl Stage<'_> {
             NotifyState::Stopping,
             NotifyState::Status("closing the pod"),
         ]);
-        mounted.take_down(self.runtime);
+        self.runtime.block_on(async {
+            self.house.box_mounts().cut_all().await;
+            mounted.cut().await;
+        });
         self.house.people().reconciliation().stop(self.runtime);
         self.house.people().mail().stop(self.runtime);
         self.house.sharing().stop(self.runtime);
@@ -171,7 +174,7 @@ fn listen(config: &ServeConfig, runtime: &Runtime) -> Result<Server, Fault> {
 }
 
 /// Closes the bare folder under the mount; says so when that cannot be had.
-fn protect(point: &Mountpoint) -> Vec<String> {
+pub(super) fn protect(point: &Mountpoint) -> Vec<String> {
     let Err(error) = point.protect() else {
         return Vec::new();
     };

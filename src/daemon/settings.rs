@@ -3,6 +3,7 @@
 //! ```toml
 //! options = "idle=2h"                 # for every pod, as after -o
 //! module = "/usr/lib/softhsm/libsofthsm2.so"   # PKCS #11 module of the tokens that open pods
+//! hook = ["/home/me/bin/podfs-news"]  # started for each message that comes, which it reads from its standard input
 //!
 //! [pod.work]                          # for the pod "work"; comes after, so it wins
 //! options = "budget=50G,allow_other"
@@ -26,6 +27,7 @@ use crate::daemon::fault::Quoted;
 pub struct Settings {
     options: String,
     module: Option<PathBuf>,
+    hook: Vec<String>,
     pod: BTreeMap<String, PodSettings>,
 }
 
@@ -36,6 +38,7 @@ struct PodSettings {
     options: String,
     module: Option<PathBuf>,
     extpass: Vec<String>,
+    hook: Option<Vec<String>>,
 }
 
 impl Settings {
@@ -69,6 +72,12 @@ impl Settings {
         own.or(self.module.as_deref())
     }
 
+    /// The program that is told what came to the pod, with its arguments; empty when there is none.
+    pub fn hook(&self, pod: &str) -> &[String] {
+        let own = self.pod.get(pod).and_then(|pod| pod.hook.as_ref());
+        own.unwrap_or(&self.hook)
+    }
+
     /// The program that tells the passphrase, with its arguments; empty when there is none.
     pub fn extpass(&self, pod: &str) -> &[String] {
         self.pod.get(pod).map_or(&[], |pod| &pod.extpass)
@@ -84,12 +93,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         assert_eq!(Settings::read(&path).unwrap(), Settings::default());
-        std::fs::write(&path, "options = \"idle=2h\"\nmodule = \"/m\"\n[pod.work]\noptions = \"budget=50G\"\nextpass = [\"x\", \"y\"]\n[pod.other]\nmodule = \"/n\"\n")
+        std::fs::write(&path, "options = \"idle=2h\"\nmodule = \"/m\"\nhook = [\"h\"]\n[pod.work]\noptions = \"budget=50G\"\nextpass = [\"x\", \"y\"]\nhook = []\n[pod.other]\nmodule = \"/n\"\n")
             .unwrap();
         let settings = Settings::read(&path).unwrap();
         assert_eq!(settings.options("work"), ["idle=2h", "budget=50G"]);
         assert_eq!(settings.options("main"), ["idle=2h", ""]);
         assert_eq!(settings.extpass("work"), ["x", "y"]);
+        assert_eq!(settings.hook("main"), ["h"]);
+        assert!(settings.hook("work").is_empty());
         assert_eq!(settings.module("work"), Some(Path::new("/m")));
         assert_eq!(settings.module("other"), Some(Path::new("/n")));
         std::fs::write(&path, "option = \"idle=2h\"\n").unwrap();

@@ -8,6 +8,7 @@ use crate::control::ClientError;
 use crate::control::Holder;
 use crate::control::Request;
 use crate::control::Response;
+use crate::daemon::boxes::BoxClient;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
@@ -71,14 +72,32 @@ pub fn folder(dir: &Path, lazy: bool) -> Result<(PathBuf, Outcome), Fault> {
     }
     let outcome = match owner_of(&mount) {
         Some(paths) => through_daemon(&paths, &point, lazy)?,
-        None => past_daemon(&mount, lazy)?,
+        None => match of_box(&point, lazy)? {
+            Some(outcome) => outcome,
+            None => past_daemon(&mount, lazy)?,
+        },
     };
     Ok((point, outcome))
 }
 
-/// The pod of this user that is served at the mount.
-pub(super) fn owner_of(mount: &Mount) -> Option<PodPaths> {
-    let source = mount.source.strip_prefix("podfs:").unwrap_or(&mount.source);
+/// Unmounts the box that a daemon of this user serves at the mount, if one does.
+fn of_box(point: &Path, lazy: bool) -> Result<Option<Outcome>, Fault> {
+    for name in pods() {
+        let Ok(client) = PodPaths::of(&name).and_then(|paths| BoxClient::of_pod(&paths)) else {
+            continue;
+        };
+        match { client }.unmount(point, lazy) {
+            Ok(holders) if holders.is_empty() => return Ok(Some(Outcome::Detached)),
+            Ok(holders) => return Err(busy(point, &holders)),
+            Err(fault) if fault.kind == FaultKind::NotMounted => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(None)
+}
+
+/// The names of all pods of this user.
+fn pods() -> impl Iterator<Item = String> {
     let pods = paths::pods_folder()
         .ok()
         .and_then(|folder| std::fs::read_dir(folder).ok());
@@ -87,9 +106,14 @@ pub(super) fn owner_of(mount: &Mount) -> Option<PodPaths> {
         .flatten()
         .flatten()
         .map(|entry| entry.file_name());
-    let names = pods.filter_map(|name| name.into_string().ok());
+    pods.filter_map(|name| name.into_string().ok())
+}
+
+/// The pod of this user that is served at the mount.
+pub(super) fn owner_of(mount: &Mount) -> Option<PodPaths> {
+    let source = mount.source.strip_prefix("podfs:").unwrap_or(&mount.source);
     std::iter::once(source.to_owned())
-        .chain(names)
+        .chain(pods())
         .filter_map(|name| PodPaths::of(&name).ok())
         .find(|paths| {
             let holder = lock::holder(&paths.state);
@@ -142,6 +166,7 @@ fn through_daemon(paths: &PodPaths, point: &Path, lazy: bool) -> Result<Outcome,
             | Response::Audit(_)
             | Response::Sharing(_)
             | Response::Messages(_)
+            | Response::Box(_)
             | Response::Progress(_),
         )) => Err(failed("the daemon answered something else".into())),
         Err(ClientError::Absent | ClientError::Silent(_) | ClientError::Garbled(_)) => {

@@ -1,5 +1,5 @@
-//! What people write to each other: grants, requests, that a request was denied, and what they saw of each other's audit
-//! logs.
+//! What people write to each other: grants, requests, that a request was denied, that one has arrived, and what they saw
+//! of each other's audit logs.
 
 use zeroize::Zeroizing;
 
@@ -19,7 +19,8 @@ pub const GRANT_LEN_MAX: usize = MESSAGE_BODY_LEN - HEAD_LEN - 16 - 4;
 const GRANT: u8 = 1;
 const REQUEST: u8 = 2;
 const DENIED: u8 = 3;
-const WITNESS: u8 = 4;
+const ARRIVED: u8 = 4;
+const WITNESS: u8 = 5;
 
 const ANSWERS: u8 = 1;
 const FROM: u8 = 2;
@@ -54,6 +55,8 @@ pub enum MessageBody {
         /// What the owner says about it; may be empty.
         why: PlainText,
     },
+    /// The request that this answers came through the door: it need not be put there again.
+    Arrived,
     /// The sender countersigns a checkpoint of the recipient's audit log. It answers nothing.
     Witness(Box<Witness>),
 }
@@ -90,6 +93,7 @@ impl Message {
             MessageBody::Grant(grant) => put_long(&mut out, grant),
             MessageBody::Request(request) => request.put(&mut out),
             MessageBody::Denied { why } => put_text(&mut out, why),
+            MessageBody::Arrived => {}
             MessageBody::Witness(witness) => out.extend_from_slice(&witness.encode()),
         }
         // What would not be read is not written.
@@ -126,7 +130,12 @@ impl Message {
     /// # Errors
     /// As [`Message::decode`], or anything but zeros behind.
     pub fn decode_padded(bytes: &MessageBytes) -> Result<Self, Malformed> {
-        let (message, rest) = Self::read(bytes.as_slice())?;
+        Self::decode_with_zeros(bytes.as_slice())
+    }
+
+    /// The same for any number of zeros.
+    pub(super) fn decode_with_zeros(bytes: &[u8]) -> Result<Self, Malformed> {
+        let (message, rest) = Self::read(bytes)?;
         if rest.iter().any(|byte| *byte != 0) {
             return Err(Malformed("message"));
         }
@@ -139,7 +148,7 @@ impl Message {
         let (kind, flags) = (reader.u8()?, reader.u8()?);
         let known = match kind {
             REQUEST => ANSWERS | FROM | UNTIL,
-            GRANT | DENIED => ANSWERS,
+            GRANT | DENIED | ARRIVED => ANSWERS,
             WITNESS => 0,
             _ => return Err(reader.malformed()),
         };
@@ -148,7 +157,9 @@ impl Message {
             secs: reader.i64()?,
             nanos: reader.u32()?,
         };
-        if version != VERSION || flags & !known != 0 || time.nanos >= NANOS {
+        // Of what has arrived the id tells, and nothing else.
+        let is_missing = kind == ARRIVED && flags != ANSWERS;
+        if version != VERSION || flags & !known != 0 || time.nanos >= NANOS || is_missing {
             return Err(reader.malformed());
         }
         let answers = optional(&mut reader, flags & ANSWERS, |reader| {
@@ -161,9 +172,10 @@ impl Message {
                 let witness = Witness::decode(reader.bytes(WITNESS_LEN)?)?;
                 MessageBody::Witness(Box::new(witness))
             }
-            _ => MessageBody::Denied {
+            DENIED => MessageBody::Denied {
                 why: read_text(&mut reader)?,
             },
+            _ => MessageBody::Arrived,
         };
         let message = Self {
             id,
@@ -178,7 +190,10 @@ impl Message {
         let answers = if self.answers.is_some() { ANSWERS } else { 0 };
         let limits = match &self.body {
             MessageBody::Request(request) => request.flags(),
-            MessageBody::Grant(_) | MessageBody::Denied { .. } | MessageBody::Witness(_) => 0,
+            MessageBody::Grant(_)
+            | MessageBody::Denied { .. }
+            | MessageBody::Arrived
+            | MessageBody::Witness(_) => 0,
         };
         answers | limits
     }
@@ -190,6 +205,7 @@ impl MessageBody {
             Self::Grant(_) => GRANT,
             Self::Request(_) => REQUEST,
             Self::Denied { .. } => DENIED,
+            Self::Arrived => ARRIVED,
             Self::Witness(_) => WITNESS,
         }
     }
@@ -326,5 +342,9 @@ mod tests {
             ..request(None, None)
         };
         assert!(message(MessageBody::Request(nothing)).encode().is_err());
+        let mut arrived = message(MessageBody::Arrived);
+        assert!(Message::decode(&arrived.encode().unwrap()) == Ok(arrived.clone()));
+        arrived.answers = None;
+        assert!(arrived.encode().is_err());
     }
 }

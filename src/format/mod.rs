@@ -3,7 +3,9 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod audit;
+pub mod base;
 pub mod card;
+pub mod door;
 pub mod grant;
 pub mod keyfile;
 pub mod manifest;

@@ -16,14 +16,11 @@ use rustix::fs::FallocateFlags;
 use crate::fuse::answer::{HANDLE, Listing, Probe};
 use crate::fuse::contents::Contents;
 use crate::fuse::listing::{list, list_plus};
-use crate::fuse::serve::Adapter;
+use crate::fuse::serve::{Adapter, Effect};
 use crate::fuse::time::from_request;
-use crate::fuse::translate::{
-    COPY_MAX, agree, attribute, caller, found, seek, set_time, taken, xattr_mode,
-};
+use crate::fuse::translate::{COPY_MAX, agree, caller, found, seek, set_time, taken, xattr_mode};
 use crate::fuse::watchdog::STATFS;
-use crate::pod::{Pod, PodError, SetAttr, ShareWish, contact_of, told};
-use crate::types::Ino;
+use crate::pod::{Pod, PodError, SetAttr, told};
 
 impl Filesystem for Adapter {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
@@ -38,11 +35,11 @@ impl Filesystem for Adapter {
     }
 
     fn forget(&self, _req: &Request, node: INodeNo, _nlookup: u64) {
-        self.pod.forget(Ino(node.0));
+        self.pod.forget_meant(self.mount.ino(node));
     }
 
     fn getattr(&self, _req: &Request, node: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.run("getattr", node, reply, Pod::getattr);
+        self.run("getattr", node, reply, Pod::getattr_told);
     }
 
     fn setattr(
@@ -73,8 +70,8 @@ impl Filesystem for Adapter {
             ctime: ctime.map(from_request),
         };
         let asked = caller(req);
-        let work = move |pod: &Pod, ino| pod.setattr(ino, &set, asked);
-        self.run_far(("setattr", node), reply, work, || work);
+        let work = move |pod: &Pod, ino| pod.setattr_meant(ino, &set, asked);
+        self.run_far(("setattr", node, Effect::Changes), reply, work, || work);
     }
 
     fn readlink(&self, _req: &Request, node: INodeNo, reply: ReplyData) {
@@ -91,7 +88,7 @@ impl Filesystem for Adapter {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        self.run("mknod", dir, reply, |pod, ino| {
+        self.change(("mknod", dir), &[(dir, name)], reply, |pod, ino| {
             let name = name.as_bytes();
             Ok(Some(pod.mknod(ino, name, (mode, rdev), caller(req))?))
         });
@@ -106,25 +103,25 @@ impl Filesystem for Adapter {
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        self.run("mkdir", dir, reply, |pod, ino| {
+        self.change(("mkdir", dir), &[(dir, name)], reply, |pod, ino| {
             Ok(Some(pod.mkdir(ino, name.as_bytes(), mode, caller(req))?))
         });
     }
 
     fn unlink(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.run("unlink", dir, reply, |pod, ino| {
+        self.change(("unlink", dir), &[(dir, name)], reply, |pod, ino| {
             pod.unlink(ino, name.as_bytes())
         });
     }
 
     fn rmdir(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.run("rmdir", dir, reply, |pod, ino| {
+        self.change(("rmdir", dir), &[(dir, name)], reply, |pod, ino| {
             pod.rmdir(ino, name.as_bytes())
         });
     }
 
     fn symlink(&self, req: &Request, dir: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
-        self.run("symlink", dir, reply, |pod, ino| {
+        self.change(("symlink", dir), &[(dir, name)], reply, |pod, ino| {
             let (name, target) = (name.as_bytes(), target.as_os_str().as_bytes());
             Ok(Some(pod.symlink(ino, name, target, caller(req))?))
         });
@@ -140,28 +137,33 @@ impl Filesystem for Adapter {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        self.run("rename", dir, reply, |pod, ino| {
-            let (from, to) = ((ino, name.as_bytes()), (Ino(to.0), new_name.as_bytes()));
+        let names = [(dir, name), (to, new_name)];
+        self.change(("rename", dir), &names, reply, |pod, ino| {
+            let (from, to) = ((ino, name.as_bytes()), (self.ino(to), new_name.as_bytes()));
             pod.rename(from, to, taken(flags)?)
         });
     }
 
     fn link(&self, _req: &Request, node: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        self.run("link", node, reply, |pod, ino| {
-            Ok(Some(pod.link(ino, Ino(dir.0), name.as_bytes())?))
+        self.change(("link", node), &[(dir, name)], reply, |pod, ino| {
+            Ok(Some(pod.told(pod.link(
+                ino,
+                self.ino(dir),
+                name.as_bytes(),
+            )?)))
         });
     }
 
     fn open(&self, _req: &Request, node: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let writes = flags.acc_mode() != OpenAccMode::O_RDONLY;
-        if let Some(told) = told(Ino(node.0)) {
+        if let Some(told) = told(self.mount.ino(node)) {
             return self.open_told(node, told, writes, reply);
         }
         self.run("open", node, reply, |pod, ino| {
             if writes {
                 pod.may_be_written(ino)?;
             }
-            pod.open(ino)
+            self.mount.open(pod, node)
         });
     }
 
@@ -175,8 +177,10 @@ impl Filesystem for Adapter {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        self.run("create", dir, reply, |pod, ino| {
-            pod.create(ino, name.as_bytes(), mode, caller(req))
+        self.change(("create", dir), &[(dir, name)], reply, |pod, ino| {
+            let attr = pod.create(ino, name.as_bytes(), mode, caller(req))?;
+            self.mount.opens(attr.ino);
+            Ok(attr)
         });
     }
 
@@ -195,7 +199,7 @@ impl Filesystem for Adapter {
             return self.read_told(fh, offset, size, reply);
         }
         let work = move |pod: &Pod, ino| Contents::read(pod, ino, offset, size);
-        self.run_far(("read", node), reply, work, || work);
+        self.run_far(("read", node, Effect::Reads), reply, work, || work);
     }
 
     fn write(
@@ -211,9 +215,9 @@ impl Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        let write = move |pod: &Pod, ino, data: &[u8]| pod.write(ino, offset, data, kill_priv);
+        let write = move |pod: &Pod, ino, data: &[u8]| pod.write_to((ino, offset), data, kill_priv);
         let work = |pod: &Pod, ino| write(pod, ino, data);
-        self.run_far(("write", node), reply, work, || {
+        self.run_far(("write", node, Effect::Changes), reply, work, || {
             let data = data.to_vec();
             move |pod: &Pod, ino| write(pod, ino, &data)
         });
@@ -232,7 +236,9 @@ impl Filesystem for Adapter {
         if fh != HANDLE {
             return self.release_told(fh, reply);
         }
-        self.run("release", node, reply, Pod::release);
+        self.run("release", node, reply, |pod, _| {
+            self.mount.release(pod, node)
+        });
     }
 
     fn fsync(
@@ -261,7 +267,7 @@ impl Filesystem for Adapter {
     ) {
         let reply = RefCell::new(Some(reply));
         self.run("readdir", node, Listing(&reply), |pod, ino| {
-            list(pod, ino, cookie, &reply)
+            list(pod, (ino, self.mount.top()), cookie, &reply)
         });
     }
 
@@ -275,7 +281,7 @@ impl Filesystem for Adapter {
     ) {
         let reply = RefCell::new(Some(reply));
         self.run("readdirplus", node, Listing(&reply), |pod, ino| {
-            list_plus(pod, ino, cookie, &reply)
+            list_plus(pod, (ino, self.mount.top()), cookie, &reply)
         });
     }
 
@@ -304,19 +310,12 @@ impl Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let (name, mode) = (name.as_bytes(), xattr_mode(flags));
-        if let Some(who) = contact_of(name) {
-            let wish = ShareWish::new(who, value, mode);
-            return self.share(node, wish, caller(req), reply);
-        }
-        let set = |pod: &Pod, ino| pod.setxattr(ino, name, value, mode);
-        self.run("setxattr", node, reply, set);
+        let what = (name.as_bytes(), value, xattr_mode(flags));
+        self.set_attribute(node, what, caller(req), reply);
     }
 
     fn getxattr(&self, req: &Request, node: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
-        self.run("getxattr", node, reply, |pod, ino| {
-            attribute(pod, (ino, name.as_bytes()), caller(req)).map(|bytes| Probe { bytes, room })
-        });
+        self.get_attribute(node, (name.as_bytes(), room), caller(req), reply);
     }
 
     fn listxattr(&self, _req: &Request, node: INodeNo, room: u32, reply: ReplyXattr) {
@@ -326,12 +325,7 @@ impl Filesystem for Adapter {
     }
 
     fn removexattr(&self, req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        if let Some(who) = contact_of(name.as_bytes()) {
-            return self.unshare(node, who.to_owned(), caller(req), reply);
-        }
-        self.run("removexattr", node, reply, |pod, ino| {
-            pod.removexattr(ino, name.as_bytes())
-        });
+        self.remove_attribute(node, name.as_bytes(), caller(req), reply);
     }
 
     fn ioctl(
@@ -359,8 +353,8 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let mode = FallocateFlags::from_bits_retain(mode.cast_unsigned());
-        let work = move |pod: &Pod, ino| pod.fallocate(ino, offset, len, mode);
-        self.run_far(("fallocate", node), reply, work, || work);
+        let work = move |pod: &Pod, ino| pod.fallocate(pod.to_change(ino)?, offset, len, mode);
+        self.run_far(("fallocate", node, Effect::Changes), reply, work, || work);
     }
 
     fn lseek(
@@ -391,10 +385,13 @@ impl Filesystem for Adapter {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
+        let source = self.mount.ino(source);
         let work = move |pod: &Pod, ino| {
-            let copied = pod.copy_range(Ino(source.0), from, ino, to, len.min(COPY_MAX))?;
+            let (source, target) = (pod.meant(source), pod.to_change(ino)?);
+            let copied = pod.copy_range(source, from, target, to, len.min(COPY_MAX))?;
             Ok(u32::try_from(copied).unwrap_or(u32::MAX))
         };
-        self.run_far(("copy_file_range", target), reply, work, || work);
+        let what = ("copy_file_range", target, Effect::Changes);
+        self.run_far(what, reply, work, || work);
     }
 }

@@ -26,6 +26,7 @@ pub(super) const fn errno(error: &PodError) -> Errno {
         PodError::TooManyOpen => Errno::ENFILE,
         PodError::NoSpace => Errno::ENOSPC,
         PodError::ReadOnly => Errno::EROFS,
+        PodError::IsBox | PodError::InUse => Errno::EBUSY,
         PodError::Stale => Errno::ESTALE,
         // The journal's patience has an end before anybody's request gets too old: programs know this one from
         // network file systems.

@@ -5,19 +5,38 @@ use std::os::unix::ffi::OsStrExt;
 use fuser::{INodeNo, Notifier};
 
 use crate::pod::Kernel;
-use crate::types::Ino;
+use crate::types::{Ino, ROOT};
 
 /// The kernel of a mount, told of what it did not ask for.
-pub(super) struct Told(pub(super) Notifier);
+pub(super) struct Told {
+    pub(super) notifier: Notifier,
+    /// Where the mount begins.
+    pub(super) top: Ino,
+}
+
+impl Told {
+    /// What the kernel calls it; nothing for what is above the mount.
+    fn node(&self, ino: Ino) -> Option<INodeNo> {
+        match ino {
+            _ if ino == self.top => Some(INodeNo::ROOT),
+            ROOT => None,
+            _ => Some(INodeNo(ino.0)),
+        }
+    }
+}
 
 impl Kernel for Told {
     fn name_changed(&self, dir: Ino, name: &[u8]) {
-        note(self.0.inval_entry(INodeNo(dir.0), OsStr::from_bytes(name)));
+        if let Some(dir) = self.node(dir) {
+            note(self.notifier.inval_entry(dir, OsStr::from_bytes(name)));
+        }
     }
 
     fn inode_changed(&self, ino: Ino) {
-        // Attributes, names that were read of a directory, and pages to the end.
-        note(self.0.inval_inode(INodeNo(ino.0), 0, 0));
+        if let Some(node) = self.node(ino) {
+            // Attributes, names that were read of a directory, and pages to the end.
+            note(self.notifier.inval_inode(node, 0, 0));
+        }
     }
 }
 

@@ -7,13 +7,22 @@ use fuser::{INodeNo, ReplyDirectory, ReplyDirectoryPlus};
 use crate::fuse::answer::GENERATION;
 use crate::fuse::attr::{bare_attr, file_attr, file_type};
 use crate::fuse::told::keeps;
-use crate::pod::{Pod, PodError};
+use crate::pod::{Entry, Pod, PodError};
 use crate::types::Ino;
+
+/// Nothing is above the topmost directory of a mount.
+fn shown(entry: &Entry<'_>, (dir, top): (Ino, Ino)) -> Ino {
+    if dir == top && entry.name == b".." {
+        dir
+    } else {
+        entry.ino
+    }
+}
 
 /// Fills `reply` with the names behind `cookie`.
 pub(super) fn list(
     pod: &Pod,
-    dir: Ino,
+    (dir, top): (Ino, Ino),
     cookie: u64,
     reply: &RefCell<Option<ReplyDirectory>>,
 ) -> Result<(), PodError> {
@@ -22,9 +31,9 @@ pub(super) fn list(
         return Ok(());
     };
     pod.readdir(dir, cookie, |entry| {
-        let ino = INodeNo(entry.ino.0);
+        let ino = pod.known_as(shown(&entry, (dir, top)));
         !reply.add(
-            ino,
+            INodeNo(ino.0),
             entry.cookie,
             file_type(entry.kind),
             OsStr::from_bytes(entry.name),
@@ -35,7 +44,7 @@ pub(super) fn list(
 /// The same with attributes; each entry taken counts as a look-up. An entry that goes away meanwhile is left out.
 pub(super) fn list_plus(
     pod: &Pod,
-    dir: Ino,
+    (dir, top): (Ino, Ino),
     cookie: u64,
     reply: &RefCell<Option<ReplyDirectoryPlus>>,
 ) -> Result<(), PodError> {
@@ -46,10 +55,10 @@ pub(super) fn list_plus(
     let mut failed = None;
     pod.readdir(dir, cookie, |entry| {
         let attr = if matches!(entry.name, b"." | b"..") {
-            bare_attr(entry.ino, entry.kind)
+            bare_attr(pod.known_as(shown(&entry, (dir, top))), entry.kind)
         } else {
             match pod.getattr(entry.ino) {
-                Ok(attr) => file_attr(&attr),
+                Ok(attr) => file_attr(&pod.told(attr)),
                 Err(PodError::NotFound) => return true,
                 Err(error) => {
                     failed = Some(error);

@@ -8,6 +8,7 @@ mod contents;
 mod errno;
 mod kernel;
 mod listing;
+mod mounts;
 mod serve;
 mod session;
 mod time;
@@ -19,5 +20,6 @@ mod watchdog;
 #[doc = include_str!("SEMANTICS.md")]
 pub mod semantics {}
 
+pub use mounts::Mounts;
 pub use session::{Allow, ServeOptions, Serving, serve};
 pub use watchdog::{Request, Running};

@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -6,6 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::fuse::answer::Answer;
 use crate::fuse::errno::errno;
+use crate::fuse::mounts::Mount;
 use crate::fuse::told::Shared;
 use crate::fuse::wait::Waiting;
 use crate::fuse::watchdog::Running;
@@ -15,6 +17,7 @@ use crate::types::Ino;
 /// The kernel's side of a pod. Every operation is the same: translate, call, answer.
 pub(super) struct Adapter {
     pub(super) pod: Arc<Pod>,
+    pub(super) mount: Arc<Mount>,
     pub(super) running: Arc<Running>,
     /// Where requests wait for the network.
     pub(super) runtime: Handle,
@@ -23,6 +26,11 @@ pub(super) struct Adapter {
 }
 
 impl Adapter {
+    /// The inode that the kernel calls by a number.
+    pub(super) fn ino(&self, node: INodeNo) -> Ino {
+        self.pod.meant(self.mount.ino(node))
+    }
+
     /// Does `work` and answers.
     pub(super) fn run<T, R: Answer<T>>(
         &self,
@@ -31,8 +39,27 @@ impl Adapter {
         reply: R,
         work: impl FnOnce(&Pod, Ino) -> Result<T, PodError>,
     ) {
-        serve(&self.running, (op, node.0), reply, || {
-            work(&self.pod, Ino(node.0))
+        let ino = self.mount.ino(node);
+        serve(&self.running, (op, ino.0), reply, || {
+            work(&self.pod, self.pod.meant(ino))
+        });
+    }
+
+    /// The same for work that changes the inode, and what these names name: the other mounts hear of it.
+    pub(super) fn change<T, R: Answer<T>>(
+        &self,
+        (op, node): (&'static str, INodeNo),
+        names: &[(INodeNo, &OsStr)],
+        reply: R,
+        work: impl FnOnce(&Pod, Ino) -> Result<T, PodError>,
+    ) {
+        self.run(op, node, reply, |pod, ino| {
+            let mut inodes = self.mount.named(pod, names);
+            let done = work(pod, ino)?;
+            inodes.extend(self.mount.named(pod, names));
+            inodes.push(ino);
+            self.mount.changed(names, &inodes);
+            Ok(done)
         });
     }
 
@@ -40,7 +67,7 @@ impl Adapter {
     /// `own` makes of the work: the same, with nothing borrowed from the request.
     pub(super) fn run_far<T, R, W>(
         &self,
-        (op, node): (&'static str, INodeNo),
+        (op, node, effect): (&'static str, INodeNo, Effect),
         reply: R,
         work: impl FnOnce(&Pod, Ino) -> Result<T, PodError>,
         own: impl FnOnce() -> W,
@@ -49,20 +76,42 @@ impl Adapter {
         R: Answer<T> + Send + 'static,
         W: Fn(&Pod, Ino) -> Result<T, PodError> + Send + Sync + 'static,
     {
-        let turn = self.running.begin(op, node.0);
-        match caught(|| work(&self.pod, Ino(node.0))) {
+        let ino = self.mount.ino(node);
+        let turn = self.running.begin(op, ino.0);
+        match caught(|| work(&self.pod, self.pod.meant(ino))) {
             Some(Err(PodError::Absent { ino, pages })) => {
                 let waiting = Waiting {
                     pod: Arc::clone(&self.pod),
+                    mount: Arc::clone(&self.mount),
                     turn,
+                    effect,
                     work: own(),
                 };
                 drop(self.runtime.spawn(waiting.answer(ino, pages, reply)));
             }
             outcome => {
+                effect.tell(&self.mount, ino, outcome.as_ref());
                 tell_failure(&self.pod, turn.at(), outcome.as_ref());
                 answer(turn.at(), reply, outcome);
             }
+        }
+    }
+}
+
+/// What work does to the inode it is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing.
+    Reads,
+    /// The other mounts have to hear of it.
+    Changes,
+}
+
+impl Effect {
+    /// Tells the other mounts, if it was done.
+    pub(super) fn tell<T>(self, mount: &Mount, ino: Ino, outcome: Option<&Result<T, PodError>>) {
+        if self == Self::Changes && matches!(outcome, Some(Ok(_))) {
+            mount.changed(&[], &[ino]);
         }
     }
 }
@@ -142,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_the_end_of_one_request_only() {
-        let running = Arc::new(Running::new());
+        let running = Arc::new(Running::default());
         let (told, answers) = mpsc::channel();
         let at = ("read", 1);
         serve(&running, at, Told(told.clone()), || panic!("on purpose"));
@@ -155,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_watchdog_sees_a_request_that_was_delayed_on_purpose() {
-        let running = Arc::new(Running::new());
+        let running = Arc::new(Running::default());
         let (told, answers) = mpsc::channel();
         let (release, wait) = mpsc::channel::<()>();
         std::thread::scope(|scope| {

@@ -7,9 +7,11 @@ use fuser::{Config, Session, SessionACL};
 use tokio::runtime::Handle;
 
 use crate::fuse::kernel::Told;
+use crate::fuse::mounts::Mounts;
 use crate::fuse::serve::Adapter;
 use crate::fuse::watchdog::Running;
 use crate::pod::Pod;
+use crate::types::{Ino, ROOT};
 
 /// Who may use the mount, in the words of mount options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub enum Allow {
 }
 
 /// How a mount is served.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ServeOptions {
     /// Event loops: requests answered at once.
     pub threads: usize,
@@ -34,16 +36,22 @@ pub struct ServeOptions {
     pub clone_fd: bool,
     /// Where requests wait for the network.
     pub runtime: Handle,
+    /// The directory that is the topmost of the mount.
+    pub top: Ino,
+    /// The requests that run, also those of other mounts.
+    pub running: Arc<Running>,
 }
 
 impl ServeOptions {
-    /// Four event loops, for the owner alone.
-    pub const fn new(runtime: Handle) -> Self {
+    /// Four event loops, for the owner alone, of the whole pod.
+    pub fn new(runtime: Handle) -> Self {
         Self {
             threads: 4,
             allow: Allow::Owner,
             clone_fd: false,
             runtime,
+            top: ROOT,
+            running: Arc::new(Running::default()),
         }
     }
 }
@@ -72,15 +80,22 @@ impl Serving {
     }
 }
 
-/// Serves `pod` on `fd`, an open `/dev/fuse` that is mounted already. Returns once the kernel and we agreed on how to
-/// speak.
+/// Serves `pod` on `fd`, an open `/dev/fuse` that is mounted already, as one of its mounts. Returns once the kernel and
+/// we agreed on how to speak.
 ///
 /// # Errors
 /// When the mount is gone before that, or the kernel is too old.
-pub fn serve(fd: OwnedFd, pod: &Arc<Pod>, options: ServeOptions) -> io::Result<Serving> {
-    let running = Arc::new(Running::new());
+pub fn serve(
+    fd: OwnedFd,
+    pod: &Arc<Pod>,
+    mounts: &Arc<Mounts>,
+    options: ServeOptions,
+) -> io::Result<Serving> {
+    let (running, top) = (options.running, options.top);
+    let mount = Arc::new(mounts.mount(top));
     let adapter = Adapter {
         pod: Arc::clone(pod),
+        mount: Arc::clone(&mount),
         running: Arc::clone(&running),
         runtime: options.runtime,
         told: Arc::default(),
@@ -95,9 +110,17 @@ pub fn serve(fd: OwnedFd, pod: &Arc<Pod>, options: ServeOptions) -> io::Result<S
     config.n_threads = Some(options.threads.max(1));
     config.clone_fd = options.clone_fd;
     let session = Session::from_fd(adapter, fd, acl, config)?;
-    pod.set_kernel(Arc::new(Told(session.notifier())));
-    let session = std::thread::Builder::new()
-        .name("fuse".into())
-        .spawn(move || session.run())?;
+    let notifier = session.notifier();
+    mounts.begin(&mount, Told { notifier, top })?;
+    let pod = Arc::clone(pod);
+    let session = std::thread::Builder::new().name("fuse".into()).spawn({
+        let mount = Arc::clone(&mount);
+        move || {
+            let ended = session.run();
+            mount.ended(&pod);
+            ended
+        }
+    });
+    let session = session.inspect_err(|_| mounts.end(&mount))?;
     Ok(Serving { session, running })
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fuser::{FileHandle, FopenFlags, INodeNo, ReplyData, ReplyEmpty, ReplyOpen};
+use fuser::{FileHandle, FopenFlags, INodeNo, ReplyData, ReplyEmpty, ReplyOpen, ReplyXattr};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use crate::fuse::answer::Answer;
+use crate::fuse::answer::{Answer, Probe};
 use crate::fuse::errno::errno;
 use crate::fuse::serve::{Adapter, answer};
-use crate::pod::{Caller, Doing, Pod, PodError, ShareWish, Told};
-use crate::types::Ino;
+use crate::pod::{Caller, Doing, Pod, PodError, ShareWish, Told, XattrMode, contact_of};
 use crate::types::limits::{READ_DEADLINE, TOLD_OPEN_MAX};
+use crate::types::{Ino, ROOT};
 
 /// What was made for those who have it open, by handle.
 #[derive(Default)]
@@ -80,30 +80,91 @@ impl Adapter {
         reply.ok();
     }
 
+    /// An attribute that is kept, or one that podfs answers itself.
+    pub(super) fn get_attribute(
+        &self,
+        node: INodeNo,
+        (name, room): (&[u8], u32),
+        asked: Caller,
+        reply: ReplyXattr,
+    ) {
+        self.run("getxattr", node, reply, |pod, ino| {
+            let shared = if self.is_whole() {
+                pod.share_attribute(ino, name, asked)?
+            } else {
+                None
+            };
+            let bytes = shared.map_or_else(|| pod.getxattr(ino, name), Ok)?;
+            Ok(Probe { bytes, room })
+        });
+    }
+
+    /// Sets an attribute, or shares what it says.
+    pub(super) fn set_attribute(
+        &self,
+        node: INodeNo,
+        (name, value, mode): (&[u8], &[u8], XattrMode),
+        asked: Caller,
+        reply: ReplyEmpty,
+    ) {
+        if let Some(who) = self.shares_with(name) {
+            let wish = ShareWish::new(who, value, mode);
+            return self.share(node, wish, asked, reply);
+        }
+        self.change(("setxattr", node), &[], reply, |pod, ino| {
+            pod.setxattr(pod.to_change(ino)?, name, value, mode)
+        });
+    }
+
+    /// Removes an attribute, or shares it no more.
+    pub(super) fn remove_attribute(
+        &self,
+        node: INodeNo,
+        name: &[u8],
+        asked: Caller,
+        reply: ReplyEmpty,
+    ) {
+        if let Some(who) = self.shares_with(name) {
+            return self.unshare(node, who.to_owned(), asked, reply);
+        }
+        self.change(("removexattr", node), &[], reply, |pod, ino| {
+            pod.removexattr(pod.to_change(ino)?, name)
+        });
+    }
+
+    /// Who sees a box alone neither learns nor says with whom anything is shared.
+    fn is_whole(&self) -> bool {
+        self.mount.top() == ROOT
+    }
+
+    fn shares_with<'a>(&self, attribute: &'a [u8]) -> Option<&'a str> {
+        contact_of(attribute).filter(|_| self.is_whole())
+    }
+
     /// Shares what an attribute says.
-    pub(super) fn share(
+    fn share(
         &self,
         node: INodeNo,
         wish: Result<ShareWish, PodError>,
         asked: Caller,
         reply: ReplyEmpty,
     ) {
-        let ino = Ino(node.0);
+        let ino = self.ino(node);
         self.run_long(("setxattr", node), reply, move |pod| {
             Box::pin(async move { pod.desk()?.share(ino, wish?, asked).await })
         });
     }
 
     /// Shares it no more.
-    pub(super) fn unshare(&self, node: INodeNo, who: String, asked: Caller, reply: ReplyEmpty) {
-        let ino = Ino(node.0);
+    fn unshare(&self, node: INodeNo, who: String, asked: Caller, reply: ReplyEmpty) {
+        let ino = self.ino(node);
         self.run_long(("removexattr", node), reply, move |pod| {
             Box::pin(async move { pod.desk()?.unshare(ino, who, asked).await })
         });
     }
 
     /// Does work that waits for others in a task, and answers.
-    pub(super) fn run_long<T, R>(
+    fn run_long<T, R>(
         &self,
         (op, node): (&'static str, INodeNo),
         reply: R,
@@ -112,7 +173,7 @@ impl Adapter {
         T: Send + 'static,
         R: Answer<T> + Send + 'static,
     {
-        let turn = self.running.begin(op, node.0);
+        let turn = self.running.begin(op, self.mount.ino(node).0);
         let work = work(Arc::clone(&self.pod));
         drop(self.runtime.spawn(async move {
             let deadline = Instant::from_std(turn.since()) + READ_DEADLINE;

@@ -83,21 +83,9 @@ pub(super) fn xattr_mode(flags: i32) -> XattrMode {
 /// comes and goes.
 pub(super) fn found(pod: &Pod, dir: Ino, name: &[u8]) -> Result<Option<Attr>, PodError> {
     match pod.lookup(dir, name) {
-        Ok(attr) => Ok(Some(attr)),
+        Ok(attr) => Ok(Some(pod.told(attr))),
         Err(PodError::NotFound) if !pod.tells(dir, name) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// An attribute that is kept, or one that podfs answers itself.
-pub(super) fn attribute(
-    pod: &Pod,
-    (ino, name): (Ino, &[u8]),
-    asked: Caller,
-) -> Result<Box<[u8]>, PodError> {
-    match pod.share_attribute(ino, name, asked)? {
-        Some(shared) => Ok(shared),
-        None => pod.getxattr(ino, name),
     }
 }
 

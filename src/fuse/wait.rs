@@ -4,7 +4,8 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::fuse::answer::Answer;
-use crate::fuse::serve::{answer, tell_failure};
+use crate::fuse::mounts::Mount;
+use crate::fuse::serve::{Effect, answer, tell_failure};
 use crate::fuse::watchdog::Turn;
 use crate::pod::{Pod, PodError};
 use crate::types::Ino;
@@ -16,7 +17,9 @@ const TURNS_MAX: usize = 32;
 /// A request that waits for the network, with all that it takes to do it again.
 pub(super) struct Waiting<W> {
     pub(super) pod: Arc<Pod>,
+    pub(super) mount: Arc<Mount>,
     pub(super) turn: Turn,
+    pub(super) effect: Effect,
     pub(super) work: W,
 }
 
@@ -41,7 +44,7 @@ impl<W> Waiting<W> {
                 break;
             }
             let (pod, work) = (Arc::clone(&self.pod), Arc::clone(&work));
-            let done = tokio::task::spawn_blocking(move || work(&pod, node));
+            let done = tokio::task::spawn_blocking(move || work(&pod, pod.meant(node)));
             match done.await.ok() {
                 Some(Err(PodError::Absent { ino, pages })) => absent = (ino, pages),
                 done => {
@@ -50,6 +53,7 @@ impl<W> Waiting<W> {
                 }
             }
         }
+        self.effect.tell(&self.mount, node, outcome.as_ref());
         tell_failure(&self.pod, self.turn.at(), outcome.as_ref());
         answer(self.turn.at(), reply, outcome);
     }
@@ -63,7 +67,8 @@ fn unreachable(why: &str) -> PodError {
 mod tests {
     use super::*;
     use crate::fuse::contents::Contents;
-    use crate::fuse::serve::Adapter;
+    use crate::fuse::mounts::Mounts;
+    use crate::fuse::serve::{Adapter, Effect};
     use crate::fuse::watchdog::Running;
     use crate::pod::Caller;
     use crate::pod::fake::{Fake, Network};
@@ -116,7 +121,8 @@ mod tests {
             fake.take(&pod, ino);
             let adapter = Adapter {
                 pod: Arc::new(pod),
-                running: Arc::new(Running::new()),
+                mount: Arc::new(Arc::new(Mounts::default()).mount(ROOT)),
+                running: Arc::new(Running::default()),
                 runtime: tokio::runtime::Handle::current(),
                 told: Arc::default(),
             };
@@ -131,7 +137,7 @@ mod tests {
             let work = move |pod: &Pod, ino| Contents::read(pod, ino, 0, size);
             let node = INodeNo(self.ino.0);
             self.adapter
-                .run_far(("read", node), Told(told), work, || work);
+                .run_far(("read", node, Effect::Reads), Told(told), work, || work);
             answer
         }
 
@@ -174,7 +180,7 @@ mod tests {
             let work = |pod: &Pod, ino| write(pod, ino, &data);
             bench
                 .adapter
-                .run_far(("write", node), Told(told), work, || {
+                .run_far(("write", node, Effect::Changes), Told(told), work, || {
                     let data = data.clone();
                     move |pod: &Pod, ino| write(pod, ino, &data)
                 });
@@ -218,12 +224,16 @@ mod tests {
         let again = |_: &Pod, _: Ino| -> Result<u32, PodError> { panic!("on purpose") };
         bench
             .adapter
-            .run_far(("write", node), Told(told), absent, || again);
+            .run_far(("write", node, Effect::Changes), Told(told), absent, || {
+                again
+            });
         assert_eq!(answer.await.unwrap().0, Err(libc::EIO));
         let (told, answer) = oneshot::channel();
         bench
             .adapter
-            .run_far(("write", node), Told(told), absent, || absent);
+            .run_far(("write", node, Effect::Changes), Told(told), absent, || {
+                absent
+            });
         assert_eq!(answer.await.unwrap().0, Err(libc::EIO), "it has an end");
         assert_eq!(bench.running(), 0);
     }

@@ -38,14 +38,17 @@ pub(super) struct Turn {
     request: Request,
 }
 
-impl Running {
-    pub(super) fn new() -> Self {
+impl Default for Running {
+    /// None so far.
+    fn default() -> Self {
         Self {
             slots: (0..SLOTS).map(|_| Mutex::new(None)).collect(),
             started: AtomicU64::new(0),
         }
     }
+}
 
+impl Running {
     /// A request begins.
     pub(super) fn begin(self: &Arc<Self>, op: &'static str, ino: u64) -> Turn {
         // Monitors and panels ask every mount for its free space, for ever: that is no use of it.
@@ -126,7 +129,7 @@ mod tests {
 
     #[test]
     fn requests_are_seen_while_they_run() {
-        let running = Arc::new(Running::new());
+        let running = Arc::new(Running::default());
         assert!(running.overdue(Duration::ZERO).is_empty());
         let turn = running.begin("read", 7);
         let _other = running.begin("write", 8);

@@ -1,13 +1,15 @@
-//! What others added to folders that the owner shares: brought to a place that no path leads to, and from there taken
-//! over into the folder, where it is the owner's.
+//! What others added to folders that the owner shares, or changed of what is shared: brought to a place that no path
+//! leads to, and from there taken over into the folder, where it is the owner's.
 //!
 //! What was taken over once is noted at what arrived, which is another inode as soon as its contents are others. The
 //! note is in the record that gives the copy its name: there is never one without the other.
 
-use crate::format::rows::{FileKind, Inode, Key};
+use crate::format::rows::{FileKind, Inode, Key, Taken};
 use crate::journal::{Batch, Class};
-use crate::pod::edit::Edit;
+use crate::pod::attr::Attr;
+use crate::pod::edit::{Edit, Spot};
 use crate::pod::error::PodError;
+use crate::pod::remove::Leaves;
 use crate::pod::setattr::{SetAttr, SetTime};
 use crate::pod::{Caller, Pod};
 use crate::types::{ADDED, Ino, Name, Timespec};
@@ -24,6 +26,18 @@ pub struct Copy {
     pub ino: Ino,
     dir: Ino,
     name: Name,
+}
+
+/// Where a copy goes.
+pub struct Target<'a> {
+    /// The directory, and the name.
+    pub at: (Ino, &'a Name),
+    /// The owner's file that it replaces, if that is still as it was then.
+    pub over: Option<&'a Attr>,
+    /// Whether the one who added it may change what is there, attributes too.
+    pub is_written: bool,
+    /// What says what it was made from.
+    pub note: Option<Ino>,
 }
 
 impl Pod {
@@ -53,24 +67,71 @@ impl Pod {
         self.withdraw(ADDED, name)
     }
 
+    /// What is noted of something that arrived, if anything is.
+    ///
+    /// # Errors
+    /// When the log does not say.
+    pub fn taken(&self, arrived: Ino) -> Result<Option<Taken>, PodError> {
+        let row = self.rows.get(&Key::taken_over(arrived))?;
+        Ok(row.map(|row| Taken::decode(&row)).transpose()?)
+    }
+
     /// Whether something that arrived was taken over.
     ///
     /// # Errors
     /// When the log does not say.
     pub fn is_taken_over(&self, arrived: Ino) -> Result<bool, PodError> {
-        Ok(self.rows.get(&Key::taken_over(arrived))?.is_some())
+        Ok(self.taken(arrived)?.is_some_and(|taken| taken.is_taken))
     }
 
-    /// Something that arrived is the owner's already, or was.
+    /// Something that arrived is the owner's already, or was; it is in this file, if it is in any. The note of what it
+    /// was made from tells of that file, too.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn has_taken_over(&self, arrived: Ino) -> Result<(), PodError> {
+    pub fn has_taken_over(
+        &self,
+        (arrived, note): (Ino, Option<Ino>),
+        made: Option<&Attr>,
+    ) -> Result<(), PodError> {
         let _held = self.locks.lock(&[arrived]);
         self.inode(arrived)?;
         let mut batch = Batch::new(Class::Meta);
-        batch.put(Key::taken_over(arrived), Vec::new());
+        let made = made.map(|made| (made.ino, made.ctime));
+        put_taken((arrived, note), made, &mut batch)?;
         Ok(self.rows.append_unseen(batch, None)?)
+    }
+
+    /// Of what takes the place of something that arrived, nothing is taken over yet; but what was made of that is known.
+    pub(super) fn carry_taken(
+        &self,
+        before: Ino,
+        arrived: Ino,
+        batch: &mut Batch,
+    ) -> Result<(), PodError> {
+        if let Some(Taken {
+            made: made @ Some(_),
+            ..
+        }) = self.taken(before)?
+        {
+            let taken = Taken {
+                is_taken: false,
+                made,
+            };
+            batch.put(Key::taken_over(arrived), taken.encode()?);
+        }
+        Ok(())
+    }
+
+    /// Whether two files that have the same bytes have the same besides, as far as that is shared: whether they may be
+    /// executed, and their extended attributes.
+    ///
+    /// # Errors
+    /// When the log does not say.
+    pub fn are_alike(&self, one: &Attr, other: &Attr) -> Result<bool, PodError> {
+        let is_program = |attr: &Attr| attr.perm & 0o100 != 0;
+        Ok(is_program(one) == is_program(other)
+            && self.all_attributes(one.ino)? == self.all_attributes(other.ino)?)
     }
 
     /// The directory `name` in `dir`, which is the owner's; it is made when it is missing.
@@ -140,46 +201,154 @@ impl Pod {
         Ok(())
     }
 
-    /// A whole copy gets its name, and `arrived` the note that it was taken over: one step.
+    /// A whole copy gets its name, and what arrived the note that it was taken over: one step.
     ///
     /// # Errors
-    /// [`PodError::Exists`]: the name is taken. [`PodError::NotFound`]: the directory is no more.
+    /// [`PodError::Exists`]: the name is taken. [`PodError::NotFound`]: the directory is no more. Of what is replaced
+    /// [`PodError::Stale`]: it is another by now; [`PodError::InUse`].
     pub fn take_over(
         &self,
-        (arrived, mtime): (Ino, Timespec),
+        arrived: &Attr,
         copy: &Copy,
-        (dir, name): (Ino, &Name),
+        target: &Target<'_>,
         owner: Caller,
     ) -> Result<(), PodError> {
-        let times = SetAttr {
-            mtime: Some(SetTime::At(mtime)),
-            ..SetAttr::default()
-        };
-        self.setattr(copy.ino, &times, owner)?;
+        self.setattr(copy.ino, &target.attributes(arrived), owner)?;
+        let (dir, name) = target.at;
         let source = self.spot(copy.dir, copy.name.as_bytes())?;
-        let target = self.spot(dir, name.as_bytes())?;
+        let spot = self.spot(dir, name.as_bytes())?;
         self.rows.admit(0)?;
-        let held = self.locks.lock(&[copy.dir, dir, copy.ino, arrived]);
+        let other = target.over.map_or(dir, |over| over.ino);
+        let held = self
+            .locks
+            .lock(&[copy.dir, dir, copy.ino, other, arrived.ino]);
         let mut edit = Edit::new(self);
         let named = edit.entry(&source)?.filter(|(ino, _)| *ino == copy.ino);
         let (ino, kind) = named.ok_or(PodError::NotFound)?;
-        if edit.directory(dir)?.nlink == 0 || self.inode(arrived)?.nlink == 0 {
+        if edit.directory(dir)?.nlink == 0 || self.inode(arrived.ino)?.nlink == 0 {
             return Err(PodError::NotFound);
         }
-        if edit.entry(&target)?.is_some() {
-            return Err(PodError::Exists);
-        }
-        let now = self.now();
-        edit.remove(&source)?;
-        edit.count(copy.dir, -1, 0, now)?;
-        edit.insert(&target, ino, kind)?;
-        edit.count(dir, 1, 0, now)?;
         let mut batch = Batch::new(Class::Meta);
+        let leaves = match target.over {
+            None if edit.entry(&spot)?.is_some() => return Err(PodError::Exists),
+            None => Leaves::Stays,
+            Some(over) => self.unname_known(&mut edit, &spot, over, &mut batch)?,
+        };
+        let now = self.now();
+        let placed = edit.remove(&source).and_then(|()| {
+            edit.count(copy.dir, -1, 0, now)?;
+            edit.insert(&spot, ino, kind)?;
+            edit.count(dir, 1, 0, now)?;
+            let inode = edit.inode(ino)?;
+            inode.ctime = now;
+            if target.is_written {
+                inode.xattrs = self.inode(arrived.ino)?.xattrs;
+                self.copy_attributes(arrived.ino, ino, &mut batch)?;
+            }
+            // What may only be added is not changed again.
+            let made = target.is_written.then_some((ino, now));
+            put_taken((arrived.ino, target.note), made, &mut batch)
+        });
+        if let Err(error) = placed {
+            self.revive(&leaves);
+            return Err(error);
+        }
         edit.finish(&mut batch);
-        batch.put(Key::taken_over(arrived), Vec::new());
-        self.rows.append(batch, None)?;
+        self.append_removal(batch, None, &leaves)?;
         drop(held);
         self.tell(dir, name.as_bytes());
         Ok(())
+    }
+
+    /// What somebody removed goes, and its note gets the note that it went: one step.
+    ///
+    /// # Errors
+    /// [`PodError::Stale`]: it is another by now. [`PodError::InUse`]. [`PodError::NotEmpty`].
+    pub fn remove_over(
+        &self,
+        note: Ino,
+        (dir, name): (Ino, &Name),
+        over: &Attr,
+    ) -> Result<(), PodError> {
+        let spot = self.spot(dir, name.as_bytes())?;
+        self.rows.admit(0)?;
+        let held = self.locks.lock(&[dir, over.ino, note]);
+        let mut edit = Edit::new(self);
+        self.inode(note)?;
+        let mut batch = Batch::new(Class::Meta);
+        let leaves = self.unname_known(&mut edit, &spot, over, &mut batch)?;
+        batch.put(Key::taken_over(note), Vec::new());
+        edit.finish(&mut batch);
+        self.append_removal(batch, None, &leaves)?;
+        drop(held);
+        self.tell(dir, name.as_bytes());
+        Ok(())
+    }
+
+    /// Takes a name off what has it and looks as it did, and off nothing that is open.
+    fn unname_known(
+        &self,
+        edit: &mut Edit<'_>,
+        spot: &Spot,
+        known: &Attr,
+        batch: &mut Batch,
+    ) -> Result<Leaves<'_>, PodError> {
+        let is_named = edit.entry(spot)?.map(|(ino, _)| ino) == Some(known.ino);
+        if !is_named || Attr::of(known.ino, edit.inode(known.ino)?) != *known {
+            return Err(PodError::Stale);
+        }
+        let subdirs = i32::from(known.kind == FileKind::Directory);
+        edit.remove(spot)?;
+        edit.count(spot.dir, -1, -subdirs, self.now())?;
+        if self.is_open(known.ino) {
+            return Err(PodError::InUse);
+        }
+        let leaves = self.unname(edit, known.ino, batch)?;
+        if matches!(leaves, Leaves::Orphan(_)) {
+            self.revive(&leaves);
+            return Err(PodError::InUse);
+        }
+        Ok(leaves)
+    }
+}
+
+/// What arrived is taken over, and its note knows what was made of it.
+fn put_taken(
+    (arrived, note): (Ino, Option<Ino>),
+    made: Option<(Ino, Timespec)>,
+    batch: &mut Batch,
+) -> Result<(), PodError> {
+    let taken = Taken {
+        is_taken: true,
+        made,
+    };
+    batch.put(Key::taken_over(arrived), taken.encode()?);
+    if let Some(note) = note.filter(|_| made.is_some()) {
+        let noted = Taken {
+            is_taken: false,
+            made,
+        };
+        batch.put(Key::taken_over(note), noted.encode()?);
+    }
+    Ok(())
+}
+
+impl Target<'_> {
+    /// What the copy gets besides its bytes: of the owner's file that it replaces all but whether it is a program.
+    fn attributes(&self, arrived: &Attr) -> SetAttr {
+        let perm = self.over.map_or(FILE, |over| u32::from(over.perm) & 0o777);
+        let readers = perm & 0o444;
+        let mode = match arrived.perm & 0o100 {
+            _ if !self.is_written => perm,
+            0 => perm & !0o111,
+            _ => perm | readers.wrapping_shr(2),
+        };
+        SetAttr {
+            mode: Some(mode),
+            uid: self.over.map(|over| over.uid),
+            gid: self.over.map(|over| over.gid),
+            mtime: Some(SetTime::At(arrived.mtime)),
+            ..SetAttr::default()
+        }
     }
 }

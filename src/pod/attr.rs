@@ -84,7 +84,7 @@ impl Pod {
             return self.getattr_root();
         }
         if ino.is_told() {
-            return self.getattr_told(ino);
+            return self.attr_told(ino);
         }
         match self.find_inode(ino)? {
             Some(inode) => self.shown(ino, &inode),

@@ -125,7 +125,13 @@ impl Pod {
             match self.make_in(at, name, blank, caller) {
                 // Directories of a tray go when they are empty: this one did just now.
                 Err(PodError::NotFound) if at != dir => {}
-                made => return made,
+                made => {
+                    let made = made?;
+                    if at != dir && blank.kind == FileKind::Directory {
+                        self.is_in_place_of((dir, name), made.ino)?;
+                    }
+                    return Ok(made);
+                }
             }
         }
         Err(PodError::NotFound)

@@ -32,12 +32,12 @@ pub enum Told {
     /// `audit.jsonl`: the audit log, as `podfs audit --json` says it.
     Audit,
     /// In a directory, at a place.
-    Item(Tray, u64),
+    Item(Drawer, u64),
 }
 
 /// A directory of such files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tray {
+pub enum Drawer {
     /// `inbox`: messages that came.
     Inbox,
     /// `requests`: what was asked for, here and by others.
@@ -61,10 +61,15 @@ pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, PodError>> + Send 
 /// Who knows what to tell, and shares what a program says.
 pub trait Desk: Send + Sync {
     /// Up to `limit` items of a directory behind a place, in order. Prompt.
-    fn items(&self, tray: Tray, behind: Option<u64>, limit: usize) -> Result<Vec<Item>, PodError>;
+    fn items(
+        &self,
+        drawer: Drawer,
+        behind: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Item>, PodError>;
 
     /// The item of that name. Prompt.
-    fn find(&self, tray: Tray, name: &str) -> Result<Option<Item>, PodError>;
+    fn find(&self, drawer: Drawer, name: &str) -> Result<Option<Item>, PodError>;
 
     /// What is to be read.
     fn read(&self, told: Told) -> Doing<'_, Vec<u8>>;
@@ -124,11 +129,14 @@ pub fn contact_of(attribute: &[u8]) -> Option<&str> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Node {
     Top,
-    Tray(Tray),
+    Drawer(Drawer),
     File(Told),
 }
 
-const TRAYS: [(Tray, &str, u64); 2] = [(Tray::Inbox, "inbox", 1), (Tray::Requests, "requests", 2)];
+const DRAWERS: [(Drawer, &str, u64); 2] = [
+    (Drawer::Inbox, "inbox", 1),
+    (Drawer::Requests, "requests", 2),
+];
 const FILES: [(Told, &str, u64); 2] =
     [(Told::Status, "status", 3), (Told::Audit, "audit.jsonl", 4)];
 
@@ -139,34 +147,35 @@ impl Node {
             return Some(Self::Top);
         }
         if let Some(item) = number.checked_sub(ITEMS) {
-            let tray = if item & 1 == 0 {
-                Tray::Inbox
+            let drawer = if item & 1 == 0 {
+                Drawer::Inbox
             } else {
-                Tray::Requests
+                Drawer::Requests
             };
-            return Some(Self::File(Told::Item(tray, item >> 1)));
+            return Some(Self::File(Told::Item(drawer, item >> 1)));
         }
-        let tray = TRAYS.iter().find(|(_, _, at)| *at == number);
+        let drawer = DRAWERS.iter().find(|(_, _, at)| *at == number);
         let file = FILES.iter().find(|(_, _, at)| *at == number);
-        tray.map(|(tray, _, _)| Self::Tray(*tray))
+        drawer
+            .map(|(drawer, _, _)| Self::Drawer(*drawer))
             .or(file.map(|(file, _, _)| Self::File(*file)))
     }
 
     fn ino(self) -> Ino {
-        let second = |tray| u64::from(tray == Tray::Requests);
+        let second = |drawer| u64::from(drawer == Drawer::Requests);
         let number = match self {
             Self::Top => 0,
-            Self::Tray(tray) => second(tray) + 1,
+            Self::Drawer(drawer) => second(drawer) + 1,
             Self::File(Told::Status) => 3,
             Self::File(Told::Audit) => 4,
-            Self::File(Told::Item(tray, place)) => ITEMS + (place << 1 | second(tray)),
+            Self::File(Told::Item(drawer, place)) => ITEMS + (place << 1 | second(drawer)),
         };
         Ino(TOLD.0 | number)
     }
 
     const fn kind(self) -> FileKind {
         match self {
-            Self::Top | Self::Tray(_) => FileKind::Directory,
+            Self::Top | Self::Drawer(_) => FileKind::Directory,
             Self::File(_) => FileKind::Regular,
         }
     }
@@ -176,7 +185,7 @@ impl Node {
 pub fn told(ino: Ino) -> Option<Told> {
     match Node::of(ino)? {
         Node::File(told) => Some(told),
-        Node::Top | Node::Tray(_) => None,
+        Node::Top | Node::Drawer(_) => None,
     }
 }
 
@@ -253,16 +262,16 @@ impl Pod {
         let name = str::from_utf8(name).map_err(|_| PodError::NotFound)?;
         match Node::of(dir) {
             Some(Node::Top) => {
-                let tray = TRAYS.iter().find(|(_, is, _)| *is == name);
+                let drawer = DRAWERS.iter().find(|(_, is, _)| *is == name);
                 let file = FILES.iter().find(|(_, is, _)| *is == name);
-                let found = tray
-                    .map(|(tray, _, _)| Node::Tray(*tray))
+                let found = drawer
+                    .map(|(drawer, _, _)| Node::Drawer(*drawer))
                     .or(file.map(|(file, _, _)| Node::File(*file)));
                 self.told_attr(found.ok_or(PodError::NotFound)?, None)
             }
-            Some(Node::Tray(tray)) => {
-                let item = desk.find(tray, name)?.ok_or(PodError::NotFound)?;
-                let node = Node::File(Told::Item(tray, item.place));
+            Some(Node::Drawer(drawer)) => {
+                let item = desk.find(drawer, name)?.ok_or(PodError::NotFound)?;
+                let node = Node::File(Told::Item(drawer, item.place));
                 self.told_attr(node, Some(item.since))
             }
             Some(Node::File(_)) => Err(PodError::NotADirectory),
@@ -270,12 +279,12 @@ impl Pod {
         }
     }
 
-    pub(super) fn getattr_told(&self, ino: Ino) -> Result<Attr, PodError> {
+    pub(super) fn attr_told(&self, ino: Ino) -> Result<Attr, PodError> {
         let node = Node::of(ino).ok_or(PodError::NotFound)?;
         let mut since = None;
-        if let Node::File(Told::Item(tray, place)) = node {
+        if let Node::File(Told::Item(drawer, place)) = node {
             let behind = place.checked_sub(1);
-            let found = self.desk()?.items(tray, behind, 1)?.into_iter().next();
+            let found = self.desk()?.items(drawer, behind, 1)?.into_iter().next();
             let item = found.filter(|item| item.place == place);
             since = Some(item.ok_or(PodError::NotFound)?.since);
         }
@@ -323,9 +332,9 @@ impl Pod {
                 cookie,
             })
         };
-        let tray = match Node::of(dir) {
+        let drawer = match Node::of(dir) {
             Some(Node::Top) => {
-                let trays = TRAYS.map(|(tray, name, at)| (Node::Tray(tray), name, at));
+                let trays = DRAWERS.map(|(drawer, name, at)| (Node::Drawer(drawer), name, at));
                 let files = FILES.map(|(file, name, at)| (Node::File(file), name, at));
                 let all = trays.into_iter().chain(files);
                 for (node, name, at) in all.filter(|(_, _, at)| at + FIRST > cookie) {
@@ -335,15 +344,15 @@ impl Pod {
                 }
                 return Ok(());
             }
-            Some(Node::Tray(tray)) => tray,
+            Some(Node::Drawer(drawer)) => drawer,
             Some(Node::File(_)) | None => return Err(PodError::NotADirectory),
         };
         let desk = self.desk()?;
         let mut behind = cookie.checked_sub(FIRST);
         loop {
-            let items = desk.items(tray, behind, SCAN)?;
+            let items = desk.items(drawer, behind, SCAN)?;
             for item in &items {
-                let node = Node::File(Told::Item(tray, item.place));
+                let node = Node::File(Told::Item(drawer, item.place));
                 if !give(node, &item.name, item.place.saturating_add(FIRST)) {
                     return Ok(());
                 }

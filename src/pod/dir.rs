@@ -39,7 +39,9 @@ impl Pod {
         if dir.is_told() {
             return self.lookup_told(dir, name);
         }
-        let spot = self.seen_spot(dir, name)?;
+        let Some(spot) = self.seen_spot(dir, name)? else {
+            return Err(PodError::NotFound);
+        };
         // A rename or unlink may come between the two reads; what the entry says then is read again.
         for _ in 0..8 {
             let Some((ino, _)) = self.named(&spot)? else {
@@ -108,10 +110,10 @@ impl Pod {
             return self.list_told(dir, cookie, take);
         }
         let next = cookie.max(PARENT).saturating_add(1);
-        let mut own = Listing::new(self, dir, next);
+        let mut own = Listing::new(self, (dir, dir), next);
         let behind = self.behind(dir)?;
-        let mut added = behind.map(|behind| Listing::new(self, behind, next));
-        while let Some((hash, mut row)) = first(&mut own, added.as_mut(), dir)? {
+        let mut added = behind.map(|behind| Listing::new(self, (dir, behind), next));
+        while let Some((hash, mut row)) = first(&mut own, added.as_mut())? {
             row.0
                 .retain(|entry| !is_reserved(dir, entry.name.as_bytes()));
             if !list_row(hash, &row, &mut take) {
@@ -136,17 +138,18 @@ impl Pod {
 /// The rows of a directory in the order of their hashes.
 struct Listing<'p> {
     pod: &'p Pod,
-    dir: Ino,
+    /// The directory that is listed, and the one that this is of.
+    of: (Ino, Ino),
     read: VecDeque<(u64, Dentries)>,
     /// Hash from which to read on; nothing when all is read.
     next: Option<u64>,
 }
 
 impl<'p> Listing<'p> {
-    const fn new(pod: &'p Pod, dir: Ino, from: u64) -> Self {
+    const fn new(pod: &'p Pod, of: (Ino, Ino), from: u64) -> Self {
         Self {
             pod,
-            dir,
+            of,
             read: VecDeque::new(),
             next: Some(from),
         }
@@ -157,7 +160,8 @@ impl<'p> Listing<'p> {
         if self.read.is_empty()
             && let Some(next) = self.next
         {
-            let (from, to) = (Key::dentry(self.dir, next), Key::dentry(self.dir, u64::MAX));
+            let (_, at) = self.of;
+            let (from, to) = (Key::dentry(at, next), Key::dentry(at, u64::MAX));
             let rows = self.pod.rows.scan(&from, &to, SCAN)?;
             let last = rows.last().filter(|_| rows.len() == SCAN);
             self.next = last.map(|(key, _)| key.field(1).saturating_add(1));
@@ -168,25 +172,30 @@ impl<'p> Listing<'p> {
         }
         Ok(self.read.front().map(|(hash, _)| *hash))
     }
+
+    /// The next row, as far as it is seen.
+    fn pop(&mut self) -> Result<Option<(u64, Dentries)>, PodError> {
+        let next = self.read.pop_front();
+        next.map(|(hash, row)| Ok((hash, self.pod.seen_entries(self.of, row)?)))
+            .transpose()
+    }
 }
 
 /// The next row of a directory, and of what was added to it: two rows of one hash are as one.
 fn first(
     own: &mut Listing<'_>,
     added: Option<&mut Listing<'_>>,
-    dir: Ino,
 ) -> Result<Option<(u64, Dentries)>, PodError> {
     let Some(added) = added else {
         own.peek()?;
-        return Ok(own.read.pop_front());
+        return own.pop();
     };
     let (next, behind) = (own.peek()?, added.peek()?);
     let is_own = next.is_some_and(|next| behind.is_none_or(|behind| next <= behind));
-    let mut row = if is_own { own.read.pop_front() } else { None };
+    let mut row = if is_own { own.pop()? } else { None };
     let is_added = behind.is_some_and(|behind| next.is_none_or(|next| behind <= next));
-    if is_added && let Some((hash, more)) = added.read.pop_front() {
+    if is_added && let Some((hash, more)) = added.pop()? {
         // Names have other hashes in another directory: these are only for the order.
-        let more = added.pod.seen_entries(dir, more)?;
         let (_, row) = row.get_or_insert_with(|| (hash, Dentries::default()));
         row.0.extend(more.0);
     }

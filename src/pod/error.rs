@@ -77,9 +77,15 @@ pub enum PodError {
     /// A directory would become its own ancestor.
     #[error("a directory cannot be moved into itself")]
     Loop,
+    /// The directory of a box: it stays until the box is removed.
+    #[error("it is a box")]
+    IsBox,
     /// The inode went away while it was used.
     #[error("stale")]
     Stale,
+    /// Somebody has it open, and may change it still.
+    #[error("somebody has it open")]
+    InUse,
     /// The disk does not keep up.
     #[error("busy")]
     Busy,

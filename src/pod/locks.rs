@@ -4,8 +4,9 @@ use crate::types::Ino;
 
 /// Stripes: enough that two busy files rarely meet in one.
 const STRIPES: usize = 1024;
-/// Most inodes one operation locks: a rename with both directories, the moved inode and the replaced one.
-const HELD_MAX: usize = 4;
+/// Most inodes one operation locks: a rename with both directories, the moved inode and the replaced one; or what is
+/// taken over in that way, and what it was taken from.
+const HELD_MAX: usize = 5;
 
 /// Locks on inodes. An operation that changes rows of an inode holds the inode's lock from reading the old row until
 /// `append` has returned, so that the rows are read and written as one step. Readers take none.
@@ -29,7 +30,7 @@ impl Locks {
         }
     }
 
-    /// Locks up to four inodes. Stripes are taken in one order and each only once, so that no two callers wait for
+    /// Locks up to five inodes. Stripes are taken in one order and each only once, so that no two callers wait for
     /// each other in a ring; nobody may call this while holding a [`Held`].
     pub(super) fn lock(&self, inos: &[Ino]) -> Held<'_> {
         debug_assert!(inos.len() <= HELD_MAX, "more inodes than can be held");

@@ -6,6 +6,7 @@
 
 mod added;
 mod attr;
+mod boxes;
 mod check;
 mod contents;
 mod create;
@@ -32,7 +33,6 @@ mod storm;
 mod tray;
 mod xattr;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -40,17 +40,20 @@ use std::sync::{Arc, OnceLock, Weak};
 use crate::format::rows::{Inode, Key};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
+use crate::pod::boxes::Boxes;
 use crate::pod::contents::Reaper;
 use crate::pod::locks::Locks;
 use crate::pod::opens::Opens;
+use crate::pod::tray::{Numbers, Trays};
 use crate::types::{Clock, Ino, ROOT, Timespec};
 
 pub use crate::format::rows::FileKind;
-pub use added::Copy;
+pub use added::{Copy, Target};
 pub use attr::Attr;
+pub use boxes::{BoxError, Extent};
 pub use check::{Finding, Report};
 pub use contents::Seek;
-pub use desk::{Desk, Doing, Item, ShareWish, Told, Tray, contact_of, told};
+pub use desk::{Desk, Doing, Drawer, Item, ShareWish, Told, contact_of, told};
 pub use dir::Entry;
 pub use error::PodError;
 pub use received::{Arrived, Kernel};
@@ -58,6 +61,7 @@ pub use remote::{Fetch, Nowhere, Remote};
 pub use rename::Taken;
 pub use setattr::{SetAttr, SetTime};
 pub use statfs::StatFs;
+pub use tray::Tray;
 pub use xattr::XattrMode;
 
 /// Who asks: user and group of the calling process.
@@ -108,14 +112,18 @@ pub struct Pod {
     desk: OnceLock<Weak<dyn Desk>>,
     /// Held while files in `.pod` change.
     state: parking_lot::Mutex<()>,
-    /// Where what is added to what others share stands, by the topmost directory that was received.
-    trays: parking_lot::RwLock<Arc<BTreeMap<Ino, Ino>>>,
+    /// Where what is added to what others share stands.
+    trays: parking_lot::RwLock<Arc<Trays>>,
+    /// Which of them the kernel knows by other numbers.
+    numbers: Numbers,
+    boxes: Boxes,
 }
 
 impl Pod {
     /// The file system over `parts`; the root directory is made when it is missing.
     pub fn over(parts: PodParts) -> Result<Self, PodError> {
         let counter = parts.rows.next_ino().max(ROOT.counter() + 1);
+        let boxes = Boxes::read(&parts.rows)?;
         let pod = Self {
             rows: parts.rows,
             remote: parts.remote,
@@ -130,6 +138,8 @@ impl Pod {
             desk: OnceLock::new(),
             state: parking_lot::Mutex::new(()),
             trays: parking_lot::RwLock::default(),
+            numbers: Numbers::default(),
+            boxes,
         };
         if pod.find_inode(ROOT)?.is_none() {
             pod.make_root(parts.owner)?;

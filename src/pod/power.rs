@@ -196,3 +196,21 @@ fn after_a_power_cut_a_prefix_is_left() {
         lives += 1;
     }
 }
+
+/// A few lives with a few ends each, of which each is gone on from: enough to see what is sealed on the way.
+#[test]
+#[ignore = "crypto::account runs it"]
+fn some_lives_and_what_goes_on_from_them() {
+    let mut rng = StdRng::seed_from_u64(1);
+    let dir = tempfile::tempdir().unwrap();
+    history::begin(dir.path());
+    let life = live(dir.path(), &mut rng);
+    let (first, last) = (life.synced[0].0, history::length(dir.path()));
+    for _ in 0..4 {
+        let cut = rng.random_range(first..=last);
+        let image = tempfile::tempdir().unwrap();
+        history::cut(dir.path(), cut, image.path(), &mut rng);
+        verify(image.path(), &life, cut, "one of several ends");
+    }
+    history::end(dir.path());
+}

@@ -53,12 +53,15 @@ impl Pod {
         }
     }
 
-    /// Whether the owner may write to it: not to what others share.
+    /// Whether the owner may write to it: not to what others share, unless it may be changed.
     ///
     /// # Errors
     /// [`PodError::ReadOnly`].
     pub fn may_be_written(&self, ino: Ino) -> Result<(), PodError> {
-        refuse_received(&[ino])
+        if self.meant(ino).is_received() && !self.is_changeable(ino)? {
+            return Err(PodError::ReadOnly);
+        }
+        Ok(())
     }
 
     /// The entry of what others share, if `name` in the root directory is that one and there is any.
@@ -155,7 +158,7 @@ impl Pod {
         })
     }
 
-    fn find_published(&self, ino: Ino) -> Result<Option<Published>, PodError> {
+    pub(super) fn find_published(&self, ino: Ino) -> Result<Option<Published>, PodError> {
         let row = self.rows.get(&Key::published(ino))?;
         Ok(row.map(|row| Published::decode(&row)).transpose()?)
     }
@@ -192,6 +195,7 @@ impl Pod {
         }
         if inode != before {
             batch.put(Key::inode(ino), inode.encode());
+            self.carry_taken(ino, ino, &mut batch)?;
         }
         if !batch.rows.is_empty() {
             self.rows.append_unseen(batch, None)?;
@@ -202,7 +206,7 @@ impl Pod {
     }
 
     /// Extended attributes as rows: those whose names share a hash share one.
-    fn attribute_rows(&self, ino: Ino, xattrs: &[Xattr]) -> Vec<(Key, Vec<u8>)> {
+    pub(super) fn attribute_rows(&self, ino: Ino, xattrs: &[Xattr]) -> Vec<(Key, Vec<u8>)> {
         let mut rows: Vec<(Key, Xattrs)> = Vec::new();
         for xattr in xattrs {
             let key = Key::xattr(ino, self.rows.name_hash(ino, &xattr.name));
@@ -252,6 +256,7 @@ impl Pod {
             Some((old, _)) => {
                 edit.remove(spot)?;
                 edit.count(spot.dir, -1, 0, now)?;
+                self.carry_taken(old, ino, &mut batch)?;
                 self.unname(&mut edit, old, &mut batch)?
             }
             None => Leaves::Stays,
@@ -317,14 +322,14 @@ impl Pod {
     /// Called with no lock held: the kernel may wait for an operation that wants one.
     pub(super) fn tell(&self, dir: Ino, name: &[u8]) {
         if let Some(kernel) = self.kernel.get() {
-            kernel.name_changed(dir, name);
+            kernel.name_changed(self.known_as(dir), name);
         }
         self.tell_inode(dir);
     }
 
     pub(super) fn tell_inode(&self, ino: Ino) {
         if let Some(kernel) = self.kernel.get() {
-            kernel.inode_changed(ino);
+            kernel.inode_changed(self.known_as(ino));
         }
     }
 }

@@ -26,14 +26,18 @@ pub(super) enum Leaves<'p> {
 impl Pod {
     /// Removes a name that is no directory's; with the last name and the last open of a file its contents go.
     pub fn unlink(&self, dir: Ino, name: &[u8]) -> Result<(), PodError> {
-        let dir = self.to_remove((dir, name))?;
-        self.remove(&self.spot(dir, name)?, false)
+        match self.to_remove((dir, name), false)? {
+            Some(dir) => self.remove(&self.spot(dir, name)?, false),
+            None => Ok(()),
+        }
     }
 
     /// Removes an empty directory.
     pub fn rmdir(&self, dir: Ino, name: &[u8]) -> Result<(), PodError> {
-        let dir = self.to_remove((dir, name))?;
-        self.remove(&self.spot(dir, name)?, true)
+        match self.to_remove((dir, name), true)? {
+            Some(dir) => self.remove(&self.spot(dir, name)?, true),
+            None => Ok(()),
+        }
     }
 
     /// Takes a name away, in whoever's directory.
@@ -79,6 +83,7 @@ impl Pod {
             if inode.size > 0 {
                 return Err(PodError::NotEmpty);
             }
+            self.boxes.refuse_removal(ino)?;
             inode.nlink = 0;
         } else {
             inode.nlink = inode.nlink.saturating_sub(1);
@@ -129,6 +134,9 @@ impl Pod {
         }
         if ino.is_received() {
             batch.delete(Key::taken_over(ino));
+        } else if self.was_received(ino) {
+            // As it was received, it may never have been published here.
+            batch.delete(Key::published(ino));
         }
         batch.delete(Key::inode(ino));
         Ok(freed)
@@ -141,11 +149,23 @@ impl Pod {
         sealed: Option<Sealed>,
         leaves: &Leaves<'_>,
     ) -> Result<(), PodError> {
+        self.append_removals(batch, sealed, [leaves])
+    }
+
+    /// The same of several.
+    pub(super) fn append_removals<const N: usize>(
+        &self,
+        batch: Batch,
+        sealed: Option<Sealed>,
+        all: [&Leaves<'_>; N],
+    ) -> Result<(), PodError> {
         let result = self.rows.append(batch, sealed);
-        match (leaves, &result) {
-            (_, Err(_)) => self.revive(leaves),
-            (Leaves::Erased(ino, last, _), Ok(())) => self.opens.bury(*ino, *last),
-            (Leaves::Stays | Leaves::Orphan(_) | Leaves::Rest(_), Ok(())) => {}
+        for leaves in all {
+            match (leaves, &result) {
+                (_, Err(_)) => self.revive(leaves),
+                (Leaves::Erased(ino, last, _), Ok(())) => self.opens.bury(*ino, *last),
+                (Leaves::Stays | Leaves::Orphan(_) | Leaves::Rest(_), Ok(())) => {}
+            }
         }
         Ok(result?)
     }

@@ -33,6 +33,7 @@ impl Pod {
         }
         let spot = self.spot(dir, name)?;
         self.rows.admit(0)?;
+        let _borders = self.within_a_box(ino, dir)?;
         let _held = self.locks.lock(&[dir, ino]);
         let mut edit = Edit::new(self);
         edit.directory(dir)?;
@@ -68,9 +69,24 @@ impl Pod {
         (to, new_name): (Ino, &[u8]),
         taken: Taken,
     ) -> Result<(), PodError> {
-        let (from, to) = self.to_move((from, name), (to, new_name), taken)?;
+        let moving = self.to_move((from, name), (to, new_name), taken)?;
+        self.rename_own((moving.from, name), (moving.to, new_name), taken)?;
+        for (received, own) in moving.lifted {
+            self.becomes(received, own);
+        }
+        Ok(())
+    }
+
+    /// The same where both ends stand.
+    pub(super) fn rename_own(
+        &self,
+        (from, name): (Ino, &[u8]),
+        (to, new_name): (Ino, &[u8]),
+        taken: Taken,
+    ) -> Result<(), PodError> {
         let (source, target) = (self.spot(from, name)?, self.spot(to, new_name)?);
         self.rows.admit(0)?;
+        let _borders = self.within_a_box(from, to)?;
         loop {
             let moved = self.named(&source)?.ok_or(PodError::NotFound)?;
             let other = self.named(&target)?;
@@ -186,7 +202,7 @@ impl Pod {
     }
 
     /// Whether `dir` is `ancestor` or lies below it.
-    fn is_within(&self, dir: Ino, ancestor: Ino) -> Result<bool, PodError> {
+    pub(super) fn is_within(&self, dir: Ino, ancestor: Ino) -> Result<bool, PodError> {
         let mut at = dir;
         while at != ancestor {
             let above = self.parent(at)?;

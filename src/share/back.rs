@@ -4,7 +4,7 @@
 use crate::crypto::derive::enc;
 use crate::crypto::domain::ad;
 use crate::format::grant::Terms;
-use crate::format::rows::FileKind;
+use crate::format::rows::{FileKind, Key};
 use crate::types::Name;
 use crate::types::limits::NAME_MAX;
 use crate::types::{Purpose, Rights};
@@ -17,6 +17,11 @@ pub fn back_id(id: &[u8; 16]) -> [u8; 16] {
     let mut back = [0; 16];
     back.copy_from_slice(first);
     back
+}
+
+/// Whether a grant of this id would stand where the one that comes back for the grant `of` belongs.
+pub fn takes_place_of(id: &[u8; 16], of: &[u8; 16]) -> bool {
+    Key::received(id) == Key::received(&back_id(of))
 }
 
 /// The terms of the grant that comes back: to be read, for as long.
@@ -32,9 +37,15 @@ pub fn back_terms(of: &Terms) -> Terms {
     }
 }
 
-/// Whether something can be added under such terms: to a folder whose versions follow.
+/// Whether something comes back under such terms: what is added to a folder whose versions follow, or changed.
 pub fn is_added_to(terms: &Terms) -> bool {
-    terms.rights.include(Rights::APPEND) && terms.kind == FileKind::Directory && !terms.snapshot
+    let is_folder = terms.kind == FileKind::Directory;
+    is_written_to(terms) || (terms.rights.include(Rights::APPEND) && is_folder && !terms.snapshot)
+}
+
+/// Whether what is there can be changed under such terms: a folder or file whose versions follow.
+pub fn is_written_to(terms: &Terms) -> bool {
+    terms.rights.include(Rights::WRITE) && !terms.snapshot
 }
 
 /// A name for what `person` added when `name` is taken: `report (from Ben).txt`, and from the second on `report
@@ -107,6 +118,9 @@ mod tests {
         wanted.update(&16_u32.to_le_bytes()).update(&id);
         assert_eq!(back_id(&id), wanted.finalize().as_bytes()[..16]);
         assert_ne!(back_id(&back_id(&id)), back_id(&id));
+        let mut near = back_id(&id);
+        near[15] ^= 1;
+        assert!(takes_place_of(&near, &id) && !takes_place_of(&id, &id));
     }
 
     #[test]

@@ -28,9 +28,9 @@ pub enum Pinned {
 
 /// The people that the owner of a pod knows. There is one of these for a pod.
 pub struct Contacts {
-    rows: Arc<PeopleRows>,
+    pub(super) rows: Arc<PeopleRows>,
     /// Held from reading a row to appending it.
-    writing: Mutex<()>,
+    pub(super) writing: Mutex<()>,
 }
 
 impl Contacts {

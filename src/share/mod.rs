@@ -11,13 +11,18 @@
 
 pub mod audit;
 mod back;
+mod blocked;
 mod cards;
 mod contacts;
 mod error;
 mod feed;
 mod given;
+#[cfg(test)]
+mod grants_tests;
 pub mod messages;
 mod received;
+#[cfg(test)]
+mod received_tests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
@@ -25,11 +30,13 @@ mod seen_logs;
 #[cfg(test)]
 mod tests;
 
-pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name};
-pub use cards::{Found, newest_card};
+pub use back::{
+    back_id, back_terms, copy_name, is_added_to, is_copy_name, is_written_to, takes_place_of,
+};
+pub use cards::{Found, has_newer_card, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
-pub use given::{GivenGrants, Told};
-pub use received::ReceivedGrants;
+pub use given::{GivenGrants, Told, Unsent};
+pub use received::{Arrival, ReceivedGrants};
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};
 pub use seen_logs::{LogSeen, LogTrouble, SeenLogs};

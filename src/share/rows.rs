@@ -5,12 +5,14 @@
 //! is written before its file, and a file is removed before its row: a row without its file was not written to the
 //! end, and a file without a row comes from another machine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use crate::format::rows::{
-    Key, check_card_row, check_given_row, check_received_row, check_seen_log_row,
+    Key, check_blocked_row, check_card_row, check_given_row, check_received_row,
+    check_revocation_row, check_seen_log_row,
 };
 use crate::format::wire::Malformed;
 use crate::index::Rows;
@@ -46,7 +48,17 @@ const KINDS: &[Kind] = &[
         check: check_received_row,
     },
     Kind {
-        letter: b'A',
+        letter: b'U',
+        fields: 1,
+        check: check_blocked_row,
+    },
+    Kind {
+        letter: b'W',
+        fields: 1,
+        check: check_revocation_row,
+    },
+    Kind {
+        letter: b'Z',
         fields: 1,
         check: check_seen_log_row,
     },
@@ -84,6 +96,8 @@ pub struct PeopleRows {
     shelf: Arc<dyn Shelf>,
     /// Held while a row and its file are written, so that they end as the same.
     writing: Mutex<()>,
+    /// Rows whose files could not be written, and why.
+    uncarried: Mutex<BTreeMap<Key, ShelfError>>,
 }
 
 impl PeopleRows {
@@ -93,6 +107,7 @@ impl PeopleRows {
             rows,
             shelf,
             writing: Mutex::new(()),
+            uncarried: Mutex::default(),
         }
     }
 
@@ -135,6 +150,36 @@ impl PeopleRows {
     pub fn note(&self, key: Key, value: Vec<u8>) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
         Ok(self.append(key, value)?)
+    }
+
+    /// The same for a row of which something else follows already: it counts, and its file is written later if it cannot
+    /// be now.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub fn put_now(&self, key: Key, value: Vec<u8>) -> Result<(), ShareError> {
+        match self.put(key, value) {
+            Err(error @ ShareError::NotCarried(_)) => {
+                tracing::warn!(%error, "a row about people");
+                Ok(())
+            }
+            put => put,
+        }
+    }
+
+    /// Why the file of a row was not written, if it was not.
+    pub fn trouble(&self, key: &Key) -> Option<ShareError> {
+        let uncarried = self.uncarried.lock().get(key).cloned();
+        uncarried.map(ShareError::NotCarried)
+    }
+
+    /// Writes the files that could not be written before.
+    ///
+    /// # Errors
+    /// [`ShareError::NotCarried`]: one cannot be still; or the log does not give the row.
+    pub fn carry(&self) -> Result<(), ShareError> {
+        let keys: Vec<Key> = self.uncarried.lock().keys().copied().collect();
+        keys.iter().try_for_each(|key| self.renew(key))
     }
 
     /// There is no such row from now on.
@@ -198,8 +243,13 @@ impl PeopleRows {
 
     fn shelve(&self, key: &Key) -> Result<(), ShareError> {
         if let Some(row) = self.rows.get(key)? {
-            self.shelf.put(&file_name(key), &row)?;
+            let shelved = self.shelf.put(&file_name(key), &row);
+            if let Err(error) = &shelved {
+                self.uncarried.lock().insert(*key, error.clone());
+            }
+            shelved?;
         }
+        self.uncarried.lock().remove(key);
         Ok(())
     }
 }

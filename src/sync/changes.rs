@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use crate::format::rows::{Bucket, Dentries, FileKind, Inode, Key, PageState, Published};
 use crate::journal::{Difference, Snapshot, Value};
+use crate::sync::boxes::Borders;
 use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
+use crate::sync::renew::Renewals;
 use crate::sync::view::View;
 use crate::types::limits::HEAD_CHANGES_MAX;
 use crate::types::{Ino, Name, ROOT};
@@ -31,6 +33,8 @@ pub(super) struct Changes {
     pub(super) directories: BTreeSet<Ino>,
     /// The entries, as long as they may fit a head; of those that are too many, nothing.
     pub(super) names: Option<BTreeSet<(Ino, Name)>>,
+    /// What is sealed anew though nothing of it differs.
+    pub(super) renewals: Renewals,
     /// The top directory differs: no entry tells of it.
     root: bool,
     /// Something was prepared for a cut that was given up.
@@ -68,6 +72,12 @@ impl Changes {
         if all && kept.prepared()? > since {
             changes.add_given_up(kept, &view, (since, cut.generation))?;
         }
+        changes.renewals = Renewals::between(kept, base, cut)?;
+        if let Some(base) = base {
+            let (now, before) = (Borders::at(view)?, Borders::at(View::new(journal, base))?);
+            changes.renewals.add(now.moved_since(&before, &inodes)?);
+        }
+        changes.add_renewed(&view)?;
         changes.leave_out_hidden(&view, &inodes)?;
         // Contents may be others though the inode's row is as it was: clocks go back, and a time may come twice.
         inodes.extend(changes.contents.keys());
@@ -155,6 +165,23 @@ impl Changes {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Adds what is sealed anew: all of its directories are written, and those that name any of it.
+    fn add_renewed(&mut self, view: &View<'_>) -> Result<(), SyncError> {
+        if self.renewals.inodes.is_empty() {
+            return Ok(());
+        }
+        for ino in self.renewals.inodes.keys() {
+            self.contents.entry(*ino).or_default();
+            if view.inode(*ino)?.is_some_and(|inode| inode.is_dir()) {
+                self.directories.insert(*ino);
+            }
+            let above = view.parents(*ino)?.into_iter();
+            self.directories.extend(above.map(|(dir, _)| dir));
+        }
+        self.names = None;
         Ok(())
     }
 

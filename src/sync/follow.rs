@@ -3,10 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use crate::format::grant::Renewed;
 use crate::format::published::Attributes;
+use crate::format::rows::Revocation;
+use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
 use crate::sync::publisher::Publisher;
-use crate::types::{Ino, Name};
+use crate::types::{Address, Ino, Name};
 
 /// Something that is followed.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +42,18 @@ pub trait Followers: Send + Sync {
     /// # Errors
     /// A sentence that says why nobody is told.
     fn published(&self, seen: Vec<(Followed, Option<Seen>)>) -> Result<(), String>;
+
+    /// Where the newest records stand that tell others of what is published.
+    ///
+    /// # Errors
+    /// A sentence that says why that is not known.
+    fn records(&self) -> Result<Vec<Address>, String>;
+
+    /// What was asked for was sealed anew, so much of it, and handed to a node.
+    ///
+    /// # Errors
+    /// A sentence that says why that is not noted.
+    fn renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), String>;
 }
 
 /// Those who follow, as the publisher knows them.
@@ -90,6 +105,34 @@ impl Follow {
             }
         }
         self.told.fetch_max(list.asked, Ordering::AcqRel);
+    }
+
+    /// Where the newest records stand; nowhere without followers.
+    ///
+    /// # Errors
+    /// When that is not known: it has to be asked again.
+    pub(super) fn records(&self) -> Result<Vec<Address>, SyncError> {
+        let followers = self.followers.get().and_then(Weak::upgrade);
+        let records = followers.map(|followers| followers.records()).transpose();
+        records.map(Option::unwrap_or_default).map_err(|why| {
+            tracing::error!(why, "where others are told of what is shared is not known");
+            SyncError::Interrupted
+        })
+    }
+
+    /// Tells that something was sealed anew.
+    ///
+    /// # Errors
+    /// When nobody has noted it: it has to be told again.
+    pub(super) fn is_renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), SyncError> {
+        let followers = self.followers.get().and_then(Weak::upgrade);
+        let Some(followers) = followers else {
+            return Err(SyncError::Interrupted);
+        };
+        followers.renewed(asked, renewed).map_err(|why| {
+            tracing::error!(why, "that something was sealed anew is not noted");
+            SyncError::Interrupted
+        })
     }
 }
 

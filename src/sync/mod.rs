@@ -5,11 +5,14 @@
 //! publication before is sealed anew, node by node, and queued; chunks go out children first, the head last.
 
 mod audited;
+mod box_heads;
+mod boxes;
 mod changes;
 mod confirm;
 mod contents;
 mod edit;
 mod enlist;
+mod epoch;
 mod error;
 mod evict;
 pub mod fetch;
@@ -33,6 +36,7 @@ mod queue;
 pub mod reader;
 pub mod receive;
 mod remake;
+mod renew;
 pub mod restore;
 #[cfg(test)]
 mod sample;
@@ -42,10 +46,13 @@ mod standing;
 mod state;
 mod upload;
 mod view;
+mod walk;
 mod weight;
 
+pub use boxes::BoxSecrets;
 pub use contents::ContentsError;
 pub use edit::KeptEdit;
+pub use epoch::{Beginning, settled};
 pub use error::SyncError;
 pub use evict::Files;
 pub use follow::{Followed, Followers, Seen};
@@ -57,5 +64,6 @@ pub use network::{Freight, Network, Sources};
 pub use progress::{Part, Progress, Troubles};
 pub use publisher::{Publisher, PublisherParts};
 pub use queue::Mark;
+pub use renew::Weight;
 pub use scrub::Scrubbed;
 pub use state::{Figures, Level};

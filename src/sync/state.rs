@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::crypto::publish::Reference;
 use crate::format::rows::{HeadState, Inode, Key};
 use crate::journal::Snapshot;
 use crate::sync::error::SyncError;
@@ -62,7 +63,7 @@ impl Publisher {
         let (unsent, sent) = self.kept.waiting();
         let journal = self.kept.rows().journal();
         let begun = journal.cut().or(journal.base());
-        let last = self.feed.last(self.kept.rows())?;
+        let last = self.last_head()?;
         let own = last.as_ref().map(|(own, _)| own);
         Ok(Figures {
             level: self.level()?,
@@ -101,12 +102,32 @@ impl Publisher {
         if self.is_to_move()? {
             return Ok(Level::Queued);
         }
-        let head = self.feed.last(rows)?.map(|(head, _)| head.state);
+        let head = self.last_head()?.map(|(head, _)| head.state);
         Ok(match (head, self.kept.waiting()) {
             (None, _) => Level::Local,
             (Some(HeadState::Confirmed), (0, 0)) => Level::Confirmed,
             (Some(_), _) => Level::OnNode,
         })
+    }
+
+    /// What the entry of a file that is published as it is now refers to, which may be nothing; `None` as long as it is
+    /// not published so.
+    ///
+    /// # Errors
+    /// When the log does not tell.
+    pub fn version_of(&self, ino: Ino) -> Result<Option<Option<Reference>>, SyncError> {
+        let (rows, key) = (self.kept.rows(), Key::inode(ino));
+        let Some(base) = rows.journal().base() else {
+            return Ok(None);
+        };
+        let Some(published) = self.kept.published(ino)? else {
+            return Ok(None);
+        };
+        // Asked last: what a publication in the making says of it, the base does not have.
+        let now = rows.get(&key)?;
+        let is_in_base = now.is_some() && rows.journal().row_at(&base, &key)? == now;
+        let is_of_base = published.publication <= base.generation;
+        Ok((is_in_base && is_of_base).then_some(published.contents))
     }
 
     /// How far an inode is, as it is now.
@@ -149,7 +170,7 @@ impl Publisher {
             .kept
             .published(ino)?
             .map(|published| published.publication);
-        Ok(match self.feed.last(rows)? {
+        Ok(match self.last_head()? {
             Some((head, _)) if head.state == HeadState::Confirmed => Level::Confirmed,
             Some((head, _)) if publication.is_some_and(|it| it <= head.confirmed) => {
                 Level::Confirmed

@@ -1,8 +1,11 @@
 //! The pod as it was at a cut: rows and pages that requests no longer change.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::format::rows::{Bucket, Dentries, Inode, Key, PageState, Xattr, Xattrs};
+use crate::format::rows::{
+    Attached, Bucket, Dentries, Inode, Key, PageState, Revocation, Xattr, Xattrs,
+};
 use crate::format::wire::Malformed;
 use crate::journal::{Journal, Snapshot, Value};
 use crate::sync::error::SyncError;
@@ -48,6 +51,17 @@ impl<'a> View<'a> {
         Ok(row.map(|row| Inode::decode(&row)).transpose()?)
     }
 
+    /// The directories that are boxes.
+    pub(super) fn boxes(&self) -> Result<BTreeMap<Ino, Attached>, SyncError> {
+        let mut boxes = BTreeMap::new();
+        let (from, to) = Key::all_attached();
+        self.rows(&from, &to, |key, row| {
+            boxes.insert(Ino(key.field(0)), Attached::decode(row)?);
+            Ok(())
+        })?;
+        Ok(boxes)
+    }
+
     /// What is named `name` in a directory, by the hash of the name.
     pub(super) fn named(&self, dir: Ino, hash: u64, name: &Name) -> Result<Option<Ino>, SyncError> {
         let Some(row) = self.row(&Key::dentry(dir, hash))? else {
@@ -70,6 +84,23 @@ impl<'a> View<'a> {
         )?;
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// What is named in a directory.
+    pub(super) fn named_in(&self, dir: Ino) -> Result<Vec<Ino>, SyncError> {
+        let names = self.names(dir)?.into_iter();
+        Ok(names.map(|(_, ino)| ino).collect())
+    }
+
+    /// What was done, or is to be done, about grants that ended.
+    pub(super) fn revocations(&self) -> Result<Vec<Revocation>, SyncError> {
+        let mut found = Vec::new();
+        let (from, to) = Key::all_revocations();
+        self.rows(&from, &to, |_, row| {
+            found.push(Revocation::decode(row)?);
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Every directory and name of an inode, in order.

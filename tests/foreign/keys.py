@@ -172,6 +172,8 @@ def tree(case):
     directory = case["directory"].to_bytes(8, "little")
     scope_id = prf(keys["scope"], b"S", enc(directory, bytes.fromhex(case["name"])))[:16]
     keys["scope_id"] = scope_id
+    renewed = enc(directory, bytes.fromhex(case["name"]), bytes.fromhex(case["renewal"]))
+    keys["renewed_id"] = prf(keys["scope"], b"S", renewed)[:16]
     keys["conv_file"] = kdf("conv-file", enc(box, scope_id))
     for name in "head-aead", "head-nonce", "head-commit":
         keys[name.replace("-", "_")] = kdf(name, box)

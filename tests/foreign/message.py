@@ -56,9 +56,9 @@ def expand(key, label, info, length):
     return hmac.digest(key, text + b"\1", "sha256")[:length]
 
 
-def opened(recipient, payload, place):
+def opened(recipient, payload, place, kind=b"podfs/1/msg"):
     """Signature and body."""
-    info = enc(b"podfs/1/msg", SUITE)
+    info = enc(kind, SUITE)
     context = b"\0" + extract(b"", b"psk_id_hash", b"") + extract(b"", b"info_hash", info)
     secret = extract(recipient.decapsulate(payload[:1120]), b"secret", b"")
     key, nonce = expand(secret, b"key", context, 32), expand(secret, b"base_nonce", context, 12)

@@ -75,11 +75,17 @@ def take_attributes(fields):
     device = fields.u32() if kind in (stat.S_IFCHR, stat.S_IFBLK) else 0
     target = fields.take(size) if kind == stat.S_IFLNK and size <= TARGET else None
     inode, tree = (given(flag, lambda: take_ref(fields), None) for flag in (128, 256))
-    box = fields.u32() if flags & 512 else None
+    box = take_box(fields) if flags & 512 else None
     long = kind == stat.S_IFREG and size or kind == stat.S_IFLNK and size > TARGET
     need(bool(inode) == bool(long or flags & 64), "an inode too many or too few")
     need(kind in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK) or not size, "a size")
     return Entry(mode, ino, size, mtime, accessed, uid, gid, names, device, target, inode, tree, box, bool(flags & 64))
+
+
+def take_box(fields):
+    number, one_scope = fields.u32(), fields.number(1)
+    need(number and one_scope < 2, "a box")
+    return number
 
 
 def take_name(fields):
@@ -274,11 +280,8 @@ class Box:
         return found, node.level
 
     def walk(self, entry, path=b""):
-        """Path and entry of everything, what is above first; and the box that each is in."""
+        """Path and entry of everything, what is above first."""
         yield path, entry
-        if entry.box is not None:
-            box = Box(self.bee, self.root, self.pod, entry.box)
-            yield from ((path + below[0], below[1]) for below in box.walk(box.top) if below[0])
-        elif entry.is_kind(stat.S_IFDIR):
+        if entry.is_kind(stat.S_IFDIR):
             for name, below in self.names(entry):
                 yield from self.walk(below, path + b"/" + name)

@@ -30,7 +30,7 @@ impl Patterns {
         Self(HashMap::new())
     }
 
-    fn add(&mut self, what: &str, spelling: Vec<u8>) {
+    pub fn add(&mut self, what: &str, spelling: Vec<u8>) {
         let head = *spelling
             .first_chunk()
             .expect("a canary of eight bytes or more");

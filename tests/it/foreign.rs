@@ -11,6 +11,7 @@ use podfs::crypto::swarm::{SocId, soc_address, soc_owner};
 use podfs::crypto::{Phrase, Secret, phrase_share};
 use podfs::daemon::keyfile::system_entropy;
 use podfs::format::card::SignedCard;
+use podfs::format::grant::SignedReceipt;
 use podfs::format::text;
 use podfs::pod::Caller;
 
@@ -73,6 +74,52 @@ fn another_program_makes_the_same_chunks() {
 }
 
 #[test]
+fn another_program_verifies_receipts() {
+    let name = "another_program_verifies_receipts";
+    let golden = "tests/golden/v1/grant-receipt-good.bin";
+    let Some(said) = agrees(name, "receipt.py", golden) else {
+        return;
+    };
+    let receipt = SignedReceipt::read(&fs::read(golden).unwrap()).unwrap();
+    let says = receipt.says().unwrap();
+    let ours = [
+        ("grant", hexadecimal(&says.grant)),
+        ("who", hexadecimal(&says.who.0)),
+        ("level", says.level.number().to_string()),
+        ("asked", says.asked.secs.to_string()),
+        ("done", says.done.secs.to_string()),
+        ("names", says.renewed.names.to_string()),
+        (
+            "chunks",
+            (says.renewed.nodes + says.renewed.pages).to_string(),
+        ),
+        ("left", says.renewed.left.to_string()),
+        ("log", hexadecimal(&says.checkpoint.origin)),
+        ("log size", says.checkpoint.size.to_string()),
+        ("root", hexadecimal(&says.checkpoint.root)),
+        ("key", hexadecimal(&receipt.key())),
+    ];
+    let ours = ours.map(|(name, value)| format!("{name:<12} {value}\n"));
+    assert_eq!(said, ours.concat());
+    let packages = tool("").with_file_name("foreign");
+    for byte in [3, 50, 80, 110, 230, 300] {
+        let mut changed = receipt.0;
+        changed[byte] ^= 1;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), changed).unwrap();
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-B", "tests/foreign/receipt.py"]);
+        command.arg(file.path()).env("PYTHONPATH", &packages);
+        assert_eq!(
+            command.output().unwrap().status.code(),
+            Some(1),
+            "byte {byte}"
+        );
+        assert!(!SignedReceipt::read(&changed).is_ok_and(|it| it.is_signed()));
+    }
+}
+
+#[test]
 fn another_program_reads_cards() {
     let Some(said) = agrees("another_program_reads_cards", "card.py", "tests/golden/v1") else {
         return;
@@ -120,6 +167,29 @@ fn another_program_reads_messages() {
     assert!(said.starts_with(&format!("owner        {}\n", hexadecimal(&owner.0))));
     assert!(said.contains(&format!("\nmessage at   {at}\n")));
     assert_eq!(rest, ours);
+}
+
+#[test]
+fn another_program_opens_a_door() {
+    let test = "another_program_opens_a_door";
+    let Some(said) = agrees(test, "door.py", "tests/golden/v1") else {
+        return;
+    };
+    let chunk = fs::read("tests/golden/v1/door-chunk-good.bin").unwrap();
+    let card = fs::read("tests/golden/v1/card-signed-good.bin").unwrap();
+    let card = SignedCard::read(&card).unwrap();
+    let print = Fingerprint::of(&card.card().identity);
+    let owner = soc_owner(&chunk).unwrap();
+    let at = soc_address(&SocId(*chunk.first_chunk().unwrap()), &owner);
+    assert!(said.starts_with(&format!("owner        {}\n", hexadecimal(&owner.0))));
+    for line in [
+        format!("slot at      {at}"),
+        format!("from         {}", hexadecimal(&print.0)),
+        format!("id           {}", "1d".repeat(16)),
+        "what         Befunde/2026".to_owned(),
+    ] {
+        assert!(said.lines().any(|it| it == line), "{line}: {said}");
+    }
 }
 
 /// Shares that this program makes, combined by another one.

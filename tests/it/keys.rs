@@ -1,7 +1,7 @@
 //! The key tree against frozen vectors. `tests/foreign/keys.py` reproduces the same file with other code.
 
 use crate::hex;
-use podfs::crypto::keys::{FactorKey, RootKey};
+use podfs::crypto::keys::{FactorKey, RenewalId, RootKey};
 use podfs::crypto::pairwise::{Direction, PairSecret};
 use podfs::crypto::{
     LocalPurpose, Phrase, Secret, journal_keys, local_key, name_hash, seal_box, seal_page,
@@ -94,6 +94,11 @@ fn in_the_box(root: &RootKey, input: &Value, keys: &mut Vec<(&str, Vec<u8>)>) {
     let scope_id = in_box
         .scope_key()
         .scope_id(number(&input["directory"]), &unhex(&input["name"]));
+    let renewed = in_box.scope_key().renewed_id(
+        &RenewalId(array(&input["renewal"])),
+        number(&input["directory"]),
+        &unhex(&input["name"]),
+    );
     let heads = in_box.head_keys();
     let device = number(&input["device"]);
     let signer = in_box.feed_signer(device);
@@ -104,6 +109,7 @@ fn in_the_box(root: &RootKey, input: &Value, keys: &mut Vec<(&str, Vec<u8>)>) {
         ("conv", in_box.conv().secret().expose().to_vec()),
         ("scope", in_box.scope_key().secret().expose().to_vec()),
         ("scope_id", scope_id.0.to_vec()),
+        ("renewed_id", renewed.0.to_vec()),
         (
             "conv_file",
             in_box.conv_file(&scope_id).secret().expose().to_vec(),

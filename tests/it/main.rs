@@ -14,8 +14,10 @@
 )]
 
 mod apps;
+mod attacks;
 mod audited;
 mod bee;
+mod boxes;
 mod canaries;
 mod carried;
 mod chunks;

@@ -56,6 +56,8 @@ pub struct World {
     chunks: HashMap<Address, Entry>,
     filled: HashMap<(BatchId, u32, u32), Address>,
     delay: Duration,
+    /// All that was ever stored, what was overwritten since too; only when a test wants it.
+    recorded: Option<Vec<(Address, Held)>>,
 }
 
 /// Nodes that were started with clones of one network see the same chunks and the same chain.
@@ -82,6 +84,7 @@ impl Network {
             chunks: HashMap::new(),
             filled: HashMap::new(),
             delay: Duration::ZERO,
+            recorded: None,
         };
         Self {
             clock,
@@ -99,6 +102,20 @@ impl Network {
 
     pub fn set_overwrite(&self, overwrite: Overwrite) {
         self.world().overwrite = overwrite;
+    }
+
+    /// Keeps all that is stored from now on, also what is overwritten.
+    pub fn record(&self) {
+        self.world().recorded = Some(Vec::new());
+    }
+
+    /// What was stored since then, in order.
+    pub fn recorded(&self) -> Vec<(Address, Vec<u8>)> {
+        let world = self.world();
+        let recorded = world.recorded.iter().flatten();
+        recorded
+            .map(|(address, bytes)| (*address, bytes.read()))
+            .collect()
     }
 
     /// Chunks can be fetched only this long after they came.
@@ -145,6 +162,14 @@ impl Network {
             .collect()
     }
 
+    /// How many chunks a batch pays for.
+    pub fn paid_by(&self, batch: &BatchId) -> usize {
+        let world = self.world();
+        let chunks = world.chunks.values();
+        let is_paid = |entry: &&Entry| entry.slots.iter().any(|slot| slot.batch == *batch);
+        chunks.filter(is_paid).count()
+    }
+
     pub fn batch(&self, id: &BatchId) -> Option<Batch> {
         self.world().chain.batch(id).cloned()
     }
@@ -186,6 +211,9 @@ impl World {
 
     /// Stores what was admitted.
     pub fn keep(&mut self, address: Address, bytes: Held, slot: Slot) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push((address, bytes.clone()));
+        }
         if let Some(before) = self.filled.insert(place(&slot), address)
             && before != address
         {

@@ -1,31 +1,27 @@
-//! What the owner adds to folders of others: kept in trays, given to whose folders they are, and let go once it was
-//! taken over.
-
-use std::collections::BTreeMap;
+//! What the owner adds to folders of others, or changes of what they share: kept in trays, and given to those whose it
+//! is.
 
 use crate::daemon::sharing::Sharing;
-use crate::daemon::sharing::far::Held;
 use crate::format::grant::Ended;
+use crate::format::rows::Epochs;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
-use crate::pod::Attr;
 use crate::pod::PodError;
+use crate::pod::Tray;
 use crate::share::back_id;
 use crate::share::back_terms;
 use crate::share::is_added_to;
-use crate::share::is_copy_name;
+use crate::share::is_written_to;
 use crate::types::Ino;
 use crate::types::Name;
+use crate::types::ROOT;
 use crate::types::SHARED;
 
 /// Names that are tried for what nobody took over.
-const NAMES_MAX: usize = 1000;
-
-/// Names of a directory, and what they are of.
-type Names = BTreeMap<Name, Attr>;
+pub(super) const NAMES_MAX: usize = 1000;
 
 impl Sharing {
     /// Shows what was added before, as far as it is known on this machine: before anybody looks.
@@ -41,20 +37,35 @@ impl Sharing {
     }
 
     fn show_tray(&self, received: &Received) -> Result<(), String> {
-        let tray = self.pod.find_state_subdirectory(&tray_name(received));
         let top = self.top_of(received)?;
-        if let (Some(top), Some(tray)) = (top, tray.map_err(|error| error.to_string())?) {
+        let (Some(top), Some(tray)) = (top, self.tray_of(received)?) else {
+            return Ok(());
+        };
+        if received.terms.kind == FileKind::Directory {
             let shown = self.pod.set_tray(top, tray);
-            shown.map_err(|error| error.to_string())?;
+            return shown.map_err(|error| error.to_string());
         }
+        self.pod.set_file_tray(top, &received.label, tray);
         Ok(())
     }
 
-    /// The directory that was received, if it is here.
-    fn top_of(&self, received: &Received) -> Result<Option<Ino>, String> {
+    /// The tray, if it is laid.
+    pub(super) fn tray_of(&self, received: &Received) -> Result<Option<Tray>, String> {
+        let dir = self.pod.find_state_subdirectory(&tray_name(received));
+        let Some(dir) = dir.map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        let tray = self.pod.find_tray(dir, is_written_to(&received.terms));
+        tray.map_err(|error| error.to_string())
+    }
+
+    /// The directory that was received, or the one that a single file is in; if it is here.
+    pub(super) fn top_of(&self, received: &Received) -> Result<Option<Ino>, String> {
         let person = self.person(received)?;
+        let is_folder = received.terms.kind == FileKind::Directory;
+        let label = is_folder.then_some(&received.label);
         let mut at = SHARED;
-        for name in [&person, &received.label] {
+        for name in [Some(&person), label].into_iter().flatten() {
             match self.pod.lookup(at, name.as_bytes()) {
                 Ok(found) if found.kind == FileKind::Directory => at = found.ino,
                 Ok(_) | Err(PodError::NotFound) => return Ok(None),
@@ -64,14 +75,19 @@ impl Sharing {
         Ok(Some(at))
     }
 
-    /// How many files were added and are not let go yet.
+    /// How many files were added, changed or removed, and are not let go yet.
     pub(super) fn count_added(&self, received: &Received) -> Option<u64> {
         if !is_added_now(received) {
             return None;
         }
-        let tray = self.pod.find_state_subdirectory(&tray_name(received));
-        let mut left: Vec<_> = tray.ok()?.into_iter().collect();
+        let Some(tray) = self.tray_of(received).ok()? else {
+            return Some(0);
+        };
         let mut count = 0_u64;
+        if let Some(was) = tray.was {
+            count = self.count_removed(tray.now, was).ok()?;
+        }
+        let mut left = vec![tray.now];
         while let Some(dir) = left.pop() {
             for entry in self.pod.own_names(dir).ok()? {
                 if entry.kind == FileKind::Directory {
@@ -84,7 +100,26 @@ impl Sharing {
         Some(count)
     }
 
-    /// Makes the tray of a folder that may be added to, and gives it to the one whose folder it is.
+    /// How many notes are of what is there no more.
+    fn count_removed(&self, now: Ino, was: Ino) -> Result<u64, PodError> {
+        let (mut left, mut count) = (vec![(Some(now), was)], 0_u64);
+        while let Some((now, was)) = left.pop() {
+            let own = now.map(|now| self.pod.own_names(now)).transpose()?;
+            let own = own.unwrap_or_default();
+            for note in self.pod.own_names(was)? {
+                let beside = own.iter().find(|own| own.name == note.name);
+                if note.kind == FileKind::Directory {
+                    left.push((beside.map(|beside| beside.ino), note.ino));
+                }
+                if beside.is_none() {
+                    count = count.saturating_add(1);
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Makes the tray of what may be added to or changed, and gives it to the one whose folder it is.
     pub(super) fn lay_tray(&self, received: &Received) -> Result<(), String> {
         if !is_added_now(received) {
             return Ok(());
@@ -92,6 +127,9 @@ impl Sharing {
         let name = tray_name(received);
         let tray = self.pod.state_subdirectory(&name, self.owner);
         let tray = tray.map_err(|error| error.to_string())?;
+        let is_written = is_written_to(&received.terms);
+        let laid = self.pod.tray_in(tray, is_written, self.owner);
+        laid.map_err(|error| error.to_string())?;
         let given = self.given_back(received);
         if given?.is_none() {
             self.give_back(received, tray, &name)?;
@@ -120,10 +158,12 @@ impl Sharing {
             name: Name::parse(name.as_bytes()).map_err(|error| error.to_string())?,
             terms: back_terms(&received.terms),
             made: (self.clock)(),
+            epochs: Epochs::default(),
             state: GivenState::Waiting,
+            answers: None,
         };
         self.given.give(&given).map_err(|error| error.to_string())?;
-        let handed_over = self.hand_over(&given, None);
+        let handed_over = self.hand_over(&given);
         handed_over.map_err(|error| error.to_string())
     }
 
@@ -138,39 +178,58 @@ impl Sharing {
             let ended = self.end(&given, Ended::Revoked).await;
             ended.map_err(|error| error.to_string())?;
         }
-        if let Some(top) = self.top_of(received)? {
-            self.pod.unset_tray(top);
-        }
-        let given_back = self.empty_tray(received);
+        let Some(tray) = self.tray_of(received)? else {
+            return Ok(());
+        };
+        self.pod.unset_tray(tray);
+        let given_back = self.empty_tray(received, tray);
         given_back.map_err(|error| error.to_string())
     }
 
-    fn empty_tray(&self, received: &Received) -> Result<(), PodError> {
+    fn empty_tray(&self, received: &Received, tray: Tray) -> Result<(), PodError> {
         let name = tray_name(received);
-        let Some(tray) = self.pod.find_state_subdirectory(&name)? else {
+        if let Some(was) = tray.was {
+            self.clear(was)?;
+        }
+        self.prune(tray.now, 0)?;
+        if !self.pod.own_names(tray.now)?.is_empty() {
+            self.give_back_files(received, tray.now)?;
+        }
+        let Some(dir) = self.pod.find_state_subdirectory(&name)? else {
             return Ok(());
         };
-        self.prune(tray, 0)?;
-        if self.pod.own_names(tray)?.is_empty() {
-            let above = self.pod.parent(tray)?;
-            return self.pod.rmdir(above, name.as_bytes());
-        }
+        self.prune(dir, 0)?;
+        let above = self.pod.parent(dir)?;
+        self.pod.rmdir(above, name.as_bytes())
+    }
+
+    /// The directory of what was not taken over becomes one that is seen.
+    fn give_back_files(&self, received: &Received, now: Ino) -> Result<(), PodError> {
+        let above = self.pod.parent(now)?;
+        let names = self.pod.own_names(above)?;
+        let own = names.into_iter().find(|entry| entry.ino == now);
+        let own = own.ok_or(PodError::NotFound)?.name;
         for nth in 1..=NAMES_MAX {
-            let number = if nth > 1 {
-                format!(" {nth}")
-            } else {
-                String::new()
-            };
-            let end = format!(" (not taken over{number})");
-            let label = received.label.as_bytes();
-            let label = label.get(..label.len().min(200)).unwrap_or_default();
-            let shown = Name::parse(&[label, end.as_bytes()].concat())?;
-            match self.pod.show_state_subdirectory(&name, &shown) {
+            let shown = left_name(&received.label, nth)?;
+            match self.pod.move_own((above, own.as_bytes()), (ROOT, &shown)) {
                 Err(PodError::Exists) => {}
                 shown => return shown,
             }
         }
         Err(PodError::Exists)
+    }
+
+    /// Everything in a directory goes.
+    pub(super) fn clear(&self, dir: Ino) -> Result<(), PodError> {
+        for entry in self.pod.own_names(dir)? {
+            if entry.kind == FileKind::Directory {
+                self.clear(entry.ino)?;
+                self.pod.rmdir(dir, entry.name.as_bytes())?;
+            } else {
+                self.pod.unlink(dir, entry.name.as_bytes())?;
+            }
+        }
+        Ok(())
     }
 
     /// Directories with nothing in them go.
@@ -190,102 +249,24 @@ impl Sharing {
         }
         Ok(())
     }
-
-    /// Lets go what was taken over. Tells whether everything was looked at.
-    pub(super) async fn let_go_of(&self, received: &Received) -> Result<bool, String> {
-        let tray = self.pod.find_state_subdirectory(&tray_name(received));
-        let top = self.top_of(received)?;
-        let (Some(top), Some(tray)) = (top, tray.map_err(|error| error.to_string())?) else {
-            return Ok(true);
-        };
-        let mut open = vec![(tray, top)];
-        let (mut emptied, mut is_all) = (Vec::new(), true);
-        while let Some((dir, theirs)) = open.pop() {
-            let of_dir = self.let_go_in((dir, theirs), &mut open, &mut emptied).await;
-            is_all &= of_dir.map_err(|error| error.to_string())?;
-        }
-        // The innermost first: it stands behind the one that it is in.
-        for (dir, name, seen_in) in emptied.into_iter().rev() {
-            match self.pod.rmdir(dir, name.as_bytes()) {
-                Ok(()) => self.pod.is_another(seen_in, &name),
-                Err(PodError::NotEmpty | PodError::NotFound) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        Ok(is_all)
-    }
-
-    /// The same in one directory; `open` gets those below it, `emptied` those that may go when they are empty.
-    async fn let_go_in(
-        &self,
-        (dir, theirs): (Ino, Ino),
-        open: &mut Vec<(Ino, Ino)>,
-        emptied: &mut Vec<(Ino, Name, Ino)>,
-    ) -> Result<bool, PodError> {
-        let mut is_all = true;
-        let received = self.names_in(theirs)?;
-        for entry in self.pod.own_names(dir)? {
-            let is_copy = |name: &Name| *name == entry.name || is_copy_name(&entry.name, name);
-            let copies = received.iter().filter(|(name, _)| is_copy(name));
-            let copies = copies.map(|(_, copy)| *copy);
-            let copies = copies.filter(|copy| copy.kind == entry.kind);
-            if entry.kind == FileKind::Directory {
-                for copy in copies {
-                    emptied.push((dir, entry.name.clone(), theirs));
-                    open.push((entry.ino, copy.ino));
-                }
-            } else if entry.kind == FileKind::Regular {
-                let copies: Vec<_> = copies.collect();
-                is_all &= self
-                    .let_file_go((dir, &entry.name, theirs), entry.ino, &copies)
-                    .await?;
-            }
-        }
-        Ok(is_all)
-    }
-
-    /// Lets a file go when one of these has all its bytes, fetched from where the other one published
-    /// them: it is not given up before it was seen to be there.
-    async fn let_file_go(
-        &self,
-        (dir, name, seen_in): (Ino, &Name, Ino),
-        ino: Ino,
-        copies: &[Attr],
-    ) -> Result<bool, PodError> {
-        if self.pod.is_open(ino) {
-            return Ok(false);
-        }
-        let ours = self.pod.getattr(ino)?;
-        for copy in copies {
-            if copy.size != ours.size {
-                continue;
-            }
-            let is_same = {
-                let mine = Held::open(&self.pod, ino, ours.size)?;
-                let theirs = Held::open(&self.pod, copy.ino, copy.size)?;
-                mine.is_as(&theirs).await?
-            };
-            if is_same {
-                let went = self.pod.let_go((dir, name), &ours)?;
-                self.pod.is_another(seen_in, name);
-                return Ok(went);
-            }
-        }
-        Ok(true)
-    }
-
-    fn names_in(&self, dir: Ino) -> Result<Names, PodError> {
-        let mut names = Names::new();
-        for (name, ino) in self.pod.received_names(dir)? {
-            names.insert(name, self.pod.getattr(ino)?);
-        }
-        Ok(names)
-    }
 }
 
 /// Whether the owner may add to it now.
 fn is_added_now(received: &Received) -> bool {
     is_added_to(&received.terms) && received.state == ReceivedState::Accepted
+}
+
+/// A name for what nobody took over: `lab (not taken over)`, and from the second on `lab (not taken over 2)`.
+pub(super) fn left_name(label: &Name, nth: usize) -> Result<Name, PodError> {
+    let number = if nth > 1 {
+        format!(" {nth}")
+    } else {
+        String::new()
+    };
+    let end = format!(" (not taken over{number})");
+    let label = label.as_bytes();
+    let label = label.get(..label.len().min(200)).unwrap_or_default();
+    Ok(Name::parse(&[label, end.as_bytes()].concat())?)
 }
 
 fn tray_name(received: &Received) -> String {

@@ -13,14 +13,16 @@ use crate::daemon::refused::wrong;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::happened;
 use crate::format::audit::Kind;
-use crate::format::grant::Ended;
+use crate::format::card::SignedCard;
 use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
 use crate::format::message::MessageId;
+use crate::format::rows::Epochs;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
+use crate::format::rows::MessageRow;
 use crate::format::rows::MessageState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
@@ -33,6 +35,7 @@ use crate::types::Name;
 use crate::types::Purpose;
 use crate::types::ROOT;
 use crate::types::Rights;
+use crate::types::RightsError;
 use crate::types::limits::GRANTS_AT_ONCE;
 
 type Answered = Result<SharingResponse, Refused>;
@@ -63,6 +66,8 @@ impl Sharing {
         match request {
             SharingRequest::Given { skip, path } => self.list_given(skip, path.as_deref()),
             SharingRequest::Received { skip } => self.list_received(skip),
+            SharingRequest::Receipt { id } => self.receipt(&id),
+            SharingRequest::Preview { id } => self.preview(&id).await,
             _ if !self.publishing.is_running() => {
                 let what = "the pod is mounted read-only: nothing can be shared or taken";
                 Err(Refused(Refusal::State, what.to_owned()))
@@ -91,7 +96,7 @@ impl Sharing {
             SharingRequest::Approve { id, path, until } => {
                 self.approve(&id, path.as_deref(), until).await
             }
-            SharingRequest::Revoke { id } => self.revoke(&id).await,
+            SharingRequest::Revoke { id, level } => self.revoke(&id, level).await,
             SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
         }
     }
@@ -101,12 +106,16 @@ impl Sharing {
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(wish.with.to_owned()).into());
         }
+        self.messages.admits(&contact)?;
         let (target, directory, name, kind) = self.target(wish.path)?;
         let now = (self.clock)();
         let terms = Terms {
             name: name.clone(),
             kind,
-            rights: rights(wish.rights)?,
+            rights: wish
+                .rights
+                .parse()
+                .map_err(|error: RightsError| wrong(&error))?,
             snapshot: wish.snapshot,
             from: wish.from,
             until: wish.until,
@@ -117,7 +126,7 @@ impl Sharing {
         }
         if terms.rights != Rights::READ && !is_added_to(&terms) {
             return Err(wrong(
-                &"only to a folder can something be added, and not to one version of it",
+                &"only to a folder can something be added, and one version of something stays as it is",
             ));
         }
         let mut id = [0; 16];
@@ -132,18 +141,22 @@ impl Sharing {
             name,
             terms,
             made: now,
+            epochs: Epochs::default(),
             state: GivenState::Waiting,
+            answers: wish.answers,
         };
         // What is not recorded is not shared.
         let granted = happened::granted(&given, wish.path);
         let recorded = self.people.audit().record(&granted).await;
         recorded.map_err(|fault| Refused(Refusal::State, fault.what))?;
         self.given.give(&given)?;
+        // Whenever it is handed over, the request is answered.
+        if let Some(answered) = wish.answers {
+            self.messages.mark(answered, MessageState::Answered)?;
+        }
         let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
         if is_now {
-            self.hand_over(&given, wish.answers)?;
-        } else if let Some(answered) = wish.answers {
-            self.messages.mark(answered, MessageState::Answered)?;
+            self.hand_over(&given)?;
         }
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(id))?)
@@ -161,7 +174,7 @@ impl Sharing {
         if !matches!(asked.row.state, MessageState::New | MessageState::Seen) {
             return Err(wrong(&"this request was answered already"));
         }
-        let name = self.name_of(&asked.row.contact)?;
+        let name = self.asker(&asked.row)?;
         let wanted = Path::new(request.what.as_str());
         let wanted = wanted.strip_prefix("/").unwrap_or(wanted);
         let rights = request.rights.to_string();
@@ -180,6 +193,20 @@ impl Sharing {
         let happening = mail.happened(Kind::RequestApproved, &asked, request)?;
         self.note(&happening).await;
         Ok(answer)
+    }
+
+    /// What the owner calls who asks. Who is no contact is not given anything.
+    fn asker(&self, row: &MessageRow) -> Result<String, Refused> {
+        let name = self.name_of(&row.contact)?;
+        let Some(card) = row.card.as_deref().filter(|_| name.is_empty()) else {
+            return Ok(name);
+        };
+        let card = SignedCard::read(card.as_slice()).map_err(ShareError::from)?;
+        let owner = hex::encode(card.card().owner().0);
+        let what = format!(
+            "who asks is no contact: add them first (podfs contact add NAME 0x{owner}), and compare the words with them (podfs contact verify NAME)"
+        );
+        Err(Refused(Refusal::Unknown, what))
     }
 
     /// What is at a path, and where.
@@ -212,17 +239,7 @@ impl Sharing {
         Ok((ino, directory, name.map_err(|error| wrong(&error))?, kind))
     }
 
-    async fn revoke(&self, id: &str) -> Answered {
-        let given = self.given.one(id)?;
-        if matches!(given.state, GivenState::Ended { .. }) {
-            return Err(ShareError::IsOver.into());
-        }
-        self.end(&given, Ended::Revoked).await?;
-        self.wake.notify_one();
-        self.gave(&self.given.one(&hex::encode(given.id))?)
-    }
-
-    fn gave(&self, given: &Given) -> Answered {
+    pub(super) fn gave(&self, given: &Given) -> Answered {
         let report = self.given_report(given)?;
         Ok(SharingResponse::Gave(Box::new(report)))
     }
@@ -334,18 +351,6 @@ impl Sharing {
             }
         }
         Err(wrong(&"no name is free: choose one with --name"))
-    }
-}
-
-fn rights(text: &str) -> Result<Rights, Refused> {
-    let rights: Rights = text.parse().map_err(|error| wrong(&error))?;
-    if rights == Rights::WRITE {
-        Err(wrong(
-            &"others cannot change what is there yet, for that takes more than this podfs has: \
-              with the right to append they can add to a folder",
-        ))
-    } else {
-        Ok(rights)
     }
 }
 

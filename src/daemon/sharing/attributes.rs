@@ -61,7 +61,7 @@ impl Sharing {
         asked: Caller,
     ) -> Result<(), PodError> {
         let rights: Rights = wish.rights.parse().map_err(|_| PodError::InvalidArgument)?;
-        let mut before = self.with(ino, &wish.who, asked).await?;
+        let mut before = self.given_to(ino, &wish.who, asked).await?;
         match wish.mode {
             XattrMode::Create if !before.is_empty() => return Err(PodError::Exists),
             XattrMode::Replace if before.is_empty() => return Err(PodError::NoData),
@@ -95,7 +95,7 @@ impl Sharing {
         who: &str,
         asked: Caller,
     ) -> Result<(), PodError> {
-        let before = self.with(ino, who, asked).await?;
+        let before = self.given_to(ino, who, asked).await?;
         if before.is_empty() {
             return Err(PodError::NoData);
         }
@@ -112,7 +112,7 @@ impl Sharing {
     }
 
     /// What a contact has of it, for whoever may change that.
-    async fn with(&self, ino: Ino, who: &str, asked: Caller) -> Result<Vec<Given>, PodError> {
+    async fn given_to(&self, ino: Ino, who: &str, asked: Caller) -> Result<Vec<Given>, PodError> {
         if !self.is_owner(asked) || ino.is_received() {
             return Err(PodError::NotPermitted);
         }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::control::Client;
 use crate::control::GivenReport;
+use crate::control::PreviewReport;
+use crate::control::ReceiptReport;
 use crate::control::ReceivedReport;
 use crate::control::Refusal;
 use crate::control::Request;
@@ -107,12 +109,37 @@ impl SharingClient {
         })
     }
 
-    /// Ends a grant.
+    /// Ends a grant, and has sealed anew what it opened as far as the level says.
     ///
     /// # Errors
     /// [`FaultKind::NoGrant`], [`FaultKind::GrantOver`].
-    pub fn revoke(&mut self, id: &str) -> Result<GivenReport, Fault> {
-        self.gave(SharingRequest::Revoke { id: id.to_owned() })
+    pub fn revoke(&mut self, id: &str, level: u8) -> Result<GivenReport, Fault> {
+        let id = id.to_owned();
+        self.gave(SharingRequest::Revoke { id, level })
+    }
+
+    /// What ending a grant would do.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoGrant`]; or it cannot be found out now.
+    pub fn preview(&mut self, id: &str) -> Result<PreviewReport, Fault> {
+        let asked = SharingRequest::Preview { id: id.to_owned() };
+        let SharingResponse::Preview(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
+    }
+
+    /// What was done when a grant was ended, or how far it is.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoGrant`]; [`FaultKind::Usage`]: it was not ended by its owner.
+    pub fn receipt(&mut self, id: &str) -> Result<ReceiptReport, Fault> {
+        let asked = SharingRequest::Receipt { id: id.to_owned() };
+        let SharingResponse::Receipt(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
     }
 
     fn gave(&mut self, asked: SharingRequest) -> Result<GivenReport, Fault> {

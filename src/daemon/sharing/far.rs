@@ -35,6 +35,13 @@ impl<'p> Held<'p> {
         Err(PodError::Unreachable(what.to_owned()))
     }
 
+    /// Its first piece.
+    pub(super) async fn first(&self) -> Result<Vec<u8>, PodError> {
+        let mut bytes = Vec::new();
+        self.piece(0, &mut bytes).await?;
+        Ok(bytes)
+    }
+
     /// Writes all of it to a file that is empty.
     pub(super) async fn copy_to(&self, copy: Ino) -> Result<(), PodError> {
         let (mut offset, mut bytes) = (0, Vec::new());

@@ -7,6 +7,8 @@ use crate::crypto::identity::Fingerprint;
 use crate::format::audit::Kind;
 use crate::format::audit::Outcome;
 use crate::format::grant::Ended;
+use crate::format::grant::Renewed;
+use crate::format::grant::RevocationLevel;
 use crate::format::grant::Terms;
 use crate::format::rows::Given;
 use crate::format::rows::Received;
@@ -29,6 +31,20 @@ pub(super) fn ended(given: &Given, why: Ended) -> Happening {
         Ended::Gone => happening.because("what was shared is gone"),
         Ended::Revoked | Ended::Expired => happening,
     }
+}
+
+/// What they could open was sealed anew for everybody else.
+pub(super) fn sealed_anew(given: &Given, level: RevocationLevel, renewed: &Renewed) -> Happening {
+    let what = format!(
+        "level {}: {} names, {} chunks; {} names could not be",
+        level.number(),
+        renewed.names,
+        renewed.nodes.saturating_add(renewed.pages),
+        renewed.left
+    );
+    of_given(Kind::SealedAnew, given)
+        .of(given.name.as_bytes())
+        .because(&what)
 }
 
 /// Somebody shares something; `name` is what the owner calls them.
@@ -64,6 +80,11 @@ pub(super) fn is_another(who: &Fingerprint, name: &str, size: u64) -> Happening 
     let why = format!("they have seen {size} records of this log, and these are not they");
     let happening = Happening::new(Kind::RollbackAlarm).with(who.0, name);
     happening.went(Outcome::Failed).because(&why)
+}
+
+/// Somebody did something to what the owner shares with them; `path` is what it is now.
+pub(super) fn done(kind: Kind, given: &Given, path: &Path) -> Happening {
+    of_given(kind, given).of(path.as_os_str().as_bytes())
 }
 
 fn of_given(kind: Kind, given: &Given) -> Happening {

@@ -3,6 +3,7 @@
 
 mod adding;
 mod answers;
+mod arriving;
 mod attributes;
 mod bring;
 mod client;
@@ -10,8 +11,15 @@ mod far;
 mod followers;
 mod happened;
 mod leaving;
+mod letting;
+mod merging;
+mod moving;
 mod report;
+mod revoking;
+mod sending;
 mod taking;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod witness;
 
@@ -34,17 +42,15 @@ use tokio::task::JoinHandle;
 
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::BoxSecret;
+use crate::daemon::outgoing::Outgoing;
 use crate::daemon::people::People;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::sharing::sending::Held;
 use crate::daemon::sharing::tree::PodTree;
 use crate::format::grant::Ended;
-use crate::format::grant::Grant;
 use crate::format::message::MessageBody;
-use crate::format::message::MessageId;
-use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
-use crate::format::rows::ReceivedState;
 use crate::pod::Caller;
 use crate::pod::Pod;
 use crate::share::GivenGrants;
@@ -55,14 +61,11 @@ use crate::share::Told;
 use crate::share::audit::Happening;
 use crate::share::messages::MessageError;
 use crate::share::messages::Messages;
-use crate::share::messages::Way;
 use crate::store::Store;
 use crate::sync::Followers;
 use crate::sync::fetch::Fetcher;
 use crate::sync::receive::Receiver;
 use crate::types::Clock;
-use crate::types::Timespec;
-use crate::types::limits::MESSAGES_TAKEN;
 use crate::types::limits::PUBLISH_STOP;
 use crate::types::limits::SHARING_TICK;
 
@@ -79,10 +82,18 @@ pub(super) struct Sharing {
     owner: Caller,
     clock: Clock,
     wake: Notify,
+    /// There may be something new of others.
+    news: Notify,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
     /// Grants of people who are stopped.
     stopped: AtomicUsize,
+    /// The way of records into the network.
+    node: Outgoing,
+    /// Why records of grants that the owner gave are not sent.
+    held: Mutex<BTreeMap<[u8; 16], Held>>,
+    /// Why grants are not handed over, or not told what was published.
+    untold: Mutex<BTreeMap<[u8; 16], String>>,
     /// Number of the last message that was looked at for grants.
     taken: AtomicU64,
     /// Why what others share is not brought, by grant.
@@ -95,6 +106,8 @@ pub(super) struct Sharing {
     added: Notify,
     /// Held while something is brought.
     bringing: tokio::sync::Mutex<()>,
+    /// Held while receipts are signed, so that what was done is recorded once.
+    signing: tokio::sync::Mutex<()>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -103,7 +116,7 @@ impl Sharing {
         pod: &Arc<Pod>,
         people: &Arc<People>,
         publishing: &Arc<Publishing>,
-        secret: BoxSecret,
+        keys: (u32, BoxSecret),
         (owner, clock): (Caller, Clock),
     ) -> Arc<Self> {
         let rows = || Arc::clone(pod.rows());
@@ -119,21 +132,26 @@ impl Sharing {
             people: Arc::clone(people),
             messages: Arc::clone(people.mail().messages()),
             publishing: Arc::clone(publishing),
-            given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
+            given: GivenGrants::new(Arc::clone(people.rows()), rows(), keys),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
             seen_logs: SeenLogs::new(Arc::clone(people.rows())),
             receiver,
             owner,
             clock,
             wake: Notify::new(),
+            news: Notify::new(),
             again: AtomicBool::new(false),
             stopped: AtomicUsize::new(0),
+            node: Outgoing(Arc::clone(publishing)),
+            held: Mutex::default(),
+            untold: Mutex::default(),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
             due: Mutex::default(),
             waits: Mutex::default(),
             added: Notify::new(),
             bringing: tokio::sync::Mutex::default(),
+            signing: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
         });
         let followers: Arc<dyn Followers> = Arc::clone(&sharing) as Arc<dyn Followers>;
@@ -146,16 +164,10 @@ impl Sharing {
 
     /// Runs until [`Sharing::stop`].
     pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
-        let (sharing, adding) = (Arc::clone(self), Arc::clone(self));
-        // After a crash it may not be told yet.
-        if self.given.followed().is_ok_and(|given| !given.is_empty()) {
-            self.publishing.publisher().follow_now();
-        }
-        for received in self.received.all().unwrap_or_default() {
-            self.is_due(&received.id);
-        }
+        let [sharing, bringing, adding] = [self, self, self].map(Arc::clone);
         self.tasks.lock().extend([
             runtime.spawn(async move { sharing.run().await }),
+            runtime.spawn(bringing.run_bringing()),
             runtime.spawn(async move { adding.run_added().await }),
         ]);
     }
@@ -173,10 +185,14 @@ impl Sharing {
     }
 
     async fn run(&self) {
+        self.people.reconciliation().completed().await;
+        // After a crash it may not be told yet.
+        if self.given.followed().is_ok_and(|given| !given.is_empty()) {
+            self.publishing.publisher().follow_now();
+        }
         loop {
-            if let Err(error) = self.step().await {
-                tracing::debug!(%error, "sharing");
-            }
+            self.step().await;
+            self.news.notify_one();
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = self.people.mail().came().notified() => {}
@@ -185,15 +201,26 @@ impl Sharing {
         }
     }
 
-    /// Does everything that is due.
-    async fn step(&self) -> Result<(), MessageError> {
-        self.keep_time().await?;
-        self.look_at_stopped()?;
-        self.take_grants().await?;
-        let sent = self.send_records().await;
-        self.bring_all().await?;
-        self.countersign()?;
-        sent
+    /// Does everything that is due and does not wait for others. What fails keeps nothing else back.
+    async fn step(&self) {
+        let carried = self.people.rows().carry();
+        told("other machines are not told", carried.map_err(Into::into));
+        told("grants do not go on with other keys", self.move_grants());
+        told("grants do not begin and end", self.keep_time().await);
+        told("who is stopped is not known", self.look_at_stopped());
+        told("no grants are taken", self.take_grants().await);
+        told("no records are sent", self.send_records(&self.node).await);
+        told("no audit log is countersigned", self.countersign());
+        told(
+            "no receipts are signed",
+            self.sign_receipts().await.map_err(Into::into),
+        );
+        if let Err(refused) = self.people.publish_replaced().await {
+            tracing::info!(
+                why = refused.1,
+                "the card with the new keys is not published yet"
+            );
+        }
     }
 
     /// Grants begin and end when they say.
@@ -208,7 +235,7 @@ impl Sharing {
             } else if given.state == GivenState::Waiting
                 && given.terms.from.is_none_or(|from| is_past(Some(from)))
             {
-                self.hand_over(&given, None)?;
+                self.hand_over(&given)?;
             }
         }
         Ok(())
@@ -238,114 +265,46 @@ impl Sharing {
         Ok(contact.map_or_else(String::new, |contact| contact.name.as_str().to_owned()))
     }
 
-    /// Sends what opens it, as the answer to a request if there is one.
-    fn hand_over(&self, given: &Given, answers: Option<MessageId>) -> Result<(), MessageError> {
+    /// Sends what opens it, as the answer to a request if there is one. Else it waits, and the list says why.
+    fn hand_over(&self, given: &Given) -> Result<(), MessageError> {
         let Some(contact) = self.messages.contact(&given.contact)? else {
+            self.is_not_handed_over(given, "who it is for is a contact no more");
             return Ok(());
         };
+        let theirs = contact.card().map_err(ShareError::from)?.epoch;
+        let given = &self.given.with_keys(given, theirs);
         let grant = self.given.handed_over(given)?;
-        let body = MessageBody::Grant(grant.as_slice().into());
-        let posted = self.messages.post(&contact, body, answers, (self.clock)());
+        let body = || MessageBody::Grant(grant.as_slice().into());
+        let post = |answers| {
+            self.messages
+                .post(&contact, body(), answers, (self.clock)())
+        };
+        let posted = match post(given.answers) {
+            // The request was forgotten meanwhile.
+            Err(MessageError::Unknown(_)) if given.answers.is_some() => post(None),
+            posted => posted,
+        };
         if let Err(error) = posted {
-            tracing::warn!(%error, "a grant cannot be handed over yet");
+            tracing::info!(%error, "a grant cannot be handed over yet");
+            self.is_not_handed_over(given, &error.to_string());
             return Ok(());
         }
+        self.untold.lock().remove(&given.id);
         self.given.is_offered(given)?;
         self.people.mail().wake();
         self.publishing.publisher().follow_now();
         Ok(())
     }
 
-    /// Grants in messages that came, and what is countersigned in them.
-    async fn take_grants(&self) -> Result<(), MessageError> {
-        let mut after = self.taken.load(Ordering::Acquire);
-        loop {
-            let messages = self.messages.all(Way::Received, after, MESSAGES_TAKEN);
-            let messages = messages?;
-            let Some(last) = messages.last() else {
-                return Ok(());
-            };
-            let until = last.number;
-            for kept in messages {
-                let bytes = match &kept.row.message.body {
-                    MessageBody::Grant(bytes) => bytes,
-                    MessageBody::Witness(witness) => {
-                        if self.is_countersigned(&kept.row.contact, witness).await? {
-                            self.messages.remove(kept.row.message.id)?;
-                        }
-                        continue;
-                    }
-                    MessageBody::Request(_) | MessageBody::Denied { .. } => continue,
-                };
-                let Ok(grant) = Grant::decode(bytes) else {
-                    tracing::debug!("a grant that this podfs cannot read");
-                    continue;
-                };
-                let made = kept.row.message.time;
-                if self.takes(kept.row.contact, grant, made).await? {
-                    self.messages.remove(kept.row.message.id)?;
-                }
-            }
-            after = until;
-            self.taken.store(after, Ordering::Release);
-        }
+    fn is_not_handed_over(&self, given: &Given, why: &str) {
+        let why = format!("it is not handed over yet: {why}");
+        self.untold.lock().insert(given.id, why);
     }
+}
 
-    /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add, and its
-    /// message is of no use to anybody: then this is true.
-    async fn takes(
-        &self,
-        from: Fingerprint,
-        grant: Grant,
-        made: Timespec,
-    ) -> Result<bool, MessageError> {
-        let id = grant.id;
-        let answered = self.answered_by(&id, &from)?;
-        if let Some(given) = &answered {
-            let is_over = matches!(given.state, GivenState::Ended { .. });
-            if is_over || grant.terms.kind != FileKind::Directory {
-                return Ok(true);
-            }
-        }
-        let label = grant.terms.name.clone();
-        let is_new = self.received.arrives(from, grant, made)?;
-        let Some(received) = self.received.find(&id)? else {
-            return Ok(false);
-        };
-        if answered.is_none() && is_new {
-            let name = self.name_of(&from)?;
-            self.note(&happened::received(&received, &name)).await;
-        } else if answered.is_some() && received.state == ReceivedState::Offered {
-            self.received.accept(&id, &label)?;
-        }
-        Ok(answered.is_some())
-    }
-
-    /// Records that no node took yet.
-    async fn send_records(&self) -> Result<(), MessageError> {
-        for given in self.given.all()? {
-            let Some((index, chunk)) = self.given.unsent(&given)? else {
-                continue;
-            };
-            if index == 0
-                && self
-                    .given
-                    .goes_on(&given, &self.publishing.sources().now())
-                    .await?
-            {
-                self.publishing.publisher().follow_now();
-                continue;
-            }
-            match self.publishing.publisher().put(&chunk).await {
-                None => return Ok(()),
-                Some(sent) => sent.map_err(ShareError::from)?,
-            }
-            self.given.is_sent(&given, index)?;
-        }
-        if self.again.swap(false, Ordering::AcqRel) {
-            self.publishing.publisher().follow_now();
-            self.wake.notify_one();
-        }
-        Ok(())
+/// Tells in the log what was not done.
+fn told(what: &str, done: Result<(), MessageError>) {
+    if let Err(error) = done {
+        tracing::info!(%error, "{what}");
     }
 }

@@ -12,6 +12,7 @@ use crate::format::grant::Terms;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
+use crate::format::rows::Key;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::share::back_id;
@@ -48,14 +49,27 @@ impl Sharing {
             made: given.made.secs,
             state: state.to_owned(),
             ended: ended.map(|when: Timespec| when.secs),
-            trouble: if ended.is_none() && self.is_stopped(given)? {
-                Some(STOPPED.to_owned())
-            } else {
-                let waits = self.waits.lock();
-                let why = waits.get(&back_id(&given.id));
-                why.map(|why| format!("what they added waits: {why}"))
-            },
+            trouble: self.trouble_of(given)?,
         })
+    }
+
+    /// What the owner has to know of a grant that they gave.
+    fn trouble_of(&self, given: &Given) -> Result<Option<String>, MessageError> {
+        let is_over = matches!(given.state, GivenState::Ended { .. });
+        if !is_over && self.is_stopped(given)? {
+            return Ok(Some(STOPPED.to_owned()));
+        }
+        let held = self.held.lock();
+        let held = held.get(&given.id).map(|held| held.why.clone());
+        let untold = || self.untold.lock().get(&given.id).cloned();
+        let waits = || self.waits.lock().get(&back_id(&given.id)).cloned();
+        let uncarried = || self.uncarried(&Key::given(&given.id));
+        Ok(held.or_else(untold).or_else(waits).or_else(uncarried))
+    }
+
+    /// Why the owner's other machines will not know of it yet.
+    fn uncarried(&self, key: &Key) -> Option<String> {
+        self.people.rows().trouble(key).map(|why| why.to_string())
     }
 
     pub(super) fn received_report(
@@ -77,7 +91,7 @@ impl Sharing {
                 lossy(&received.label)
             )
         });
-        let seen = self.received.seen(&received.id)?;
+        let seen = self.received.seen(&received.feed)?;
         let trouble = self.troubles.lock().get(&received.id).cloned();
         Ok(ReceivedReport {
             id: hex::encode(received.id),
@@ -98,7 +112,9 @@ impl Sharing {
                 .filter(|seen| seen.is_brought)
                 .map(|seen| seen.time.secs),
             added: self.count_added(received),
-            trouble: trouble.or_else(|| self.log_trouble(&received.contact)),
+            trouble: trouble
+                .or_else(|| self.log_trouble(&received.contact))
+                .or_else(|| self.uncarried(&Key::received(&received.id))),
         })
     }
 }

@@ -1,45 +1,54 @@
-//! What others added to folders of the owner: brought out of sight, and taken over into the folder file by file.
+//! What others added to folders of the owner, or changed of what is shared with them: brought out of sight, and taken
+//! over file by file.
 
 use std::collections::BTreeMap;
 
 use crate::crypto::identity::Fingerprint;
 use crate::daemon::sharing::Sharing;
-use crate::daemon::sharing::far::Held;
+use crate::daemon::sharing::merging::Coming;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::pod::Attr;
-use crate::pod::Copy;
 use crate::pod::PodError;
 use crate::share::ShareError;
 use crate::share::back_id;
 use crate::share::copy_name;
 use crate::share::is_added_to;
+use crate::share::is_written_to;
 use crate::share::messages::MessageError;
+use crate::share::takes_place_of;
 use crate::types::ADDED;
 use crate::types::Ino;
 use crate::types::Name;
 use crate::types::limits::ADDED_COPIES_MAX;
-use crate::types::limits::ADDED_SETTLES;
-use crate::types::limits::PAGE;
 
 /// Whose additions are taken over, and into what.
-struct Taking<'a> {
-    given: &'a Given,
+pub(super) struct Taking<'a> {
+    pub(super) given: &'a Given,
     person: Name,
+    /// Whether they may change what is there.
+    pub(super) is_written: bool,
+}
+
+/// What came back: what is there now, and what changes were made from.
+#[derive(Clone, Copy)]
+pub(super) struct Came {
+    pub(super) now: Ino,
+    pub(super) was: Option<Ino>,
 }
 
 /// Whether there is more to be done, and what is in the way.
 #[derive(Default)]
-struct Rest {
+pub(super) struct Rest {
     is_later: bool,
     why: Option<String>,
 }
 
 /// Why one file was not taken over now.
-enum NotNow {
+pub(super) enum NotNow {
     /// It may be on its way still.
     Later,
     /// Nothing is taken over any more.
@@ -71,6 +80,13 @@ impl Sharing {
         }))
     }
 
+    /// Whether a grant of that id belongs to somebody who adds: nobody else gives it.
+    pub(super) fn is_place_of_answer(&self, id: &[u8; 16]) -> Result<bool, ShareError> {
+        let given = self.given.all()?;
+        let mut added_to = given.iter().filter(|given| is_added_to(&given.terms));
+        Ok(added_to.any(|given| takes_place_of(id, &given.id)))
+    }
+
     /// The grants that come back, with what they come back for.
     pub(super) fn added_by_others(&self) -> Result<BTreeMap<[u8; 16], Given>, ShareError> {
         let given = self.given.all()?.into_iter();
@@ -93,6 +109,10 @@ impl Sharing {
 
     /// Takes over what others added, and lets go what they took over, until the task ends.
     pub(super) async fn run_added(&self) {
+        self.people.reconciliation().completed().await;
+        for received in self.received.all().unwrap_or_default() {
+            self.is_due(&received.id);
+        }
         if let Err(error) = self.pod.drop_copies() {
             tracing::debug!(%error, "copies of before a crash stay for now");
         }
@@ -147,33 +167,87 @@ impl Sharing {
 
     async fn take_over_from(&self, received: &Received, given: &Given) -> Rest {
         let mut rest = Rest::default();
-        let name = added_name(received);
-        let top = name.and_then(|name| match self.pod.lookup(ADDED, name.as_bytes()) {
-            Ok(found) => Ok(Some(found.ino)),
-            Err(PodError::NotFound) => Ok(None),
-            Err(error) => Err(error.to_string()),
+        let taking = self.person(received).map(|person| Taking {
+            given,
+            person,
+            is_written: is_written_to(&given.terms),
         });
-        let taking = self.person(received).map(|person| Taking { given, person });
-        let (top, taking) = match (top, taking) {
-            (Ok(Some(top)), Ok(taking)) => (top, taking),
-            (Ok(None), Ok(_)) => return rest,
-            (Err(why), _) | (_, Err(why)) => {
-                rest.why = Some(why);
-                return rest;
-            }
+        let done = match taking {
+            Ok(taking) => self.take_over_all(received, &taking, &mut rest).await,
+            Err(why) => Err(NotNow::Failed(why)),
         };
-        self.take_over_below(&taking, top, &mut rest).await;
-        if let Err(error) = self.pod.rows().sync() {
+        let synced = self.pod.rows().sync();
+        rest.add(done);
+        if let Err(error) = synced {
             rest.why = Some(error.to_string());
         }
         rest
     }
 
-    /// Everything below `top`, one directory after the other.
-    async fn take_over_below(&self, taking: &Taking<'_>, top: Ino, rest: &mut Rest) {
+    async fn take_over_all(
+        &self,
+        received: &Received,
+        taking: &Taking<'_>,
+        rest: &mut Rest,
+    ) -> Result<(), NotNow> {
+        // What was removed is told from what did not come yet only when all of it is here, and stays.
+        let _stays = if taking.is_written {
+            Some(self.bringing.lock().await)
+        } else {
+            None
+        };
+        let seen = self.received.seen(&received.feed);
+        let seen = seen.map_err(|error| NotNow::Failed(error.to_string()))?;
+        if taking.is_written && !seen.is_some_and(|seen| seen.is_brought) {
+            return Ok(());
+        }
+        let Some(came) = self.came(received, taking)? else {
+            return Ok(());
+        };
+        if taking.given.terms.kind != FileKind::Directory {
+            return self.take_single_over(taking, came).await;
+        }
+        self.take_over_below(taking, came, rest).await;
+        // What was renamed is there under its new name before it goes under the old one.
+        if let Some(was) = came.was
+            && !rest.is_later
+            && rest.why.is_none()
+        {
+            self.remove_what_went(taking, (was, came.now), rest).await;
+        }
+        Ok(())
+    }
+
+    /// What came back, if it is here.
+    fn came(&self, received: &Received, taking: &Taking<'_>) -> Result<Option<Came>, NotNow> {
+        let name = added_name(received).map_err(NotNow::Failed)?;
+        let find = |dir, name: &[u8]| match self.pod.lookup(dir, name) {
+            Ok(found) => Ok(Some(found.ino)),
+            Err(PodError::NotFound) => Ok(None),
+            Err(error) => Err(NotNow::from(error)),
+        };
+        let Some(top) = find(ADDED, name.as_bytes())? else {
+            return Ok(None);
+        };
+        if !taking.is_written {
+            return Ok(Some(Came {
+                now: top,
+                was: None,
+            }));
+        }
+        let (now, was) = (find(top, b"now")?, find(top, b"was")?);
+        Ok(now.filter(|_| was.is_some()).map(|now| Came { now, was }))
+    }
+
+    /// Everything below, one directory after the other.
+    async fn take_over_below(&self, taking: &Taking<'_>, top: Came, rest: &mut Rest) {
         let mut open = vec![(top, Vec::<Name>::new())];
-        while let Some((dir, path)) = open.pop() {
-            let Ok(mut names) = self.pod.received_names(dir) else {
+        while let Some((at, path)) = open.pop() {
+            let names = self.pod.received_names(at.now);
+            let notes = at
+                .was
+                .map_or(Ok(Vec::new()), |was| self.pod.received_names(was));
+            let (Ok(mut names), Ok(notes)) = (names, notes) else {
                 rest.is_later = true;
                 continue;
             };
@@ -183,15 +257,25 @@ impl Sharing {
                     rest.is_later = true;
                     continue;
                 };
+                let note = notes.iter().find(|(noted, _)| *noted == name);
+                let note = note.map(|(_, note)| *note);
                 if attr.kind == FileKind::Directory {
-                    open.push((ino, [path.as_slice(), std::slice::from_ref(&name)].concat()));
+                    let below = Came {
+                        now: ino,
+                        was: note,
+                    };
+                    open.push((
+                        below,
+                        [path.as_slice(), std::slice::from_ref(&name)].concat(),
+                    ));
                 }
-                match self.take_one_over(taking, &path, (&name, &attr)).await {
-                    Ok(()) => {}
-                    Err(NotNow::Over) => return,
-                    Err(NotNow::Later) => rest.is_later = true,
-                    Err(NotNow::Failed(why)) => rest.why = Some(why),
+                let taken = self
+                    .take_one_over(taking, &path, (&name, &attr, note))
+                    .await;
+                if matches!(taken, Err(NotNow::Over)) {
+                    return;
                 }
+                rest.add(taken);
             }
         }
     }
@@ -200,21 +284,28 @@ impl Sharing {
         &self,
         taking: &Taking<'_>,
         path: &[Name],
-        (name, attr): (&Name, &Attr),
+        (name, attr, note): (&Name, &Attr, Option<Ino>),
     ) -> Result<(), NotNow> {
         if self.pod.is_taken_over(attr.ino)? {
             return Ok(());
         }
         match attr.kind {
+            // It is there, or was, and holds what was changed in it.
+            FileKind::Directory if note.is_some() => Ok(()),
             FileKind::Directory => {
                 let dir = self.into(taking, path)?;
                 self.folder(taking, dir, name)?;
-                Ok(self.pod.has_taken_over(attr.ino)?)
+                Ok(self.pod.has_taken_over((attr.ino, None), None)?)
             }
             FileKind::Regular => {
                 self.refuse_early(name, attr)?;
                 let dir = self.into(taking, path)?;
-                self.take_file_over(taking, dir, (name, attr)).await
+                let of = Coming {
+                    name,
+                    attr: *attr,
+                    note,
+                };
+                self.take_file_over(taking, dir, &of).await
             }
             // A link would lead the owner where somebody else wants.
             FileKind::Symlink
@@ -225,26 +316,9 @@ impl Sharing {
         }
     }
 
-    /// What changed a moment ago may be half a file; and what is more than fits waits.
-    fn refuse_early(&self, name: &Name, attr: &Attr) -> Result<(), NotNow> {
-        let age = (self.clock)().secs.saturating_sub(attr.ctime.secs);
-        let settles = i64::try_from(ADDED_SETTLES.as_secs()).unwrap_or(i64::MAX);
-        if (0..settles).contains(&age) {
-            return Err(NotNow::Later);
-        }
-        let free = self.pod.statfs().free.saturating_mul(PAGE as u64);
-        if attr.size > free {
-            let name = String::from_utf8_lossy(name.as_bytes());
-            return Err(NotNow::Failed(format!(
-                "{name:?} was added and has {} bytes, and there is room for {free}",
-                attr.size
-            )));
-        }
-        Ok(())
-    }
-
-    /// The folder as it is now; nothing is added to it when the grant is over, or it is gone.
-    fn shared_folder(&self, taking: &Taking<'_>) -> Result<Ino, NotNow> {
+    /// The folder as it is now, or the one that a single file is in; nothing is added to it when the grant is over, or it
+    /// is gone.
+    pub(super) fn shared_folder(&self, taking: &Taking<'_>) -> Result<Ino, NotNow> {
         let given = self.given.find(&taking.given.id);
         let given = given.map_err(|error| NotNow::Failed(error.to_string()))?;
         let given = given.ok_or(NotNow::Over)?;
@@ -252,6 +326,9 @@ impl Sharing {
         let is_over = given.terms.until.is_some_and(|until| until <= now);
         if given.state != GivenState::Offered || is_over {
             return Err(NotNow::Over);
+        }
+        if given.terms.kind != FileKind::Directory {
+            return self.folder_of_single(&given);
         }
         match self.pod.getattr(given.target) {
             Ok(attr) if attr.kind == FileKind::Directory && attr.nlink > 0 => Ok(attr.ino),
@@ -280,78 +357,22 @@ impl Sharing {
         }
         Err(no_name())
     }
+}
 
-    async fn take_file_over(
-        &self,
-        taking: &Taking<'_>,
-        dir: Ino,
-        of: (&Name, &Attr),
-    ) -> Result<(), NotNow> {
-        let mut copy = None;
-        let taken = self.copy_over(taking, dir, of, &mut copy).await;
-        if let Some(copy) = copy {
-            self.pod.drop_copy(&copy)?;
+impl Rest {
+    /// One more thing was done, or not.
+    pub(super) fn add(&mut self, done: Result<(), NotNow>) {
+        match done {
+            Ok(()) | Err(NotNow::Over) => {}
+            Err(NotNow::Later) => self.is_later = true,
+            Err(NotNow::Failed(why)) => self.why = Some(why),
         }
-        taken
-    }
-
-    /// Gives a whole copy the first name that is free. What is left in `copy` has none.
-    async fn copy_over(
-        &self,
-        taking: &Taking<'_>,
-        dir: Ino,
-        (name, attr): (&Name, &Attr),
-        copy: &mut Option<Copy>,
-    ) -> Result<(), NotNow> {
-        let arrived = Held::open(&self.pod, attr.ino, attr.size)?;
-        let mut nth = 0;
-        loop {
-            let named = taking.name(name, nth)?;
-            match self.pod.lookup(dir, named.as_bytes()) {
-                Ok(there) if self.is_there(&arrived, &there).await? => {
-                    return Ok(self.pod.has_taken_over(attr.ino)?);
-                }
-                Ok(_) => {
-                    nth = nth.saturating_add(1);
-                    continue;
-                }
-                Err(PodError::NotFound) => {}
-                Err(error) => return Err(error.into()),
-            }
-            if copy.is_none() {
-                let begun = copy.insert(self.pod.begin_copy(attr.ino, self.owner)?);
-                arrived.copy_to(begun.ino).await?;
-            }
-            let Some(whole) = copy.as_ref() else {
-                return Err(NotNow::Later);
-            };
-            // It may have ended while the bytes came.
-            self.shared_folder(taking)?;
-            let of = (attr.ino, attr.mtime);
-            match self.pod.take_over(of, whole, (dir, &named), self.owner) {
-                Ok(()) => {
-                    *copy = None;
-                    return Ok(());
-                }
-                Err(PodError::Exists) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    /// Whether the owner has it already: taken over before, though no note says so, or made by the owner alike.
-    async fn is_there(&self, arrived: &Held<'_>, there: &Attr) -> Result<bool, PodError> {
-        if there.kind != FileKind::Regular {
-            return Ok(false);
-        }
-        let there = Held::open(&self.pod, there.ino, there.size)?;
-        arrived.is_as(&there).await
     }
 }
 
 impl Taking<'_> {
     /// The name itself, or that of the nth copy.
-    fn name(&self, name: &Name, nth: usize) -> Result<Name, NotNow> {
+    pub(super) fn name(&self, name: &Name, nth: usize) -> Result<Name, NotNow> {
         match nth {
             0 => Ok(name.clone()),
             1..ADDED_COPIES_MAX => copy_name(name, &self.person, nth).ok_or_else(no_name),

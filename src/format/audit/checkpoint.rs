@@ -41,7 +41,7 @@ impl Checkpoint {
         out
     }
 
-    fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(in crate::format) fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         if reader.u8()? != VERSION {
             return Err(reader.malformed());
         }

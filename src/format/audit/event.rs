@@ -75,6 +75,14 @@ kinds! {
     GrantRevoked = 20 "grant-revoked",
     /// Somebody took a grant back.
     RevocationReceived = 21 "revocation-received",
+    /// What somebody could open before was sealed anew for everybody else.
+    SealedAnew = 22 "sealed-anew",
+    /// Somebody added something to what they may add to.
+    Added = 23 "added",
+    /// Somebody changed what they may change.
+    Changed = 24 "changed",
+    /// Somebody removed what they may change.
+    Removed = 25 "removed",
     /// Somebody was asked for something.
     Requested = 32 "requested",
     /// Somebody asks for something.
@@ -83,9 +91,9 @@ kinds! {
     RequestApproved = 34 "request-approved",
     /// What was asked for is not given.
     RequestDenied = 35 "request-denied",
-    /// Keys of the pod were replaced by later ones.
+    /// Later keys took the place of those of the pod, though nobody else had them.
     KeysRotated = 48 "keys-rotated",
-    /// The keys of this machine took the place of another one's.
+    /// Later keys took the place of those of the pod, since somebody else may have them.
     KeysReplaced = 49 "keys-replaced",
     /// Something could not be verified, and was not served.
     IntegrityFailure = 64 "integrity-failure",

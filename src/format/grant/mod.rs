@@ -1,6 +1,7 @@
 //! Grants: what is handed over when something is shared, and the records of the feed that tells of it from then on.
 
 mod body;
+mod receipt;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -8,12 +9,14 @@ mod tests;
 pub use crate::crypto::keys::GrantFeed;
 pub use body::Grant;
 pub(in crate::format) use body::{put_cap, take_cap};
+pub use receipt::{RECEIPT_LEN, Receipt, Renewed, RevocationLevel, SignedReceipt};
+pub(in crate::format) use receipt::{put_renewed, take_renewed};
 pub use record::{GrantRecord, RecordState, ShownLog};
 
 use crate::format::published::{put_name, take_name};
 use crate::format::rows::FileKind;
 use crate::format::wire::{Malformed, Reader};
-use crate::types::{Name, Purpose, Rights};
+use crate::types::{Name, Purpose, Rights, Timespec};
 
 const WHAT: &str = "terms of a grant";
 const SNAPSHOT: u8 = 1;
@@ -75,6 +78,11 @@ impl Terms {
         let kind = matches!(self.kind, FileKind::Regular | FileKind::Directory);
         let empty = (self.from.zip(self.until)).is_some_and(|(from, until)| from >= until);
         kind && !empty
+    }
+
+    /// Whether nothing new opens any more.
+    pub fn is_past(&self, now: Timespec) -> bool {
+        self.until.is_some_and(|until| until <= now.secs)
     }
 
     /// Rights u8, kind u8, flags u8, from i64 and until i64 where the flags say so, length u8 and name, length u16 and

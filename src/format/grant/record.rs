@@ -196,7 +196,7 @@ fn take_state(reader: &mut Reader<'_>) -> Result<(Option<i64>, RecordState, bool
     Ok((until, state, flags & LOG != 0))
 }
 
-/// A file or a directory of the box that shares it: one that is attached has heads of its own, and no reference opens it.
+/// A file or a directory. Whether a box is attached to it is nothing to those it is shared with.
 fn can_be_shared(entry: &Entry) -> bool {
     let kind = matches!(
         entry.attributes.kind(),

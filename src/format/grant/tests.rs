@@ -6,7 +6,7 @@ use crate::crypto::scalar::Owner;
 use crate::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
 use crate::format::published::{Attributes, Entry};
 use crate::format::rows::{
-    FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord,
+    Attached, Epochs, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord,
 };
 use crate::types::limits::{GRANT_MAX, PURPOSE_MAX};
 use crate::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
@@ -98,7 +98,9 @@ fn given(state: GivenState) -> Given {
         name: Name::parse(b"lab").unwrap(),
         terms: terms(),
         made: THEN,
+        epochs: Epochs { own: 1, theirs: 2 },
         state,
+        answers: None,
     }
 }
 
@@ -112,6 +114,7 @@ fn received(terms: Terms, state: ReceivedState) -> Received {
         feed,
         cap,
         made: THEN,
+        epoch: 3,
         state,
     }
 }
@@ -191,8 +194,10 @@ fn what_is_no_record_is_refused() {
 #[test]
 fn nothing_but_files_and_directories_of_the_box_is_shared() {
     let mut attached = entry();
-    attached.attributes.attached = Some(3);
-    (attached.attributes.directory, attached.attributes.size) = (None, 0);
+    attached.attributes.attached = Some(Attached {
+        number: 3,
+        one_scope: false,
+    });
     let mut pipe = entry();
     (pipe.attributes.mode, pipe.attributes.size) = (0o010_600, 0);
     pipe.attributes.directory = None;

@@ -1,6 +1,6 @@
 use crate::crypto::publish::Reference;
 use crate::format::published::reference::{put, take};
-use crate::format::rows::FileKind;
+use crate::format::rows::{Attached, FileKind};
 use crate::format::wire::{Malformed, Reader};
 use crate::types::limits::{FILE_SIZE_MAX, TARGET_INLINE_MAX, TARGET_MAX};
 use crate::types::{Ino, Timespec};
@@ -55,8 +55,8 @@ pub struct Attributes {
     pub contents: Option<Reference>,
     /// Root of the directory's tree of names.
     pub directory: Option<Reference>,
-    /// Number of the box that is attached here: its own heads tell what is in it.
-    pub attached: Option<u32>,
+    /// The box that is attached here: what is in it is sealed under its keys.
+    pub attached: Option<Attached>,
 }
 
 impl Attributes {
@@ -94,8 +94,8 @@ impl Attributes {
         for reference in [&self.contents, &self.directory].into_iter().flatten() {
             put(&mut out, reference);
         }
-        if let Some(number) = self.attached {
-            out.extend_from_slice(&number.to_le_bytes());
+        if let Some(attached) = self.attached {
+            out.extend_from_slice(&attached.encode());
         }
         Ok(out)
     }
@@ -149,7 +149,9 @@ impl Attributes {
             target: reader.bytes(target_len.unwrap_or(0))?.into(),
             contents: has(flag::CONTENTS).then(|| take(reader)).transpose()?,
             directory: has(flag::DIRECTORY).then(|| take(reader)).transpose()?,
-            attached: has(flag::ATTACHED).then(|| reader.u32()).transpose()?,
+            attached: has(flag::ATTACHED)
+                .then(|| Attached::take(reader))
+                .transpose()?,
         };
         attributes.check()?;
         if flags & !flag::ALL == 0 && flags == attributes.flags() {
@@ -210,7 +212,7 @@ impl Attributes {
             && self.contents.is_some() == (contents || self.xattrs)
             && (is_device(kind) || self.rdev == 0)
             && (directory || self.directory.is_none() && self.attached.is_none())
-            && (self.attached.is_none() || self.directory.is_none() && self.size == 0);
+            && self.attached.is_none_or(|attached| attached.number > 0);
         if good { Ok(()) } else { Err(Malformed(WHAT)) }
     }
 }

@@ -1,5 +1,6 @@
-//! Rows of cards: the owner's own, and those of contacts.
+//! Rows of cards: the owner's own, and those of contacts; and who is blocked.
 
+use crate::crypto::identity::Fingerprint;
 use crate::format::card::{CARD_LEN, Card, SIGNED_CARD_LEN, SignedCard};
 use crate::format::rows::Key;
 use crate::format::wire::{Malformed, Reader};
@@ -29,6 +30,15 @@ pub struct Contact {
     pub card: Box<[u8; SIGNED_CARD_LEN]>,
 }
 
+/// Value of a `U` row: somebody of whom nothing is taken any more, contact or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Who.
+    pub fingerprint: Fingerprint,
+    /// Since when.
+    pub since: Timespec,
+}
+
 const VERIFIED: u8 = 1;
 const ALARM: u8 = 2;
 
@@ -48,6 +58,46 @@ pub fn check_card_row(key: &Key, row: &[u8]) -> Result<(), Malformed> {
         Ok(())
     } else {
         Err(Malformed("place of a contact"))
+    }
+}
+
+/// Whether a `U` row is what its key says.
+///
+/// # Errors
+/// Says what it is not.
+pub fn check_blocked_row(key: &Key, row: &[u8]) -> Result<(), Malformed> {
+    let blocked = Blocked::decode(row)?;
+    if *key == Key::blocked(&blocked.fingerprint) {
+        Ok(())
+    } else {
+        Err(Malformed("place of somebody blocked"))
+    }
+}
+
+impl Blocked {
+    /// Bytes of the row: fingerprint 32, since i64 and u32.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = self.fingerprint.0.to_vec();
+        out.extend_from_slice(&self.since.secs.to_le_bytes());
+        out.extend_from_slice(&self.since.nanos.to_le_bytes());
+        out
+    }
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, "row of somebody blocked");
+        let blocked = Self {
+            fingerprint: Fingerprint(reader.array()?),
+            since: Timespec {
+                secs: reader.i64()?,
+                nanos: reader.u32()?,
+            },
+        };
+        reader.end()?;
+        Ok(blocked)
     }
 }
 

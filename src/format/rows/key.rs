@@ -1,4 +1,5 @@
 use crate::crypto::identity::Fingerprint;
+use crate::crypto::keys::GrantFeed;
 use crate::format::rows::Slot;
 use crate::types::Ino;
 
@@ -85,6 +86,16 @@ impl Key {
         Self::build(b'H', &[1])
     }
 
+    /// `H ‖ 1 + number`: the newest head of a box.
+    pub fn box_head(number: u32) -> Self {
+        Self::build(b'H', &[u64::from(number).saturating_add(1)])
+    }
+
+    /// The first and the last key that the head of a box can have.
+    pub fn all_box_heads() -> (Self, Self) {
+        (Self::box_head(1), Self::box_head(u32::MAX))
+    }
+
     /// `K ‖ ino`: the inode, and what is below it, is to stay on this machine.
     pub fn pinned(ino: Ino) -> Self {
         Self::build(b'K', &[ino.0])
@@ -131,24 +142,49 @@ impl Key {
         (Self::build(b'S', &[0]), Self::build(b'S', &[u64::MAX]))
     }
 
-    /// `L ‖ first 8 bytes of its id`: the newest record of a grant that the owner gave.
-    pub fn last_record(grant: &[u8; 16]) -> Self {
-        Self::build(b'L', &[first_8(grant)])
+    /// `L ‖ first 8 bytes of its topic`: the newest record of the feed of a grant that the owner gave.
+    pub fn last_record(feed: &GrantFeed) -> Self {
+        Self::build(b'L', &[first_8(&feed.topic.0)])
     }
 
-    /// `V ‖ first 8 bytes of its id`: the newest record that was seen of a grant that the owner received.
-    pub fn seen_record(grant: &[u8; 16]) -> Self {
-        Self::build(b'V', &[first_8(grant)])
+    /// `V ‖ first 8 bytes of its topic`: the newest record that was seen in the feed of a grant that the owner received.
+    pub fn seen_record(feed: &GrantFeed) -> Self {
+        Self::build(b'V', &[first_8(&feed.topic.0)])
     }
 
-    /// `A ‖ first eight bytes of the fingerprint`: what was seen of the audit log of a contact.
+    /// `A ‖ ino`: the box that is attached to a directory.
+    pub fn attached(ino: Ino) -> Self {
+        Self::build(b'A', &[ino.0])
+    }
+
+    /// `A ‖ 0`: the number of the next box.
+    pub fn next_box() -> Self {
+        Self::attached(Ino(0))
+    }
+
+    /// The first and the last key that an attached box can have.
+    pub fn all_attached() -> (Self, Self) {
+        (Self::attached(Ino(1)), Self::attached(Ino(u64::MAX)))
+    }
+
+    /// `W ‖ first 8 bytes of the id of a grant`: what was done when the owner ended it.
+    pub fn revocation(grant: &[u8; 16]) -> Self {
+        Self::build(b'W', &[first_8(grant)])
+    }
+
+    /// The first and the last key that such a row can have.
+    pub fn all_revocations() -> (Self, Self) {
+        (Self::build(b'W', &[0]), Self::build(b'W', &[u64::MAX]))
+    }
+
+    /// `Z ‖ first eight bytes of the fingerprint`: what was seen of the audit log of a contact.
     pub fn seen_log(contact: &Fingerprint) -> Self {
-        Self::build(b'A', &[Self::contact_with(contact).field(0)])
+        Self::build(b'Z', &[Self::contact_with(contact).field(0)])
     }
 
     /// The first and the last key that such a row can have.
     pub fn all_seen_logs() -> (Self, Self) {
-        (Self::build(b'A', &[0]), Self::build(b'A', &[u64::MAX]))
+        (Self::build(b'Z', &[0]), Self::build(b'Z', &[u64::MAX]))
     }
 
     /// `B ‖ ino`: what another person added under that number, and is taken over.
@@ -167,11 +203,27 @@ impl Key {
         Self::build(b'T', &[number.map_or(0, u64::from_be_bytes)])
     }
 
+    /// `U ‖ first eight bytes of the fingerprint`: somebody of whom nothing is taken any more.
+    pub fn blocked(who: &Fingerprint) -> Self {
+        let number = who.0.first_chunk().copied();
+        Self::build(b'U', &[number.map_or(0, u64::from_be_bytes)])
+    }
+
+    /// The first and the last key that somebody blocked can have.
+    pub fn all_blocked() -> (Self, Self) {
+        (Self::build(b'U', &[0]), Self::build(b'U', &[u64::MAX]))
+    }
+
+    /// `Y ‖ 0`: what came through the door and was forgotten.
+    pub fn door_forgotten() -> Self {
+        Self::build(b'Y', &[0])
+    }
+
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
             b'A' | b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L'
-            | b'V' | b'T' => bytes.len() == 9,
+            | b'V' | b'T' | b'U' | b'W' | b'Y' | b'Z' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,
@@ -240,7 +292,7 @@ impl Key {
     }
 }
 
-fn first_8(id: &[u8; 16]) -> u64 {
+fn first_8(id: &[u8]) -> u64 {
     id.first_chunk()
         .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

@@ -3,7 +3,8 @@
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::message::MessagePayload;
 use crate::crypto::swarm::PAYLOAD_MAX;
-use crate::format::message::Message;
+use crate::format::card::SIGNED_CARD_LEN;
+use crate::format::message::{Message, MessageId};
 use crate::format::wire::{Malformed, Reader, put_long};
 use crate::types::Timespec;
 
@@ -14,12 +15,19 @@ pub struct MessageRow {
     pub contact: Fingerprint,
     /// When it arrived, or was written here.
     pub since: Timespec,
+    /// Of a received one: epoch of the keys of who wrote it, when it came; else 0.
+    pub epoch: u32,
     /// How far it is.
     pub state: MessageState,
-    /// Where it stands, or will; nothing before it is sealed.
+    /// Where it stands, or will; nothing before it is sealed. Of one that came through the door: the week in which it was
+    /// read, and the number of the slot.
     pub place: Option<FeedPlace>,
+    /// The card of who wrote it, signed, when it came through the door and they were no contact.
+    pub card: Option<Box<[u8; SIGNED_CARD_LEN]>>,
     /// What is sent, as long as it is not seen in the network.
     pub sealed: Option<SealedMessage>,
+    /// Whether the audit log has it: of requests that came.
+    pub recorded: bool,
     /// The message itself.
     pub message: Message,
 }
@@ -39,6 +47,8 @@ pub enum MessageState {
     Unsent,
     /// Seen in the network.
     Sent,
+    /// The other one said that it has arrived.
+    Arrived,
 }
 
 /// A place in the feed of one direction.
@@ -76,20 +86,26 @@ pub struct FeedCursor {
 
 const PLACE: u8 = 1;
 const SEALED: u8 = 2;
+const CARD: u8 = 4;
+const RECORDED: u8 = 8;
 
 impl MessageRow {
-    /// Bytes of the row: flags u8 (1 place, 2 sealed), state u8, contact 32, since i64 and u32, with a place week u32 and
-    /// index u64, with a sealed message tag 8 and payload 4096, then the message.
+    /// Bytes of the row: flags u8 (1 place, 2 sealed, 4 card, 8 recorded), state u8, contact 32, since i64 and u32, epoch
+    /// u32, with a place week u32 and index u64, with a sealed message tag 8 and payload 4096, with a card 1544, then the
+    /// message.
     ///
     /// # Errors
     /// When the message cannot be written.
     pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
         let place = if self.place.is_some() { PLACE } else { 0 };
         let sealed = if self.sealed.is_some() { SEALED } else { 0 };
-        let mut out = vec![place | sealed, self.state.byte()];
+        let card = if self.card.is_some() { CARD } else { 0 };
+        let recorded = if self.recorded { RECORDED } else { 0 };
+        let mut out = vec![place | sealed | card | recorded, self.state.byte()];
         out.extend_from_slice(&self.contact.0);
         out.extend_from_slice(&self.since.secs.to_le_bytes());
         out.extend_from_slice(&self.since.nanos.to_le_bytes());
+        out.extend_from_slice(&self.epoch.to_le_bytes());
         if let Some(place) = &self.place {
             place.put(&mut out);
         }
@@ -97,6 +113,7 @@ impl MessageRow {
             out.extend_from_slice(&sealed.keys.0);
             out.extend_from_slice(sealed.payload.as_slice());
         }
+        out.extend(self.card.iter().flat_map(|card| card.iter()));
         put_long(&mut out, &self.message.encode()?);
         Ok(out)
     }
@@ -104,7 +121,8 @@ impl MessageRow {
     /// Reads a row.
     ///
     /// # Errors
-    /// When it is none: only what is unsent is kept sealed, and everything else has a place.
+    /// When it is none: only what is unsent is kept sealed, everything else has a place, and only what was received may
+    /// have a card.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "row of a message");
         let flags = reader.u8()?;
@@ -114,8 +132,8 @@ impl MessageRow {
             MessageState::New
             | MessageState::Seen
             | MessageState::Answered
-            | MessageState::Accepted
-            | MessageState::Sent => flags == PLACE,
+            | MessageState::Accepted => flags & !(CARD | RECORDED) == PLACE,
+            MessageState::Sent | MessageState::Arrived => flags == PLACE,
         };
         if !may_be {
             return Err(reader.malformed());
@@ -125,18 +143,24 @@ impl MessageRow {
             secs: reader.i64()?,
             nanos: reader.u32()?,
         };
+        let epoch = reader.u32()?;
         let place = (flags & PLACE != 0).then(|| FeedPlace::read(&mut reader));
         let place = place.transpose()?;
         let sealed = (flags & SEALED != 0).then(|| SealedMessage::read(&mut reader));
         let sealed = sealed.transpose()?;
+        let card = (flags & CARD != 0).then(|| reader.array());
+        let card = card.transpose()?.map(Box::new);
         let message = Message::decode(reader.long()?)?;
         reader.end()?;
         Ok(Self {
             contact,
             since,
+            epoch,
             state,
             place,
+            card,
             sealed,
+            recorded: flags & RECORDED != 0,
             message,
         })
     }
@@ -151,6 +175,7 @@ impl MessageState {
             Self::Accepted => 4,
             Self::Unsent => 5,
             Self::Sent => 6,
+            Self::Arrived => 7,
         }
     }
 
@@ -162,6 +187,7 @@ impl MessageState {
             4 => Self::Accepted,
             5 => Self::Unsent,
             6 => Self::Sent,
+            7 => Self::Arrived,
             _ => return None,
         })
     }
@@ -220,5 +246,35 @@ impl FeedCursor {
         };
         reader.end()?;
         Ok(cursor)
+    }
+}
+
+/// Value of the `Y` row: messages that came through the door and were forgotten, by the day on which that was. They may
+/// stand there still.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DoorForgotten(pub Vec<(u32, MessageId)>);
+
+impl DoorForgotten {
+    /// Bytes of the row: for each of them day u32 and id 16.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (day, id) in &self.0 {
+            out.extend_from_slice(&day.to_le_bytes());
+            out.extend_from_slice(&id.0);
+        }
+        out
+    }
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, "row of what was forgotten");
+        let mut all = Vec::new();
+        while !reader.is_empty() {
+            all.push((reader.u32()?, MessageId(reader.array()?)));
+        }
+        Ok(Self(all))
     }
 }

@@ -13,7 +13,7 @@ const TOLD: u8 = 1;
 const ALARM: u8 = 2;
 const SHOWN: u8 = 4;
 
-/// Value of an `A` row: the highest checkpoint that was seen of the audit log of somebody.
+/// Value of a `Z` row: the highest checkpoint that was seen of the audit log of somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenLog {
     /// Whose log it is.

@@ -1,6 +1,6 @@
-//! Messages, and how far the feeds of contacts were read.
+//! Messages, how far the feeds of contacts were read, and what is not taken any more.
 
-use crate::format::rows::{FeedCursor, Key, MessageRow};
+use crate::format::rows::{DoorForgotten, FeedCursor, Key, MessageRow, check_blocked_row};
 use crate::format::wire::Malformed;
 use crate::pod::Pod;
 use crate::pod::check::{Finding, Report};
@@ -23,6 +23,20 @@ impl Pod {
         self.each_row(b'T', |key, row| {
             if let Err(error) = FeedCursor::decode(&row) {
                 report.add(Finding::Malformed(key, error.to_string()));
+            }
+            Ok(())
+        })?;
+        self.each_row(b'U', |key, row| {
+            if let Err(error) = check_blocked_row(&key, &row) {
+                report.add(Finding::Malformed(key, error.to_string()));
+            }
+            Ok(())
+        })?;
+        self.each_row(b'Y', |key, row| {
+            let fits = key == Key::door_forgotten() && DoorForgotten::decode(&row).is_ok();
+            if !fits {
+                let what = Malformed("row of what was forgotten").to_string();
+                report.add(Finding::Malformed(key, what));
             }
             Ok(())
         })

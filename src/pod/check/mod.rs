@@ -2,6 +2,7 @@
 //!
 //! Nothing is repaired and nothing is locked: the pod must be still while it is checked.
 
+mod boxes;
 mod cards;
 mod messages;
 mod names;
@@ -116,6 +117,9 @@ pub enum Finding {
     /// Pages named several times by a run that is not marked as shared.
     #[error("{1} pages from segment {seg:016x}, page {page} on are shared and not marked so", seg = .0.segment, page = .0.page)]
     Unmarked(crate::format::rows::Slot, u64),
+    /// A box that lies in another, or has the number of another or of one to come.
+    #[error("the box of directory {0} is at odds with another one")]
+    Box(Ino),
     /// A sealed page that does not open.
     #[error("inode {0}, page {1} of its contents: {2}")]
     Unreadable(Ino, u64, String),
@@ -207,6 +211,7 @@ impl Pod {
         self.check_orphans(&mut inodes, &mut report)?;
         self.check_taken_over(&mut inodes, &mut report)?;
         self.check_extents(&mut inodes, &mut report, contents)?;
+        self.check_boxes(&mut inodes, &mut report)?;
         self.check_cards(&mut report)?;
         self.check_messages(&mut report)?;
         names::compare(&inodes, &mut report);
@@ -222,7 +227,7 @@ impl Pod {
         let bounds = [0, u8::MAX].map(|byte| {
             let fields = match kind {
                 b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'I' | b'K' | b'L' | b'O' | b'R'
-                | b'S' | b'T' | b'V' => 8,
+                | b'S' | b'T' | b'U' | b'V' | b'W' | b'Y' | b'Z' => 8,
                 b'P' => 24,
                 _ => 16,
             };

@@ -1,4 +1,4 @@
-use crate::format::rows::{Dentries, FileKind, Inode, Key, Xattrs};
+use crate::format::rows::{Dentries, FileKind, Inode, Key, Taken, Xattrs};
 use crate::pod::Pod;
 use crate::pod::check::{Finding, Inodes, Report, Seen};
 use crate::pod::error::PodError;
@@ -154,10 +154,7 @@ impl Pod {
             if !is_there || !Ino(key.field(0)).is_received() {
                 report.add(Finding::NoInode(key));
             }
-            if !row.is_empty() {
-                let what = "a note has no value".to_owned();
-                report.add(Finding::Malformed(key, what));
-            }
+            report.decoded(&key, Taken::decode(&row));
             Ok(())
         })
     }

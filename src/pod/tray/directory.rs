@@ -3,12 +3,12 @@
 use crate::format::rows::{Dentries, Dentry, FileKind, Key};
 use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
-use crate::pod::edit::Edit;
+use crate::pod::edit::{Edit, Spot};
 use crate::pod::error::PodError;
 use crate::pod::remove::Leaves;
 use crate::pod::rename::Taken;
 use crate::pod::{Caller, Pod};
-use crate::types::{Ino, Name, ROOT};
+use crate::types::{Ino, Name};
 
 impl Pod {
     /// The directory `.pod/<name>`; it is made when it is missing.
@@ -33,16 +33,18 @@ impl Pod {
         Ok(found.and_then(|(ino, kind)| (kind == FileKind::Directory).then_some(ino)))
     }
 
-    /// The directory `.pod/<name>` becomes an ordinary one, `new` in the root directory.
+    /// What stands in a tray gets another name, there or in the root directory.
     ///
     /// # Errors
     /// [`PodError::Exists`]: that name is taken.
-    pub fn show_state_subdirectory(&self, name: &str, new: &Name) -> Result<(), PodError> {
+    pub fn move_own(
+        &self,
+        (dir, name): (Ino, &[u8]),
+        (to, new): (Ino, &Name),
+    ) -> Result<(), PodError> {
         let _writing = self.state.lock();
-        let above = self.state_directory()?.ok_or(PodError::NotFound)?;
-        let (from, to) = ((above, name.as_bytes()), (ROOT, new.as_bytes()));
-        self.rename(from, to, Taken::Keep)?;
-        self.tell(ROOT, new.as_bytes());
+        self.rename_own((dir, name), (to, new.as_bytes()), Taken::Keep)?;
+        self.tell(to, new.as_bytes());
         Ok(())
     }
 
@@ -61,23 +63,35 @@ impl Pod {
     }
 
     /// Takes away a file of a tray that has the contents it had at `seen` and that nobody has open: it was taken
-    /// over. Tells whether it went.
+    /// over. With it goes the note, in that directory of notes, of what it was made from. Tells whether it went.
     ///
     /// # Errors
     /// When the log fails.
-    pub fn let_go(&self, (dir, name): (Ino, &Name), seen: &Attr) -> Result<bool, PodError> {
+    pub fn let_go(
+        &self,
+        (dir, name): (Ino, &Name),
+        seen: &Attr,
+        notes: Option<Ino>,
+    ) -> Result<bool, PodError> {
         self.rows.admit(0)?;
         let spot = self.spot(dir, name.as_bytes())?;
-        let _held = self.locks.lock(&[dir, seen.ino]);
+        let note = notes.map(|notes| self.spot(notes, name.as_bytes()));
+        let note = note.transpose()?;
+        let found = note.as_ref().map(|note| self.named(note)).transpose()?;
+        let found = found
+            .flatten()
+            .filter(|(_, kind)| *kind == FileKind::Regular);
+        let of_note = note.zip(found).map(|(note, (ino, _))| (note, ino));
+        let (notes, note) = of_note
+            .as_ref()
+            .map_or((dir, dir), |(note, ino)| (note.dir, *ino));
+        let _held = self.locks.lock(&[dir, seen.ino, notes, note]);
         let mut edit = Edit::new(self);
         let is_named = edit.entry(&spot)?.map(|(ino, _)| ino) == Some(seen.ino);
-        if !is_named {
+        if !is_named || Attr::of(seen.ino, edit.inode(seen.ino)?) != *seen {
             return Ok(false);
         }
         let now = self.now();
-        if Attr::of(seen.ino, edit.inode(seen.ino)?) != *seen {
-            return Ok(false);
-        }
         let mut batch = Batch::new(Class::Meta);
         edit.remove(&spot)?;
         edit.count(dir, -1, 0, now)?;
@@ -87,9 +101,68 @@ impl Pod {
             self.revive(&leaves);
             return Ok(false);
         }
+        let mut with = Leaves::Stays;
+        if let Some((spot, ino)) = of_note
+            && edit.entry(&spot)?.map(|(named, _)| named) == Some(ino)
+        {
+            edit.remove(&spot)?;
+            edit.count(spot.dir, -1, 0, now)?;
+            with = self.unname(&mut edit, ino, &mut batch)?;
+        }
         edit.finish(&mut batch);
-        self.append_removal(batch, None, &leaves)?;
+        self.append_removals(batch, None, [&leaves, &with])?;
+        self.is_itself_again(seen.ino);
         Ok(true)
+    }
+
+    /// Takes away an empty directory `name` of the notes in `was`, and the one in `now` that lies on it when that is
+    /// empty too: nothing there was changed. One of `now` that has no notes goes if the other one has it. Where there is
+    /// none in `now` the notes stay, for then they say that it is gone.
+    ///
+    /// # Errors
+    /// When the log fails.
+    pub fn drop_layers(
+        &self,
+        (was, now): (Ino, Ino),
+        name: &Name,
+        is_theirs: bool,
+    ) -> Result<(), PodError> {
+        self.rows.admit(0)?;
+        let spot = |dir| self.spot(dir, name.as_bytes());
+        let (note, spot) = (spot(was)?, spot(now)?);
+        let (behind, own) = (self.named(&note)?, self.named(&spot)?);
+        let Some((own, FileKind::Directory)) = own else {
+            return Ok(());
+        };
+        let noted = behind.map_or(was, |(ino, _)| ino);
+        let _held = self.locks.lock(&[was, now, noted, own]);
+        let mut edit = Edit::new(self);
+        let is_named = edit.entry(&spot)? == Some((own, FileKind::Directory));
+        if !is_named || edit.entry(&note)? != behind {
+            return Ok(());
+        }
+        let is_noted = match behind {
+            Some((_, FileKind::Directory)) if edit.inode(noted)?.size == 0 => true,
+            Some(_) => return Ok(()),
+            None => false,
+        };
+        let goes = (is_noted || is_theirs) && edit.inode(own)?.size == 0;
+        let at = self.now();
+        let mut batch = Batch::new(Class::Meta);
+        let mut take = |is_gone: bool, spot: &Spot, ino| {
+            if !is_gone {
+                return Ok(Leaves::Stays);
+            }
+            edit.remove(spot)?;
+            edit.count(spot.dir, -1, -1, at)?;
+            self.unname(&mut edit, ino, &mut batch)
+        };
+        let (one, other) = (take(is_noted, &note, noted)?, take(goes, &spot, own)?);
+        if is_noted || goes {
+            edit.finish(&mut batch);
+            self.append_removals(batch, None, [&one, &other])?;
+        }
+        Ok(())
     }
 
     /// Whether a program has it open.

@@ -1,13 +1,16 @@
 use super::*;
 use crate::crypto::keys::ScopeId;
 use crate::crypto::publish::Reference;
+use crate::format::rows::Inode;
 use crate::format::rows::Published;
-use crate::pod::{Arrived, SetAttr, XattrMode};
-use crate::types::{SHARED, Timespec};
+use crate::pod::attr::Attr;
+use crate::pod::rename::Taken;
+use crate::pod::{Arrived, SetAttr, Target, XattrMode};
+use crate::types::{ROOT, SHARED, Timespec};
 
-const OWNER: Caller = Caller { uid: 7, gid: 8 };
-const FILE: u32 = 0o100_400;
-const DIRECTORY: u32 = 0o040_500;
+pub(super) const OWNER: Caller = Caller { uid: 7, gid: 8 };
+pub(super) const FILE: u32 = 0o100_400;
+pub(super) const DIRECTORY: u32 = 0o040_500;
 
 struct Shared {
     pod: Pod,
@@ -16,12 +19,20 @@ struct Shared {
     tray: Ino,
 }
 
-fn name(name: &str) -> Name {
+pub(super) fn name(name: &str) -> Name {
     Name::parse(name.as_bytes()).unwrap()
 }
 
+/// A tray for what is added alone.
+fn plain(dir: Ino) -> Tray {
+    Tray {
+        now: dir,
+        was: None,
+    }
+}
+
 /// Something that somebody shares; files of other contents have another number.
-fn arrived(mode: u32, contents: u8) -> Arrived {
+pub(super) fn arrived(mode: u32, contents: u8) -> Arrived {
     let at = Timespec { secs: 5, nanos: 6 };
     Arrived {
         inode: Inode::born(mode, OWNER.uid, OWNER.gid, at),
@@ -50,7 +61,7 @@ impl Shared {
         let year = year.unwrap();
         pod.receive(year, &name("scan.bin"), &file).unwrap();
         let tray = pod.state_subdirectory("tray-1", OWNER).unwrap();
-        pod.set_tray(lab, tray).unwrap();
+        pod.set_tray(lab, plain(tray)).unwrap();
         Self { pod, lab, tray }
     }
 
@@ -226,7 +237,7 @@ fn without_a_tray_nothing_is_added_and_nothing_of_it_seen() {
     let shared = Shared::new();
     let (pod, lab) = (&shared.pod, shared.lab);
     shared.add(lab, b"report.txt", b"1");
-    pod.unset_tray(lab);
+    pod.unset_tray(plain(shared.tray));
     assert_eq!(shared.seen(lab), ["2026", "blood.txt"]);
     assert_eq!(pod.getattr(lab).unwrap().perm, 0o500);
     let refused = pod.create(lab, b"more", 0o600, OWNER);
@@ -238,8 +249,9 @@ fn without_a_tray_nothing_is_added_and_nothing_of_it_seen() {
     }
     // What nobody took over is given back.
     pod.withdraw_share(&name("Anna"), &name("lab")).unwrap();
-    pod.show_state_subdirectory("tray-1", &name("lab (not taken over)"))
-        .unwrap();
+    let above = pod.parent(shared.tray).unwrap();
+    let left = name("lab (not taken over)");
+    pod.move_own((above, b"tray-1"), (ROOT, &left)).unwrap();
     let back = pod.lookup(ROOT, b"lab (not taken over)").unwrap().ino;
     assert_eq!(shared.seen(back), ["report.txt"]);
     shared.assert_clean();
@@ -271,13 +283,13 @@ fn what_the_other_one_has_under_a_name_lies_before_what_was_added() {
     let report = name("report.txt");
     let place = (shared.tray, &report);
     pod.open(ours.ino).unwrap();
-    assert!(!pod.let_go(place, &ours).unwrap());
+    assert!(!pod.let_go(place, &ours, None).unwrap());
     pod.write(ours.ino, 0, b"more", false).unwrap();
     pod.release(ours.ino).unwrap();
-    assert!(!pod.let_go(place, &ours).unwrap());
+    assert!(!pod.let_go(place, &ours, None).unwrap());
     let now = pod.lookup(shared.tray, b"report.txt").unwrap();
-    assert!(pod.let_go(place, &now).unwrap());
-    assert!(!pod.let_go(place, &now).unwrap());
+    assert!(pod.let_go(place, &now, None).unwrap());
+    assert!(!pod.let_go(place, &now, None).unwrap());
     assert_eq!(shared.in_tray(), ["notes"]);
     shared.assert_clean();
 }
@@ -340,23 +352,29 @@ fn what_arrives_is_taken_over_once_and_in_one_step() {
         again
     };
     pod.write(copy.ino, 0, b"half", false).unwrap();
-    let at = Timespec { secs: 5, nanos: 6 };
-    pod.take_over((ino, at), &copy, (lab, &report), OWNER)
-        .unwrap();
+    let target = Target {
+        at: (lab, &report),
+        over: None,
+        is_written: false,
+        note: None,
+    };
+    let of = pod.getattr(ino).unwrap();
+    pod.take_over(&of, &copy, &target, OWNER).unwrap();
     let taken = pod.lookup(lab, b"report.txt").unwrap();
-    assert_eq!((taken.perm, taken.uid, taken.mtime), (0o644, 7, at));
+    assert_eq!((taken.perm, taken.uid, taken.mtime), (0o644, 7, of.mtime));
     assert!(pod.is_taken_over(ino).unwrap());
     // The name is taken: nothing is replaced.
     let other = pod.receive(of_ben, &name("b"), &arrived(FILE, 3)).unwrap();
     let copy = pod.begin_copy(other, OWNER).unwrap();
-    let refused = pod.take_over((other, at), &copy, (lab, &report), OWNER);
+    let of = pod.getattr(other).unwrap();
+    let refused = pod.take_over(&of, &copy, &target, OWNER);
     assert!(matches!(refused, Err(PodError::Exists)));
     assert!(!pod.is_taken_over(other).unwrap());
     pod.drop_copies().unwrap();
     // Other contents are something else, which was not taken over; the note of what is gone goes with it.
     let newer = pod.receive(of_ben, &report, &arrived(FILE, 4)).unwrap();
     assert!(newer != ino && !pod.is_taken_over(newer).unwrap());
-    pod.has_taken_over(newer).unwrap();
+    pod.has_taken_over((newer, None), None).unwrap();
     assert_eq!(pod.check(true).unwrap().findings, []);
     pod.forget_added(&name("ben")).unwrap();
     assert!(!pod.is_taken_over(newer).unwrap());

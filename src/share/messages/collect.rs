@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::crypto::swarm::SealedChunk;
-use crate::format::message::Message;
+use crate::format::message::{Message, MessageBody};
 use crate::format::rows::{FeedPlace, KeysTag, MessageRow, MessageState};
 use crate::share::messages::error::MessageError;
 use crate::share::messages::pair::{Pair, week};
@@ -30,6 +30,8 @@ pub struct Collected {
     pub skipped: usize,
     /// Contacts of whom as many messages are kept as may be, and who wrote more.
     pub full: Vec<ContactName>,
+    /// As many requests of people who are no contacts are kept as may be, and there are more.
+    pub is_door_full: bool,
     /// Why the network was not asked for all of it: somebody does not answer.
     pub silent: Option<StoreError>,
 }
@@ -60,9 +62,11 @@ struct Look<'a> {
 type Found = Result<Option<SealedChunk>, StoreError>;
 
 /// What a chunk was.
-enum Taken {
+pub(super) enum Taken {
     Received,
     Repeated,
+    /// It says something of what was sent, and is not kept.
+    Told,
     Skipped,
     Full,
 }
@@ -94,6 +98,9 @@ impl Messages {
                 let Ok(pair) = self.pair(contact) else {
                     continue;
                 };
+                if self.contacts.is_blocked(&pair.print)? {
+                    continue;
+                }
                 let (messages, endpoints) = (Arc::clone(self), endpoints.clone());
                 reading.spawn(async move { messages.read(&endpoints, &pair, now).await });
             }
@@ -167,13 +174,14 @@ impl Messages {
                 }
             };
             let place = FeedPlace { week, index };
-            let taken = match pair.open(&self.keys, chunk.payload(), &feed.place(index)) {
+            let taken = match pair.open(&self.keys(), chunk.payload(), &feed.place(index)) {
                 Some(message) => self.take(pair, place, message, now)?,
                 None => Taken::Skipped,
             };
             match taken {
                 Taken::Received => read.received += 1,
                 Taken::Repeated => read.repeated += 1,
+                Taken::Told => {}
                 Taken::Skipped => read.skipped += 1,
                 Taken::Full => {
                     read.full.push(pair.contact.name.clone());
@@ -196,12 +204,18 @@ impl Messages {
         message: Message,
         now: Timespec,
     ) -> Result<Taken, MessageError> {
+        if let (MessageBody::Arrived, Some(arrived)) = (&message.body, message.answers) {
+            return self.has_arrived(arrived, pair.print);
+        }
         let row = MessageRow {
             contact: pair.print,
             since: now,
+            epoch: pair.epoch(),
             state: MessageState::New,
             place: Some(place),
+            card: None,
             sealed: None,
+            recorded: false,
             message,
         };
         self.with_ledger(|ledger| {
@@ -293,7 +307,9 @@ impl Look<'_> {
 }
 
 impl Collected {
-    fn add(&mut self, other: Self) {
+    /// What another look brought comes to this.
+    pub fn add(&mut self, other: Self) {
+        self.is_door_full |= other.is_door_full;
         self.received += other.received;
         self.repeated += other.repeated;
         self.skipped += other.skipped;

@@ -3,11 +3,18 @@
 //! Each pair of people has a feed of single-owner chunks for each direction and week, at places that only the two can
 //! compute. A message is in a row before it is in the network, and sealed in that row before it is sent, so that what is
 //! sent again is the same bytes. What was read and cannot be opened is passed over; what nobody answers for is not.
+//!
+//! Who is not known to the other one cannot be read there: a request goes to their door too, again and again, until they
+//! say in the feed that it has arrived.
 
 mod collect;
 mod cursor;
+mod door;
 mod error;
+mod forget;
+mod knock;
 mod ledger;
+mod moved;
 mod pair;
 mod send;
 #[cfg(test)]
@@ -16,7 +23,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::crypto::entropy::random_bytes;
 use crate::crypto::identity::Fingerprint;
@@ -26,6 +33,7 @@ use crate::format::rows::{Contact, Key, MessageRow, MessageState};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
 use crate::share::messages::collect::Reading;
+use crate::share::messages::knock::AtDoor;
 use crate::share::messages::ledger::{Ledger, scan};
 use crate::share::messages::pair::Pair;
 use crate::share::{Contacts, ShareError};
@@ -34,6 +42,7 @@ use crate::types::limits::MESSAGES_KEPT_MAX;
 
 pub use collect::Collected;
 pub use error::MessageError;
+pub use moved::Still;
 pub use pair::MessageKeys;
 pub use send::Sending;
 
@@ -85,14 +94,18 @@ pub struct MessagesParts {
 pub struct Messages {
     rows: Arc<Rows>,
     contacts: Arc<Contacts>,
-    keys: MessageKeys,
+    keys: RwLock<Arc<MessageKeys>>,
     random: Mutex<Random>,
     /// Held from reading a row to appending it.
     ledger: Mutex<Option<Ledger>>,
     /// How far the feeds of each contact were read since the start.
     readings: Mutex<BTreeMap<Fingerprint, Reading>>,
+    /// What was put at the doors of others since the start, by the number of the request.
+    at_doors: Mutex<BTreeMap<u64, AtDoor>>,
     collecting: tokio::sync::Mutex<()>,
     sending: tokio::sync::Mutex<()>,
+    knocking: tokio::sync::Mutex<()>,
+    at_own_door: tokio::sync::Mutex<()>,
 }
 
 impl Messages {
@@ -101,13 +114,25 @@ impl Messages {
         Self {
             rows: parts.rows,
             contacts: parts.contacts,
-            keys: parts.keys,
+            keys: RwLock::new(Arc::new(parts.keys)),
             random: Mutex::new(parts.random),
             ledger: Mutex::default(),
             readings: Mutex::default(),
+            at_doors: Mutex::default(),
             collecting: tokio::sync::Mutex::default(),
             sending: tokio::sync::Mutex::default(),
+            knocking: tokio::sync::Mutex::default(),
+            at_own_door: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Whether anything can be written to a contact.
+    ///
+    /// # Errors
+    /// [`MessageError::NoCard`]; [`MessageError::Share`] with an alarm.
+    pub fn admits(&self, contact: &Contact) -> Result<(), MessageError> {
+        self.pair(contact.clone())?;
+        self.own_card()
     }
 
     /// Writes a message to a contact. When this returns it is in the log of the pod; [`Messages::send`] sends it. The
@@ -123,15 +148,18 @@ impl Messages {
         answers: Option<MessageId>,
         now: Timespec,
     ) -> Result<MessageId, MessageError> {
+        self.admits(contact)?;
         let pair = self.pair(contact.clone())?;
-        self.own_card()?;
         let id = MessageId(self.random_bytes()?);
         let row = MessageRow {
             contact: pair.print,
             since: now,
+            epoch: 0,
             state: MessageState::Unsent,
             place: None,
+            card: None,
             sealed: None,
+            recorded: false,
             message: Message {
                 id,
                 time: now,
@@ -246,23 +274,6 @@ impl Messages {
         })
     }
 
-    /// Forgets a message. One that was not sent yet is not sent any more, unless it is on its way.
-    ///
-    /// # Errors
-    /// [`MessageError::Unknown`].
-    pub fn remove(&self, id: MessageId) -> Result<(), MessageError> {
-        self.with_ledger(|ledger| {
-            let found = ledger.ids.get(&id).copied();
-            let (way, number) = found.ok_or_else(|| MessageError::Unknown(hex::encode(id.0)))?;
-            let kept = self.kept(way, number)?;
-            let mut batch = Batch::new(Class::Meta);
-            batch.delete(way.key(number));
-            self.rows.append(batch, None)?;
-            ledger.remove(way, number, &kept.row);
-            Ok(())
-        })
-    }
-
     /// The contact with this fingerprint; nothing when they were forgotten.
     ///
     /// # Errors
@@ -311,13 +322,13 @@ impl Messages {
         }
         let (card, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;
         let own = Fingerprint::of(&card.card().identity);
-        Pair::new(&self.keys, own, contact)
+        Pair::new(&self.keys(), own, contact)
     }
 
     /// Insists that the own card vouches for what is signed here.
     fn own_card(&self) -> Result<(), MessageError> {
         let own = self.contacts.own()?;
-        let own = own.filter(|(card, _)| self.keys.are_on(card.card()));
+        let own = own.filter(|(card, _)| self.keys().are_on(card.card()));
         own.map(drop).ok_or(MessageError::NoCard)
     }
 
@@ -349,7 +360,7 @@ const fn rank(state: MessageState) -> u8 {
         MessageState::Seen => 1,
         MessageState::Answered => 2,
         MessageState::Accepted => 3,
-        MessageState::Unsent | MessageState::Sent => u8::MAX,
+        MessageState::Unsent | MessageState::Sent | MessageState::Arrived => u8::MAX,
     }
 }
 

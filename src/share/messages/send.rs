@@ -66,7 +66,7 @@ impl Messages {
         };
         let (own, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;
         let own = Fingerprint::of(&own.card().identity);
-        let witness = Box::new(Witness::sign(seen, own.0, &self.keys.sign));
+        let witness = Box::new(Witness::sign(seen, own.0, &self.keys().sign));
         let posted = self.post(&contact, MessageBody::Witness(witness), None, now)?;
         for kept in self.all(Way::Sent, 0, usize::MAX)? {
             let message = &kept.row.message;
@@ -104,7 +104,8 @@ impl Messages {
                 continue;
             };
             let print = kept.row.contact;
-            let contact = self.contact(&print)?.filter(|it| it.alarm.is_none());
+            let contact = self.correspondent(&print)?;
+            let contact = contact.filter(|it| it.alarm.is_none());
             let pair = contact.and_then(|contact| self.pair(contact).ok());
             let (Some(pair), false) = (pair, behind.contains(&print)) else {
                 sending.waiting += 1;
@@ -154,7 +155,7 @@ impl Messages {
         };
         let feed = pair.feed(Way::Sent, place.week);
         let seed = self.random_secret()?;
-        let payload = pair.seal(&self.keys, &row.message, &feed.place(place.index), seed)?;
+        let payload = pair.seal(&self.keys(), &row.message, &feed.place(place.index), seed)?;
         row.place = Some(place);
         row.sealed = Some(SealedMessage {
             keys: pair.keys,
@@ -218,11 +219,18 @@ impl Messages {
         self.with_ledger(|ledger| {
             let mut batch = Batch::new(Class::Meta);
             self.pass(pair, place, now, &mut batch)?;
-            if ledger.unsent.contains(&number) {
+            // That something has arrived is told once, and not kept.
+            let is_kept = !matches!(row.message.body, MessageBody::Arrived);
+            if !is_kept {
+                batch.delete(Way::Sent.key(number));
+            } else if ledger.unsent.contains(&number) {
                 batch.put(Way::Sent.key(number), row.encode()?);
             }
             self.rows.append(batch, None)?;
             ledger.unsent.remove(&number);
+            if !is_kept {
+                ledger.remove(Way::Sent, number, &row);
+            }
             Ok(())
         })
     }

@@ -47,7 +47,7 @@ impl Preparation<'_> {
             target,
             contents,
             directory: directory.filter(|_| inode.is_dir()),
-            attached: None,
+            attached: self.borders.attached(ino),
         }
     }
 }

@@ -64,13 +64,11 @@ impl Preparation<'_> {
             .map(|(ino, published)| self.before(ino, published))
             .transpose()?;
         // After a recovery only the inode tells it.
-        let scope = match &before {
-            Some(Before {
-                inode: Some(inode), ..
-            }) => inode.scope,
-            Some(before) => before.published.scope,
-            None => self.new_scope(ino)?,
-        };
+        let scope = before.as_ref().map(|before| match &before.inode {
+            Some(inode) => inode.scope,
+            None => before.published.scope,
+        });
+        let scope = self.scope(ino, scope)?;
         let xattrs = if inode.xattrs > 0 {
             self.view.xattrs(ino)?
         } else {
@@ -120,7 +118,7 @@ impl Preparation<'_> {
         before: Option<&Before>,
         touched: &Touched,
     ) -> Result<Reference, SyncError> {
-        let conv = self.secret.conv_file(&scope);
+        let conv = self.conv(ino, &scope)?;
         let (size, contents) = match inode.kind() {
             FileKind::Regular => (
                 inode.size,
@@ -132,6 +130,7 @@ impl Preparation<'_> {
                     ino,
                     lineage: before.map(|before| before.ino),
                     of_attributes: false,
+                    anew: self.renewals.has_pages(ino),
                 };
                 (inode.size, self.bytes(of, target, &conv)?)
             }
@@ -206,7 +205,9 @@ impl Preparation<'_> {
         let mut pages = FilePages {
             ino,
             view: self.view,
-            since: base.map(|(base, _)| (base, touched)),
+            since: base
+                .filter(|_| !self.renewals.has_pages(ino))
+                .map(|(base, _)| (base, touched)),
             inline,
         };
         let groups = old.as_ref().map_or(0, |old| old.parity.len());
@@ -227,6 +228,7 @@ impl Preparation<'_> {
             ino,
             lineage: before.map(|before| before.ino),
             of_attributes: false,
+            anew: self.renewals.has_pages(ino),
         };
         let contents = Tree::new(self, (of, conv), shape, old, &pages).build()?;
         if shrunk {
@@ -259,6 +261,7 @@ impl Preparation<'_> {
             ino,
             lineage,
             of_attributes: true,
+            anew: self.renewals.has(ino),
         };
         let published = PublishedInode {
             kind: InodeKind::Attributes,

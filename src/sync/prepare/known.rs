@@ -39,7 +39,7 @@ impl Preparation<'_> {
         }
         Ok(Writing {
             dir,
-            conv: self.secret.conv_file(&self.directory_scope(dir)),
+            conv: self.conv(dir, &self.own_scope(dir)?)?,
             known,
             used: BTreeSet::new(),
         })

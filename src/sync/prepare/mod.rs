@@ -25,6 +25,7 @@ use crate::crypto::publish::{Reference, seal_node};
 use crate::format::published::{Place, Rate};
 use crate::format::rows::{HeadState, Key, Published};
 use crate::journal::{Change, Class};
+use crate::sync::boxes::{Borders, BoxSecrets};
 use crate::sync::changes::{Changes, Touched};
 use crate::sync::edit::KeptEdit;
 use crate::sync::error::SyncError;
@@ -34,11 +35,12 @@ use crate::sync::kept::{Kept, UNFINISHED};
 use crate::sync::newest::NEWEST;
 use crate::sync::pace::Pace;
 use crate::sync::queue::Mark;
+use crate::sync::renew::Renewals;
 use crate::sync::view::View;
 use crate::types::Ino;
 use crate::types::limits::{PAGE, PREPARED_PAGES, PREPARED_ROWS};
 
-pub(super) use head::Draft;
+pub(super) use head::{Draft, PATH_MAX};
 pub(super) use parts::{Attempts, Fetch, Lacking, Parts, Prepared};
 
 /// Parity of all that is published.
@@ -52,10 +54,13 @@ pub(super) struct Preparation<'a> {
     kept: &'a Kept,
     feed: &'a OwnFeed,
     secret: &'a BoxSecret,
+    boxes: &'a BoxSecrets,
+    borders: Borders<'a>,
     owner: (u32, u32),
     attempts: &'a Attempts,
     fetch: Fetch<'a>,
     followed: &'a [Followed],
+    renewals: &'a Renewals,
     /// The file in the making, and what was published of it.
     current: Option<(Ino, Published)>,
     stopped: &'a AtomicBool,
@@ -69,19 +74,23 @@ pub(super) struct Preparation<'a> {
 }
 
 impl<'a> Preparation<'a> {
-    pub(super) fn new(parts: &Parts<'a>) -> Self {
+    pub(super) fn new(parts: &Parts<'a>) -> Result<Self, SyncError> {
         let journal = parts.kept.rows().journal();
         let base = parts.base;
-        Self {
-            view: View::new(journal, parts.cut),
+        let view = View::new(journal, parts.cut);
+        Ok(Self {
+            view,
             base: base.map(|base| (View::new(journal, base), base.generation)),
             kept: parts.kept,
             feed: parts.feed,
             secret: parts.feed.secret(),
+            boxes: parts.boxes,
+            borders: Borders::at(view)?,
             owner: parts.owner,
             attempts: parts.attempts,
             fetch: parts.fetch,
             followed: parts.followed,
+            renewals: parts.renewals,
             current: None,
             stopped: parts.stopped,
             pace: parts.pace,
@@ -89,7 +98,7 @@ impl<'a> Preparation<'a> {
             publication: parts.cut.generation,
             edit: KeptEdit::new(Class::Meta),
             changed: 0,
-        }
+        })
     }
 
     /// Makes all of it.
@@ -123,8 +132,9 @@ impl<'a> Preparation<'a> {
         let is_told = last.is_some_and(|(own, head)| {
             own.state != HeadState::Made && head.root == draft.root && head.journal == draft.journal
         });
-        let seen = self.seen()?;
+        let (boxes, seen) = (self.box_drafts(&draft)?, self.seen()?);
         Ok(Prepared {
+            boxes,
             draft: (!is_told).then_some(draft),
             seen,
         })
@@ -255,6 +265,7 @@ impl<'a> Preparation<'a> {
         let before = kept.filter(|(_, known)| known.expose() == plain.expose());
         let before = before.map(|(reference, _)| reference);
         if attempt == 0
+            && !self.renewals.has(ino)
             && let Some(reference) = before
         {
             return Ok(Sealed::Before(reference));
@@ -317,6 +328,11 @@ impl<'a> Preparation<'a> {
             .range(first..)
             .next()
             .is_some_and(|((at, _), _)| *at == ino)
+    }
+
+    /// Whether nodes of it are sealed, whatever was published.
+    fn is_sealed_anew(&self, ino: Ino) -> bool {
+        self.renewals.has(ino) || self.has_attempts(ino)
     }
 
     fn with_attempts(&self) -> Vec<Ino> {

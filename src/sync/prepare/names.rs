@@ -61,7 +61,7 @@ impl Preparation<'_> {
     /// Writes the tree of names of a directory; afterwards its row says where it is.
     pub(super) fn names(&mut self, dir: Ino) -> Result<(), SyncError> {
         let own = self.kept.published(dir)?;
-        let scope = self.directory_scope(dir);
+        let scope = self.own_scope(dir)?;
         let mut writing = self.writing(dir, own.as_ref())?;
         let mut level = self.leaves(&mut writing)?;
         while !level.placed.is_empty() {

@@ -7,12 +7,15 @@ use crate::crypto::Secret;
 use crate::crypto::publish::Reference;
 use crate::format::published::Place;
 use crate::journal::Snapshot;
+use crate::sync::box_heads::BoxDraft;
+use crate::sync::boxes::BoxSecrets;
 use crate::sync::error::SyncError;
 use crate::sync::follow::{Followed, Seen};
 use crate::sync::heads::OwnFeed;
 use crate::sync::kept::Kept;
 use crate::sync::pace::Pace;
 use crate::sync::prepare::Draft;
+use crate::sync::renew::Renewals;
 use crate::types::Ino;
 use crate::types::limits::PAGE;
 
@@ -36,6 +39,8 @@ pub(in crate::sync) struct Parts<'a> {
     pub(in crate::sync) kept: &'a Kept,
     /// The feed that the publication is for.
     pub(in crate::sync) feed: &'a OwnFeed,
+    /// Secrets of the boxes that are attached to directories.
+    pub(in crate::sync) boxes: &'a BoxSecrets,
     /// Owner and group that stand for the owner of the pod.
     pub(in crate::sync) owner: (u32, u32),
     /// Places that are sealed anew.
@@ -44,6 +49,8 @@ pub(in crate::sync) struct Parts<'a> {
     pub(in crate::sync) fetch: Fetch<'a>,
     /// What somebody else is told of as well.
     pub(in crate::sync) followed: &'a [Followed],
+    /// What is sealed anew.
+    pub(in crate::sync) renewals: &'a Renewals,
     /// Whether the program ends.
     pub(in crate::sync) stopped: &'a AtomicBool,
     /// How fast it may go.
@@ -55,6 +62,8 @@ pub(in crate::sync) struct Parts<'a> {
 pub(in crate::sync) struct Prepared {
     /// What goes into the head; nothing when the newest head says the same.
     pub(in crate::sync) draft: Option<Draft>,
+    /// What the heads of all boxes say.
+    pub(in crate::sync) boxes: Vec<BoxDraft>,
     /// What is followed, as it is published; one for each.
     pub(in crate::sync) seen: Vec<Option<Seen>>,
 }

@@ -4,6 +4,7 @@
 //! A directory whose published names are those that were brought before is not looked into. It counts as brought only
 //! when everything below it is: what was interrupted is gone on with.
 
+mod allowance;
 mod item;
 mod names;
 #[cfg(test)]
@@ -20,9 +21,12 @@ use crate::journal::{Change, Class, JournalError};
 use crate::sync::edit::KeptEdit;
 use crate::sync::fetch::{Family, Fetcher, Sort};
 use crate::sync::kept::{Kept, UNFINISHED};
+use crate::sync::receive::allowance::Allowance;
 use crate::sync::receive::names::{Below, Found};
 use crate::sync::restore::{RESTORED, RestoreError};
-use crate::types::limits::{RECEIVED_DEPTH_MAX, RECEIVED_DIRECTORIES, RECEIVED_NAMES_MAX};
+use crate::types::limits::{
+    RECEIVED_BYTES_MAX, RECEIVED_DEPTH_MAX, RECEIVED_DIRECTORIES, RECEIVED_NAMES_MAX,
+};
 use crate::types::{Ino, Name, RECEIVED};
 
 pub use item::Item;
@@ -53,7 +57,8 @@ pub enum ReceiveError {
     Published(#[from] RestoreError),
     /// It has more names, or deeper directories, than anybody shares in earnest.
     #[error(
-        "more is shared than fits: at most {RECEIVED_NAMES_MAX} names, {RECEIVED_DEPTH_MAX} directories deep"
+        "more is shared than fits: at most {RECEIVED_NAMES_MAX} names, {RECEIVED_DEPTH_MAX} directories deep, {} GiB",
+        RECEIVED_BYTES_MAX >> 30
     )]
     TooMuch,
     /// The file system does not take it.
@@ -95,7 +100,7 @@ struct Bringing<'a> {
     open: Vec<Open>,
     /// Of those, the ones whose names are to be read.
     queue: Vec<usize>,
-    names: u64,
+    allowance: Arc<Allowance>,
     /// Something went, or was replaced.
     is_less: bool,
 }
@@ -114,11 +119,12 @@ impl Receiver {
             receiver: self,
             open: Vec::new(),
             queue: Vec::new(),
-            names: 0,
+            allowance: Arc::new(Allowance::new()),
             is_less: false,
         };
         let family = Arc::new(Family::none(Sort::Node));
         let found = Found::of(&self.fetcher, name.clone(), attributes.clone(), family).await?;
+        bringing.allowance.admit(&found)?;
         let known = self.known(dir)?;
         let ino = bringing.put((dir, None), &known, found)?;
         bringing.run().await?;
@@ -190,6 +196,7 @@ impl Bringing<'_> {
                     fetcher: self.receiver.fetcher.clone(),
                     attributes: open.found.attributes.clone(),
                     family: Arc::clone(&open.found.family),
+                    allowance: Arc::clone(&self.allowance),
                 };
                 reading.spawn(async move { (at, below.read().await) });
             }
@@ -204,10 +211,6 @@ impl Bringing<'_> {
 
     /// Brings the names of one directory.
     fn directory(&mut self, at: usize, found: Vec<Found>) -> Result<(), ReceiveError> {
-        self.names = self.names.saturating_add(found.len() as u64);
-        if self.names > RECEIVED_NAMES_MAX {
-            return Err(ReceiveError::TooMuch);
-        }
         let Some(dir) = self.open.get(at).map(|open| open.ino) else {
             return Ok(());
         };
@@ -226,13 +229,17 @@ impl Bringing<'_> {
         self.close(at)
     }
 
-    /// Brings one name; nothing when it is of a kind that is not shared.
+    /// Brings one name; nothing when it is of a kind that is not shared, or a symlink that leads elsewhere.
     fn put(
         &mut self,
         (dir, above): (Ino, Option<usize>),
         known: &BTreeMap<Name, Ino>,
         found: Found,
     ) -> Result<Option<Ino>, ReceiveError> {
+        let depth = above.and_then(|at| self.open.get(at));
+        if found.leads_out(depth.map_or(0, |open| open.depth)) {
+            return Ok(None);
+        }
         let before = known.get(&found.name).copied();
         let row = match before {
             Some(ino) => self.receiver.kept.published(ino)?,

@@ -11,9 +11,10 @@ use crate::format::rows::{FileKind, Xattr};
 use crate::format::wire::Malformed;
 use crate::sync::fetch::{Family, FetchError, Fetcher, Sort};
 use crate::sync::receive::ReceiveError;
+use crate::sync::receive::allowance::Allowance;
 use crate::sync::restore::RestoreError;
 use crate::sync::restore::details::{Details, all_pages, is_large};
-use crate::types::limits::{DIRECTORY_LEVEL_MAX, PAGE, RECEIVED_NAMES_MAX, RESTORE_READS_MAX};
+use crate::types::limits::{DIRECTORY_LEVEL_MAX, PAGE, RECEIVED_XATTRS_EACH, RESTORE_READS_MAX};
 use crate::types::{Ino, Name};
 
 /// One name that was found, and all that is to be known of it.
@@ -33,6 +34,7 @@ pub(super) struct Below {
     pub(super) fetcher: Fetcher,
     pub(super) attributes: Attributes,
     pub(super) family: Arc<Family>,
+    pub(super) allowance: Arc<Allowance>,
 }
 
 /// A node to be read: its level as far as it is known, and what it can be made again from.
@@ -69,7 +71,7 @@ impl Found {
                 inode,
                 family: Arc::clone(&found.family),
             };
-            if let Some(more) = details.fetch(fetcher).await? {
+            if let Some(more) = details.fetch(fetcher, RECEIVED_XATTRS_EACH).await? {
                 found.xattrs = more.xattrs;
                 found.pages = more.pages;
                 if is_long {
@@ -82,6 +84,21 @@ impl Found {
             return Err(RestoreError::Contradiction(found.attributes.ino, why));
         }
         Ok(found)
+    }
+}
+
+impl Found {
+    /// Whether it is a symlink that does not stay within what is shared, `depth` directories below whose top it stands.
+    /// `..` counts at the beginning alone: behind a name it is relative to wherever another symlink leads.
+    pub(super) fn leads_out(&self, depth: usize) -> bool {
+        if self.attributes.kind() != FileKind::Symlink {
+            return false;
+        }
+        let parts = self.target.split(|byte| *byte == b'/');
+        let parts: Vec<_> = parts.filter(|part| *part != b".").collect();
+        let above = parts.iter().take_while(|part| **part == b"..").count();
+        let more = parts.iter().skip(above).any(|part| *part == b"..");
+        self.target.starts_with(b"/") || more || above >= depth
     }
 }
 
@@ -104,6 +121,7 @@ impl Below {
                 break;
             };
             let more = more.map_err(|_| crate::journal::JournalError::Busy)??;
+            self.allowance.admit(&more)?;
             if found.insert(more.name.clone(), more).is_some() {
                 return Err(contradiction(ino, "a name stands twice in this directory"));
             }
@@ -120,9 +138,7 @@ impl Below {
     /// Walks the tree of names, a level at a time.
     async fn entries(&self) -> Result<Entries, ReceiveError> {
         let of = &self.attributes;
-        if of.size > RECEIVED_NAMES_MAX {
-            return Err(ReceiveError::TooMuch);
-        }
+        self.allowance.admit_names(of.size)?;
         let (mut entries, mut reading) = (Entries::new(), JoinSet::new());
         let mut queue: Vec<Wanted> = Vec::new();
         let root = of.directory.clone();

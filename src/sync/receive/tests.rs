@@ -7,6 +7,7 @@ use crate::format::published::Entry;
 use crate::format::rows::{FileKind, Xattr};
 use crate::sync::fetch::FetchError;
 use crate::sync::sample::{Sample, attributes, entry, file, kept};
+use crate::types::limits::RECEIVED_XATTRS_MAX;
 
 const DIRECTORY: u32 = 0o040_755;
 const TOP: Ino = Ino::new(RECEIVED, 2);
@@ -291,4 +292,94 @@ fn a_folder_that_contradicts_itself_is_refused() {
         let of = Attributes { size, ..of.clone() };
         assert!(world.receive(&of).is_err(), "{size}");
     }
+}
+
+fn link(ino: u64, target: &str) -> Attributes {
+    Attributes {
+        target: target.as_bytes().into(),
+        size: target.len() as u64,
+        ..attributes(0o120_777, ino)
+    }
+}
+
+#[test]
+fn a_link_that_leads_out_of_what_is_shared_is_not_taken() {
+    let mut world = World::new();
+    let inside = ["b", "./b", "../a", "../c/x", ".././a"];
+    let outside = [
+        "/",
+        "/etc",
+        "../..",
+        "../../a",
+        "b/..",
+        "x/../../a",
+        ".././../a",
+    ];
+    let named = |all: &[&str], sort: &str| -> Vec<Entry> {
+        let links = all.iter().enumerate();
+        links
+            .map(|(at, target)| entry(&format!("{sort}{at}"), link(40 + at as u64, target)))
+            .collect()
+    };
+    let both = [named(&inside, "in"), named(&outside, "out")].concat();
+    let below = world.directory(31, &both);
+    // At the top, the directory above is not shared.
+    let names = [
+        entry("below", below),
+        entry("up", link(50, "..")),
+        entry("x", link(51, "below")),
+    ];
+    let of = world.directory(30, &names);
+    world.receive(&of).unwrap();
+    let links = (0..inside.len()).map(|at| format!("lab/below/in{at}"));
+    let mut expected: Vec<_> = ["lab", "lab/below", "lab/x"].map(str::to_owned).into();
+    expected.extend(links);
+    expected.sort();
+    assert_eq!(world.seen(), expected);
+    // Nor is it, when nothing but a link is shared.
+    world.receive(&link(60, "lab")).unwrap_err();
+}
+
+#[test]
+fn files_that_claim_to_be_endless_are_refused_before_they_take_room() {
+    let mut world = World::new();
+    let inode = world.sample.inline(b"a", Vec::new());
+    let names = |count: u64| -> Vec<Entry> {
+        let each = RECEIVED_BYTES_MAX / 32;
+        let names = 0..count;
+        names
+            .map(|at| entry(&format!("{at:02}"), file(20, each, &inode)))
+            .collect()
+    };
+    let (most, more) = (names(32), names(33));
+    let more = world.directory(30, &more);
+    for of in [more, file(20, RECEIVED_BYTES_MAX + 1, &inode)] {
+        let refused = world.receive(&of).unwrap_err();
+        assert!(matches!(refused, ReceiveError::TooMuch), "{refused}");
+        assert!(world.seen().len() <= 1, "{:?}", world.seen());
+    }
+    let most = world.directory(30, &most);
+    world.receive(&most).unwrap();
+}
+
+#[test]
+fn attributes_without_end_are_refused() {
+    let mut world = World::new();
+    let xattr = Xattr {
+        name: b"user.long".as_slice().into(),
+        value: vec![7; 2000].into(),
+    };
+    let inode = world.sample.inline(b"a", vec![xattr]);
+    let of = Attributes {
+        xattrs: true,
+        ..file(20, 1, &inode)
+    };
+    let names: Vec<_> = (0..RECEIVED_XATTRS_MAX / 2000)
+        .map(|at| entry(&format!("{at:04}"), of.clone()))
+        .collect();
+    let of = world.directory(30, &names);
+    let refused = world.receive(&of).unwrap_err();
+    assert!(matches!(refused, ReceiveError::TooMuch), "{refused}");
+    let of = world.directory(30, &names[..100]);
+    world.receive(&of).unwrap();
 }

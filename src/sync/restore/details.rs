@@ -11,7 +11,7 @@ use crate::sync::contents::{ContentsError, contents, outline};
 use crate::sync::fetch::{Family, FetchError, Fetcher, Sort};
 use crate::sync::restore::RestoreError;
 use crate::types::Ino;
-use crate::types::limits::{PAGE, PAGE_BYTES, SPARSE_MIN, TARGET_MAX, XATTRS_MAX};
+use crate::types::limits::{PAGE, PAGE_BYTES, SPARSE_MIN, TARGET_MAX};
 
 /// An inode that is to be fetched: its entry does not say all.
 pub(in crate::sync) struct Details {
@@ -34,11 +34,12 @@ pub(in crate::sync) struct Found {
 }
 
 impl Details {
-    /// Fetches it; nothing when it is lost and held nothing but extended attributes. That of the top directory has no
+    /// Fetches it, with at most so many bytes of extended attributes; nothing when it is lost and held nothing but extended attributes. That of the top directory has no
     /// parity: one lost chunk must not take all names with it.
     pub(in crate::sync) async fn fetch(
         &self,
         fetcher: &Fetcher,
+        xattrs_max: u64,
     ) -> Result<Option<Found>, RestoreError> {
         let (of, ino) = (&self.attributes, self.attributes.ino);
         let page = match node(ino, fetcher, &self.inode, &self.family).await {
@@ -70,7 +71,7 @@ impl Details {
                 let family = Family::alone(list, parity.as_ref());
                 let page = node(ino, fetcher, list, &family).await?;
                 let list = Inode::decode(page.expose(), InodeKind::Attributes);
-                match contents(fetcher, &list.map_err(malformed)?, XATTRS_MAX).await {
+                match contents(fetcher, &list.map_err(malformed)?, xattrs_max).await {
                     Ok(list) => (decode_xattrs(&list).map_err(malformed)?, false),
                     // No page has parity: one that is lost must not take all names with it.
                     Err(ContentsError::Fetch(FetchError::Missing(_))) => (Vec::new(), true),

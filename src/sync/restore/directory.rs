@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::format::published::Attributes;
+use crate::format::rows::Key;
 use crate::sync::fetch::Family;
 use crate::sync::restore::node::Node;
 use crate::sync::restore::{Job, Restore, RestoreError};
@@ -26,9 +27,12 @@ impl Restore<'_> {
         family: &Arc<Family>,
     ) -> Result<(), RestoreError> {
         self.done.directories += 1;
-        if of.attached.is_some() {
-            // What is in it, the heads of that box tell.
-            return Ok(());
+        if let Some(attached) = of.attached {
+            if !self.boxes.insert(attached.number) {
+                let why = "its box has the number of another";
+                return Err(RestoreError::Contradiction(of.ino, why));
+            }
+            self.writer.put(Key::attached(of.ino), attached.encode());
         }
         let directory = Directory {
             size: of.size,

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use crate::crypto::Secret;
 use crate::crypto::keys::{BoxSecret, ScopeKey};
 use crate::format::published::Head;
-use crate::format::rows::{Key, SeenHeads};
+use crate::format::rows::{Key, NextBox, SeenHeads};
 use crate::format::wire::Malformed;
 use crate::journal::JournalError;
 use crate::sync::contents::ContentsError;
@@ -31,7 +31,7 @@ use crate::sync::restore::directory::Directory;
 use crate::sync::restore::entry::Links;
 use crate::sync::restore::node::Node;
 use crate::sync::restore::writer::Writer;
-use crate::types::limits::{PAGE, RESTORE_READS_MAX};
+use crate::types::limits::{PAGE, RESTORE_READS_MAX, XATTRS_MAX};
 use crate::types::{Ino, ROOT};
 
 /// Number of the publication that everything found in a head belongs to: before the first of this machine.
@@ -112,6 +112,8 @@ struct Restore<'a> {
     /// Directories with changes that were not met yet.
     changed: BTreeSet<Ino>,
     changes: Arc<Family>,
+    /// Numbers of the boxes that are attached to directories.
+    boxes: BTreeSet<u32>,
     done: Restored,
 }
 
@@ -144,11 +146,16 @@ pub async fn restore(
             journal.group,
             &journal.parity,
         )),
+        boxes: BTreeSet::new(),
         done: Restored::default(),
     };
     restore.root()?;
     restore.run(progress).await?;
     restore.settled()?;
+    if let Some(last) = restore.boxes.last() {
+        let next = NextBox(last.saturating_add(1));
+        restore.writer.put(Key::next_box(), next.encode());
+    }
     restore.writer.put(Key::seen_heads(), parts.seen.encode());
     restore.writer.flush().await?;
     Ok(restore.done)
@@ -219,7 +226,7 @@ impl Job {
                 Ok(Done::Node(node, page))
             }
             Self::Details(details) => {
-                let found = details.fetch(&fetcher).await?;
+                let found = details.fetch(&fetcher, XATTRS_MAX).await?;
                 Ok(Done::Details(details, found.map(Box::new)))
             }
         }

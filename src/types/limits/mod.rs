@@ -20,6 +20,10 @@ pub const TARGET_MAX: usize = 4095;
 pub const XATTR_VALUE_MAX: usize = 64 * 1024;
 /// All extended attribute names of an inode together (`XATTR_LIST_MAX` of Linux).
 pub const XATTR_LIST_MAX: usize = 64 * 1024;
+/// Most boxes of a pod.
+pub const BOXES_MAX: usize = 256;
+/// Changes that the kernels of other mounts of a pod are still to be told of; none waits longer than a request.
+pub const NOTICES_MAX: usize = 1 << 16;
 /// Most hard links of one inode (as ext4).
 pub const LINK_MAX: u32 = 65_000;
 /// Largest file: what a signed 64-bit offset can name, less one page.
@@ -244,6 +248,12 @@ pub const FIND_ATTEMPTS: u32 = 3;
 pub const RESTORE_READS_MAX: usize = NODE_READS_MAX;
 /// Names in one thing that another person shares: a few chunks can say that there are many.
 pub const RECEIVED_NAMES_MAX: u64 = if cfg!(test) { 10_000 } else { 1_000_000 };
+/// Bytes of its files, holes aside: each MiB of them takes rows here before a byte of it was fetched.
+pub const RECEIVED_BYTES_MAX: u64 = if cfg!(test) { 32 << 20 } else { 1 << 40 };
+/// Bytes of its extended attributes: those of many directories are in memory at once.
+pub const RECEIVED_XATTRS_MAX: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+/// Of those, the encoding of one inode's.
+pub const RECEIVED_XATTRS_EACH: u64 = 256 << 10;
 /// Directories in directories of one thing that another person shares.
 pub const RECEIVED_DEPTH_MAX: usize = 128;
 /// Directories of it that are read at a time.

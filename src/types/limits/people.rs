@@ -12,18 +12,33 @@ pub const GRANT_MAX: usize = 1200;
 pub const GRANTS_MAX: usize = 1000;
 /// How often what is shared is looked after.
 pub const SHARING_TICK: Duration = Duration::from_secs(30);
+/// How often it is looked whether what was offered, and not accepted, is over.
+pub const OFFERED_AGAIN: Duration = Duration::from_secs(600);
+/// Grants of others that are looked for at once.
+pub const SHARES_AT_ONCE: usize = 8;
+/// How long one look at a grant takes, and how long one bringing, before it is the turn of others.
+pub const BRING_PATIENCE: Duration = Duration::from_secs(120);
 /// Messages that are looked at together for grants.
 pub const MESSAGES_TAKEN: usize = 64;
 /// How long something that others added rests before it is taken over: until then it may be half written.
 pub const ADDED_SETTLES: Duration = Duration::from_secs(5);
 /// Names that are tried for something that others added.
 pub const ADDED_COPIES_MAX: usize = 1000;
+/// How long something that was changed waits for the owner, who has another version by now, to keep it too.
+pub const CHANGED_PATIENCE: Duration = Duration::from_secs(600);
+/// Names in a directory of others that is moved in one step; one with more is copied by whoever moves it.
+pub const LIFTED_NAMES_MAX: usize = if cfg!(test) { 100 } else { 10_000 };
 /// Grants in one answer of the daemon.
 pub const GRANTS_AT_ONCE: usize = 20;
+/// Indices one after the other at which a feed of a grant may have nothing: no postage batch had room there, or the last
+/// of them is left out because the grant ended.
+pub const GRANT_GAP: u64 = 4;
 /// How far behind what is known the newest record of a grant is looked for: up to two to this power.
 pub const GRANT_REACH: u32 = 20;
 /// Contacts of a pod.
 pub const CONTACTS_MAX: usize = 10_000;
+/// People who are blocked.
+pub const BLOCKED_MAX: usize = 10_000;
 /// Cards that are looked for at once above the newest one known: so many lost in a row hide what is above them.
 pub const CARD_REACH: u64 = 8;
 /// Cards between the one that is pinned and a newer one, at most: each has to be fetched, to see that they are a chain.
@@ -76,12 +91,47 @@ pub const MAIL_SKEW: i64 = 86_400;
 /// The feed of a week that is over is left when nothing more was there twice, so many seconds apart: nodes answer
 /// "not found" also for what is there.
 pub const MAIL_SURE: i64 = 900;
+/// How long replacing keys waits for nodes at each step; what is left follows by itself.
+pub const KEYS_PATIENCE: Duration = Duration::from_secs(20);
 /// How often messages are looked for and sent.
 pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
 /// How long a command waits for a look into the network.
 pub const MAIL_PATIENCE: Duration = Duration::from_secs(50);
 /// Messages in one answer on the control socket.
 pub const MESSAGES_IN_ANSWER: usize = 8;
+
+/// How long the hook may run for one message.
+pub const HOOK_PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked whether the mount has ended meanwhile.
+pub const HOOK_LOOKS: Duration = Duration::from_millis(200);
+/// Messages that wait for the hook.
+pub const HOOK_QUEUED: usize = 256;
+/// Slots of a door on one day.
+pub const DOOR_SLOTS: u32 = 32;
+/// Zero bits that the hash of what stands in a slot begins with: about a million tries, some tenths of a second.
+pub const DOOR_WORK: u32 = 20;
+/// A day.
+pub const DOOR_DAY: i64 = 86_400;
+/// Slots that are looked at at once.
+pub const DOOR_AT_ONCE: usize = 16;
+/// How often a mounted pod looks at its door by itself.
+pub const DOOR_AGAIN: Duration = Duration::from_secs(600);
+/// Requests that are kept of people who are no contacts, and of one of them.
+pub const DOOR_KEPT: (usize, usize) = (128, 4);
+/// Names of what came through the door and was forgotten: it may stand there still.
+pub const DOOR_FORGOTTEN: usize = 1024;
+/// Days after which nobody looks at a slot any more, whatever their clock says.
+pub const DOOR_DAYS_OLD: u32 = 4;
+/// Seconds after which it is looked whether what was put into a slot is there still: at first, and at most.
+pub const DOOR_PAUSE: (i64, i64) = (5, 1800);
+/// How often one request is put on one day: each time takes a stamp.
+pub const DOOR_PUTS: u32 = 32;
+/// Seconds after which a request that nobody answered is no more put there.
+pub const DOOR_GIVES_UP: i64 = 14 * DOOR_DAY;
+/// Slots that are tried for one that is free.
+pub const DOOR_TRIES: usize = 8;
+/// Longest path and purpose of a request together, in bytes: they fit at the door, beside a card.
+pub const REQUEST_TEXTS_MAX: usize = 1280;
 
 /// Longest path or name in an event of the audit log, in bytes.
 pub const AUDIT_OBJECT_MAX: usize = 4096;

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use podfs::format::rows::{
-    Bucket, Dentries, FeedCursor, Inode, KeptNodes, Key, MessageRow, OwnHead, Published, Queued,
-    SeenHeads, Shared, Slot, Xattrs,
+    Attached, Bucket, Dentries, FeedCursor, Inode, KeptNodes, Key, MessageRow, NextBox, OwnHead,
+    Published, Queued, SeenHeads, Shared, Slot, Taken, Xattrs,
 };
 
 fn bucket(bucket: &Bucket, data: &[u8]) {
@@ -46,6 +46,15 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(shared) = Shared::decode(data) {
         assert_eq!(shared.encode(), data);
+    }
+    if let Ok(taken) = Taken::decode(data) {
+        assert_eq!(taken.encode().unwrap(), data);
+    }
+    if let Ok(attached) = Attached::decode(data) {
+        assert_eq!(attached.encode(), data);
+    }
+    if let Ok(next) = NextBox::decode(data) {
+        assert_eq!(next.encode(), data);
     }
     if let Ok(published) = Published::decode(data) {
         assert_eq!(published.encode(), data);

@@ -27,7 +27,7 @@ use crate::support::run;
 use crate::support::wait_until;
 
 /// What these tests need.
-const REQUIREMENTS: &[&str] = &["/dev/fuse", "root"];
+pub const REQUIREMENTS: &[&str] = &["/dev/fuse", "root"];
 
 /// A pod that is published through a light node of its own network.
 pub fn carried() -> (Pod, Node) {

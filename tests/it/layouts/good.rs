@@ -10,12 +10,14 @@ use podfs::format::node::Pointer;
 use podfs::format::record;
 use podfs::format::record::RecordHeader;
 use podfs::format::record::RecordKind;
+use podfs::format::rows::Attached;
 use podfs::format::rows::Bucket;
 use podfs::format::rows::Dentries;
 use podfs::format::rows::Dentry;
 use podfs::format::rows::FileKind;
 use podfs::format::rows::Inode;
 use podfs::format::rows::Key;
+use podfs::format::rows::NextBox;
 use podfs::format::rows::Run;
 use podfs::format::rows::RunData;
 use podfs::format::rows::RunKind;
@@ -31,11 +33,14 @@ use podfs::types::Timespec;
 
 use crate::layouts::Named;
 use crate::layouts::audit;
+use crate::layouts::door;
 use crate::layouts::grants;
 use crate::layouts::messages;
 use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
+use crate::layouts::revoked;
+use crate::layouts::seen_logs;
 
 const fn slot(segment: u32, page: u32) -> Slot {
     Slot { segment, page }
@@ -233,7 +238,10 @@ pub(super) fn good() -> Named {
         people::good(),
         audit::good(),
         grants::good(),
+        revoked::good(),
+        seen_logs::good(),
         messages::good(),
+        door::good(),
     ]
     .concat();
     [log(), keys(), values(), checkpoint(), published].concat()
@@ -278,6 +286,7 @@ fn keys() -> Named {
         ),
         ("rows-key-given", bytes(Key::given(&[0x1d; 16]))),
         ("rows-key-received", bytes(Key::received(&[0x1d; 16]))),
+        ("rows-key-attached", bytes(Key::attached(Ino(2)))),
         (
             "rows-key-taken-over",
             bytes(Key::taken_over(Ino::new(0xffff, 7))),
@@ -291,6 +300,11 @@ fn keys() -> Named {
             "rows-key-feeds",
             bytes(Key::feeds(&Fingerprint([0xf1; 32]))),
         ),
+        (
+            "rows-key-blocked",
+            bytes(Key::blocked(&Fingerprint([0xf1; 32]))),
+        ),
+        ("rows-key-door-forgotten", bytes(Key::door_forgotten())),
     ]
 }
 
@@ -298,6 +312,10 @@ fn values() -> Named {
     let shared = Shared {
         count: 7,
         references: 2,
+    };
+    let attached = Attached {
+        number: 7,
+        one_scope: true,
     };
     let names = [
         (&b"file"[..], FileKind::Regular),
@@ -312,6 +330,8 @@ fn values() -> Named {
         ("rows-extent-remote", remote().encode()),
         ("rows-xattr-two", xattrs()),
         ("rows-shared-good", shared.encode()),
+        ("rows-attached-good", attached.encode()),
+        ("rows-next-box-good", NextBox(8).encode()),
     ]
 }
 

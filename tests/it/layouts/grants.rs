@@ -7,19 +7,20 @@ use podfs::crypto::keys::{CapKey, GrantSecret, RootKey};
 use podfs::crypto::publish::{RecordPlace, Reference, open_record, record_chunk, seal_record};
 use podfs::crypto::swarm::SealedChunk;
 use podfs::format::audit::Checkpoint;
+use podfs::format::base::Base;
 use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, ShownLog, Terms};
+use podfs::format::message::MessageId;
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::{
-    FileKind, Given, GivenState, LastRecord, Received, ReceivedState, RecordAt, SeenLog,
-    SeenRecord, ToldLog,
+    Epochs, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, Taken,
 };
 use podfs::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
 
 use crate::layouts::Named;
 use crate::layouts::wrong::{Changed, Cut};
 
-const ID: [u8; 16] = [0x1d; 16];
-const MADE: Timespec = time(1_795_000_000, 5);
+pub(super) const ID: [u8; 16] = [0x1d; 16];
+pub(super) const MADE: Timespec = time(1_795_000_000, 5);
 
 const fn time(secs: i64, nanos: u32) -> Timespec {
     Timespec { secs, nanos }
@@ -142,7 +143,7 @@ fn record(index: u64, state: RecordState) -> GrantRecord {
 }
 
 /// Of a log of nine records, shown to somebody who saw five.
-fn shown(since: Option<(u64, Vec<[u8; 32]>)>) -> GrantRecord {
+pub(super) fn shown(since: Option<(u64, Vec<[u8; 32]>)>) -> GrantRecord {
     let checkpoint = Checkpoint {
         origin: [0xe1; 32],
         size: 9,
@@ -157,22 +158,6 @@ fn shown(since: Option<(u64, Vec<[u8; 32]>)>) -> GrantRecord {
     GrantRecord {
         log: Some(log),
         ..record(1, RecordState::Live(Box::new(file())))
-    }
-}
-
-fn seen_log() -> SeenLog {
-    let newest = shown(None).log.unwrap().checkpoint;
-    SeenLog {
-        contact: Fingerprint([0xf1; 32]),
-        newest,
-        at: RecordAt {
-            grant: ID,
-            index: 1,
-            time: MADE,
-        },
-        is_shown: true,
-        told: None,
-        alarm: None,
     }
 }
 
@@ -191,7 +176,7 @@ fn chunk(record: &GrantRecord) -> Vec<u8> {
     chunk.bytes().to_vec()
 }
 
-fn given(state: GivenState) -> Vec<u8> {
+fn given(state: GivenState, answers: Option<MessageId>) -> Vec<u8> {
     let given = Given {
         id: ID,
         contact: Fingerprint([0xf1; 32]),
@@ -201,7 +186,9 @@ fn given(state: GivenState) -> Vec<u8> {
         name: name("Labor"),
         terms: terms(),
         made: MADE,
+        epochs: Epochs { own: 1, theirs: 2 },
         state,
+        answers,
     };
     given.encode().unwrap()
 }
@@ -226,10 +213,16 @@ fn received(terms: Terms, state: ReceivedState) -> Vec<u8> {
         feed,
         cap,
         made: MADE,
+        epoch: 3,
         state,
         label: name("Laborwerte 2026 (2)"),
     };
     received.encode().unwrap().to_vec()
+}
+
+fn taken(is_taken: bool) -> Vec<u8> {
+    let made = Some((Ino(9), MADE));
+    Taken { is_taken, made }.encode().unwrap()
 }
 
 pub(super) fn good() -> Named {
@@ -262,9 +255,19 @@ pub(super) fn good() -> Named {
             plain(&shown(Some((5, vec![[0xe4; 32], [0xe5; 32]])))),
         ),
         ("grant-chunk-good", chunk(&first())),
-        ("rows-given-waiting", given(GivenState::Waiting)),
-        ("rows-given-offered", given(GivenState::Offered)),
-        ("rows-given-ended", given(over)),
+        (
+            "grant-base-file",
+            Base::of_file(reference(7).as_ref()).encode(),
+        ),
+        ("grant-base-empty", Base::of_file(None).encode()),
+        ("grant-base-link", Base::of_link(b"../scan").encode()),
+        ("rows-given-waiting", given(GivenState::Waiting, None)),
+        (
+            "rows-given-answering",
+            given(GivenState::Waiting, Some(MessageId([0xa5; 16]))),
+        ),
+        ("rows-given-offered", given(GivenState::Offered, None)),
+        ("rows-given-ended", given(over, None)),
         (
             "rows-received-offered",
             received(other_terms(), ReceivedState::Offered),
@@ -277,25 +280,13 @@ pub(super) fn good() -> Named {
         ("rows-last-record-pending", last(true)),
         ("rows-last-record-sent", last(false)),
         ("rows-seen-record-good", seen.encode().unwrap()),
-        ("rows-seen-log-first", seen_log().encode()),
-        (
-            "rows-seen-log-alarm",
-            SeenLog {
-                told: Some(ToldLog {
-                    size: 5,
-                    root: [0xe6; 32],
-                    when: MADE,
-                }),
-                alarm: Some([0xe7; 32]),
-                ..seen_log()
-            }
-            .encode(),
-        ),
+        ("rows-taken-plain", Taken::PLAIN.encode().unwrap()),
+        ("rows-taken-made", taken(true)),
+        ("rows-taken-new", taken(false)),
     ]
 }
 
-pub(super) const CHANGED: [Changed; 26] = [
-    ("rows-seen-log-wrong-flags", "rows-seen-log-first", 281, 12),
+pub(super) const CHANGED: [Changed; 29] = [
     ("grant-record-wrong-log", "grant-record-file", 70, 2),
     ("grant-body-wrong-version", "grant-body-good", 0, 2),
     ("grant-body-wrong-rights", "grant-body-good", 102, 2),
@@ -315,31 +306,29 @@ pub(super) const CHANGED: [Changed; 26] = [
     ("grant-chunk-wrong-id", "grant-chunk-good", 0, 0),
     ("grant-chunk-wrong-signature", "grant-chunk-good", 40, 0),
     ("grant-chunk-wrong-nonce", "grant-chunk-good", 105, 0),
-    ("rows-given-wrong-state", "rows-given-waiting", 148, 3),
+    ("rows-given-wrong-state", "rows-given-waiting", 156, 3),
     (
         "rows-last-record-wrong-payload",
         "rows-last-record-pending",
         300,
         0,
     ),
-    ("rows-given-wrong-why", "rows-given-ended", 149, 0),
+    ("rows-given-wrong-why", "rows-given-ended", 157, 0),
     ("rows-given-wrong-contact", "rows-given-waiting", 71, b'/'),
-    ("rows-received-wrong-state", "rows-received-offered", 179, 3),
+    ("rows-received-wrong-state", "rows-received-offered", 183, 3),
     (
         "rows-seen-record-wrong-brought",
         "rows-seen-record-good",
         52,
         2,
     ),
+    ("grant-base-wrong-version", "grant-base-file", 0, 2),
+    ("grant-base-wrong-kind", "grant-base-link", 1, 3),
+    ("rows-taken-wrong-taken", "rows-taken-made", 0, 2),
+    ("rows-taken-wrong-nanos", "rows-taken-made", 20, 0x40),
 ];
 
-pub(super) const CUT: [Cut; 6] = [
-    (
-        "rows-seen-log-wrong-longer",
-        "rows-seen-log-first",
-        282,
-        b"\0",
-    ),
+pub(super) const CUT: [Cut; 9] = [
     ("grant-body-wrong-longer", "grant-body-other", 117, b"\0"),
     (
         "grant-record-wrong-shorter",
@@ -353,12 +342,21 @@ pub(super) const CUT: [Cut; 6] = [
         4036,
         b"\0",
     ),
-    ("rows-given-wrong-longer", "rows-given-waiting", 149, b"\0"),
+    ("rows-given-wrong-longer", "rows-given-waiting", 157, b"\0"),
     (
         "rows-received-wrong-longer",
         "rows-received-offered",
-        180,
+        184,
         b"\0",
+    ),
+    ("grant-base-wrong-shorter", "grant-base-file", 33, b""),
+    ("grant-base-wrong-longer", "grant-base-file", 34, b"\0"),
+    ("rows-taken-wrong-shorter", "rows-taken-made", 20, b""),
+    (
+        "rows-taken-wrong-file",
+        "rows-taken-new",
+        7,
+        b"\xff\xff\x01\0\0\0\0\0\0\0\x05\0\0\0",
     ),
 ];
 
@@ -372,10 +370,11 @@ pub(super) fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
             let opened = open_record(&cap(), &place, found.payload()).ok()?;
             chunk(&GrantRecord::decode(opened.expose()).ok()?)
         }
+        "grant-base" => Base::decode(bytes).ok()?.encode(),
+        "rows-taken" => Taken::decode(bytes).ok()?.encode().unwrap(),
         "rows-given" => Given::decode(bytes).ok()?.encode().unwrap(),
         "rows-received" => Received::decode(bytes).ok()?.encode().unwrap().to_vec(),
         "rows-last-record" => LastRecord::decode(bytes).ok()?.encode().unwrap(),
-        "rows-seen-log" => SeenLog::decode(bytes).ok()?.encode(),
         "rows-seen-record" => SeenRecord::decode(bytes).ok()?.encode().unwrap(),
         _ => return None,
     })

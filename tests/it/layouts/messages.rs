@@ -16,7 +16,7 @@ use podfs::format::rows::{
 use podfs::types::{PlainText, Rights, Timespec};
 
 use crate::layouts::wrong::{Changed, Cut};
-use crate::layouts::{FOLDER, Named};
+use crate::layouts::{FOLDER, Named, people};
 
 fn text(text: &str) -> PlainText {
     PlainText::parse(text).unwrap()
@@ -34,7 +34,7 @@ fn message(body: MessageBody, answers: Option<MessageId>) -> Message {
     }
 }
 
-fn request() -> Message {
+pub(super) fn request() -> Message {
     let asked = AccessRequest {
         what: text("Befunde/2026"),
         purpose: text("Behandlung"),
@@ -56,12 +56,15 @@ fn row(state: MessageState, sealed: bool) -> MessageRow {
             secs: 1_795_000_009,
             nanos: 9,
         },
+        epoch: 4,
         state,
+        card: None,
         place: (sealed || state != MessageState::Unsent).then_some(place),
         sealed: sealed.then(|| SealedMessage {
             keys: KeysTag([0xa5; 8]),
             payload: Box::new([0x5e; 4096]),
         }),
+        recorded: false,
         message: request(),
     }
 }
@@ -101,6 +104,10 @@ pub(super) fn good() -> Named {
             index: 4,
         },
     };
+    let stranger = MessageRow {
+        card: Some(people::bytes()),
+        ..row(MessageState::New, false)
+    };
     let encoded = |message: Message| message.encode().unwrap();
     vec![
         ("message-plain-request", encoded(request())),
@@ -112,8 +119,21 @@ pub(super) fn good() -> Named {
         ("message-plain-grant", encoded(message(grant, answer))),
         ("message-plain-witness", encoded(message(witness(), None))),
         (
+            "message-plain-arrived",
+            encoded(message(MessageBody::Arrived, answer)),
+        ),
+        (
             "rows-message-received",
             row(MessageState::Seen, false).encode().unwrap(),
+        ),
+        (
+            "rows-message-recorded",
+            MessageRow {
+                recorded: true,
+                ..row(MessageState::Seen, false)
+            }
+            .encode()
+            .unwrap(),
         ),
         (
             "rows-message-unsent",
@@ -123,14 +143,19 @@ pub(super) fn good() -> Named {
             "rows-message-sealed",
             row(MessageState::Unsent, true).encode().unwrap(),
         ),
+        ("rows-message-stranger", stranger.encode().unwrap()),
+        (
+            "rows-message-arrived",
+            row(MessageState::Arrived, false).encode().unwrap(),
+        ),
         ("rows-feeds-good", cursor.encode()),
     ]
 }
 
-pub(super) const CHANGED: [Changed; 14] = [
+pub(super) const CHANGED: [Changed; 16] = [
     ("message-plain-wrong-answer", "message-plain-witness", 3, 1),
     ("message-plain-wrong-version", "message-plain-request", 0, 2),
-    ("message-plain-wrong-kind", "message-plain-request", 2, 99),
+    ("message-plain-wrong-kind", "message-plain-denied", 2, 6),
     ("message-plain-wrong-flag", "message-plain-request", 3, 14),
     ("message-plain-wrong-limits", "message-plain-denied", 3, 3),
     (
@@ -153,10 +178,12 @@ pub(super) const CHANGED: [Changed; 14] = [
         7,
     ),
     ("message-plain-wrong-end", "message-plain-request", 48, 0x80),
-    ("rows-message-wrong-state", "rows-message-received", 1, 7),
+    ("rows-message-wrong-state", "rows-message-received", 1, 8),
     ("rows-message-wrong-sealed", "rows-message-sealed", 1, 2),
     ("rows-message-wrong-placeless", "rows-message-unsent", 1, 6),
-    ("rows-message-wrong-flag", "rows-message-received", 0, 5),
+    ("rows-message-wrong-flag", "rows-message-received", 0, 17),
+    ("rows-message-wrong-card", "rows-message-stranger", 1, 6),
+    ("message-plain-wrong-arrived", "message-plain-arrived", 3, 0),
 ];
 
 pub(super) const CUT: [Cut; 4] = [

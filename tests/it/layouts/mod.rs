@@ -1,6 +1,7 @@
 //! Every layout as bytes that never change, and bytes like them that are refused.
 
 mod audit;
+mod door;
 mod good;
 mod grants;
 mod messages;
@@ -8,7 +9,9 @@ mod people;
 mod published;
 mod published_wrong;
 mod publishing;
+mod revoked;
 mod sealed;
+mod seen_logs;
 mod wrong;
 
 use std::collections::BTreeSet;
@@ -20,10 +23,12 @@ use podfs::format::node;
 use podfs::format::record;
 use podfs::format::record::RecordBody;
 use podfs::format::record::RecordHeader;
+use podfs::format::rows::Attached;
 use podfs::format::rows::Bucket;
 use podfs::format::rows::Dentries;
 use podfs::format::rows::Inode;
 use podfs::format::rows::Key;
+use podfs::format::rows::NextBox;
 use podfs::format::rows::Shared;
 use podfs::format::rows::Xattrs;
 use podfs::format::segment::SegmentHeader;
@@ -33,7 +38,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 45] = [
+const KINDS: [&str; 55] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -43,6 +48,8 @@ const KINDS: [&str; 45] = [
     "rows-extent",
     "rows-xattr",
     "rows-shared",
+    "rows-attached",
+    "rows-next-box",
     "rows-published",
     "rows-nodes",
     "rows-queue",
@@ -60,6 +67,7 @@ const KINDS: [&str; 45] = [
     "published-inode",
     "published-attributes",
     "published-head",
+    "published-ring",
     "card-plain",
     "card-signed",
     "rows-own-card",
@@ -67,14 +75,21 @@ const KINDS: [&str; 45] = [
     "grant-body",
     "grant-record",
     "grant-chunk",
+    "grant-receipt",
+    "grant-base",
     "rows-given",
     "rows-received",
     "rows-last-record",
     "rows-seen-record",
+    "rows-revocation",
+    "rows-taken",
     "rows-seen-log",
     "message-plain",
     "rows-message",
     "rows-feeds",
+    "door-plain",
+    "rows-blocked",
+    "rows-door-forgotten",
     "audit-event",
     "audit-record",
     "audit-checkpoint",
@@ -106,6 +121,8 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "rows-extent" => Bucket::decode(bytes).ok()?.encode(),
         "rows-xattr" => Xattrs::decode(bytes).ok()?.encode(),
         "rows-shared" => Shared::decode(bytes).ok()?.encode(),
+        "rows-attached" => Attached::decode(bytes).ok()?.encode(),
+        "rows-next-box" => NextBox::decode(bytes).ok()?.encode(),
         "node-leaf" => {
             let rows = node::leaf_rows(bytes).ok()?;
             node::leaf(rows.iter().map(|(key, value)| (key, &value[..])))
@@ -123,12 +140,17 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "card-plain" | "card-signed" | "rows-own-card" | "rows-contact" => {
             return people::written_again(kind, bytes);
         }
-        "grant-body" | "grant-record" | "grant-chunk" | "rows-given" | "rows-received"
-        | "rows-last-record" | "rows-seen-record" | "rows-seen-log" => {
+        "grant-body" | "grant-record" | "grant-chunk" | "grant-base" | "rows-given"
+        | "rows-received" | "rows-last-record" | "rows-seen-record" | "rows-taken" => {
             return grants::written_again(kind, bytes);
         }
+        "rows-seen-log" => return seen_logs::written_again(bytes),
+        "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
         "message-plain" | "rows-message" | "rows-feeds" => {
             return messages::written_again(kind, bytes);
+        }
+        "door-plain" | "rows-blocked" | "rows-door-forgotten" => {
+            return door::written_again(kind, bytes);
         }
         _ if kind.starts_with("audit-") => return audit::written_again(kind, bytes),
         _ if kind.starts_with("rows-") => return publishing::written_again(kind, bytes),

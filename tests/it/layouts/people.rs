@@ -12,7 +12,7 @@ use crate::layouts::Named;
 use crate::layouts::wrong::{Changed, Cut};
 
 /// The card of the phrase of the golden pod, with the signing key of a device whose seed is 32 times 01.
-fn signed() -> SignedCard {
+pub(super) fn signed() -> SignedCard {
     let root = RootKey::derive(
         &Phrase::from_entropy(&Secret::from_bytes(&[0; 32])).seed(),
         None,
@@ -37,7 +37,7 @@ fn signed() -> SignedCard {
     SignedCard::read(chunk.bytes()).unwrap()
 }
 
-fn bytes() -> Box<[u8; SIGNED_CARD_LEN]> {
+pub(super) fn bytes() -> Box<[u8; SIGNED_CARD_LEN]> {
     Box::new(signed().bytes().try_into().unwrap())
 }
 

@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 
 use crate::layouts::Named;
 use crate::layouts::audit;
+use crate::layouts::door;
 use crate::layouts::good::good;
 use crate::layouts::grants;
 use crate::layouts::messages;
 use crate::layouts::people;
 use crate::layouts::published_wrong;
 use crate::layouts::publishing;
+use crate::layouts::revoked;
+use crate::layouts::seen_logs;
 
 /// Name, the good one it is made from, which byte changes, into what.
 pub(super) type Changed = (&'static str, &'static str, usize, u8);
 /// Name, the good one it is made from, bytes of it that are kept, what follows them.
 pub(super) type Cut = (&'static str, &'static str, usize, &'static [u8]);
 
-const CHANGED: [Changed; 36] = [
+const CHANGED: [Changed; 39] = [
     ("segment-header-wrong-magic", "segment-header-good", 0, b'q'),
     ("segment-header-wrong-version", "segment-header-good", 8, 2),
     (
@@ -48,6 +51,9 @@ const CHANGED: [Changed; 36] = [
     ("rows-extent-wrong-high-kind", "rows-extent-remote", 2, 4),
     ("rows-extent-wrong-remote-order", "rows-extent-remote", 3, 4),
     ("rows-xattr-wrong-value", "rows-xattr-two", 10, 0x7f),
+    ("rows-attached-wrong-number", "rows-attached-good", 0, 0),
+    ("rows-attached-wrong-scope", "rows-attached-good", 4, 2),
+    ("rows-next-box-wrong-number", "rows-next-box-good", 0, 0),
     ("rows-shared-wrong-count", "rows-shared-good", 0, 0),
     ("rows-shared-wrong-once", "rows-shared-good", 4, 1),
     ("node-leaf-wrong-kind", "node-leaf-good", 0, 2),
@@ -116,9 +122,9 @@ pub(super) fn wrong() -> Named {
     let good: BTreeMap<_, _> = good().into_iter().collect();
     let changed = CHANGED.into_iter().chain(published_wrong::CHANGED);
     let changed = changed.chain(publishing::CHANGED).chain(people::CHANGED);
-    let changed = changed.chain(grants::CHANGED);
-    let changed = changed.chain(messages::CHANGED);
-    let changed = changed.chain(audit::CHANGED);
+    let changed = changed.chain(grants::CHANGED).chain(revoked::CHANGED);
+    let changed = changed.chain(messages::CHANGED).chain(door::CHANGED);
+    let changed = changed.chain(audit::CHANGED).chain(seen_logs::CHANGED);
     let changed = changed.map(|(name, from, at, byte)| {
         let mut bytes = good[from].clone();
         assert_ne!(bytes[at], byte, "{name}");
@@ -127,8 +133,12 @@ pub(super) fn wrong() -> Named {
     });
     let cut = CUT.into_iter().chain(published_wrong::CUT);
     let cut = cut.chain(publishing::CUT).chain(people::CUT);
-    let cut = cut.chain(grants::CUT).chain(messages::CUT);
-    let cut = cut.chain(audit::CUT);
+    let cut = cut
+        .chain(grants::CUT)
+        .chain(revoked::CUT)
+        .chain(messages::CUT)
+        .chain(door::CUT);
+    let cut = cut.chain(audit::CUT).chain(seen_logs::CUT);
     let cut = cut.map(|(name, from, kept, more)| {
         let kept = &good[from][..kept.min(good[from].len())];
         (name, [kept, more].concat())

@@ -31,7 +31,7 @@ fn shared_lab(anna: &Pod, ben: &Pod, (hers, his): (&Mount<'_>, &Mount<'_>)) -> V
     grant
 }
 
-fn names(dir: &Path) -> Vec<String> {
+pub(super) fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
     let mut names: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -41,19 +41,19 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[track_caller]
-fn comes(what: &str, path: &Path) {
+pub(super) fn comes(what: &str, path: &Path) {
     let shown = path.display();
     assert!(wait_until(PATIENCE, || path.exists()), "{what}: {shown}");
 }
 
 /// Files that Ben added and that are his still.
-fn added(ben: &Pod) -> u64 {
+pub(super) fn added(ben: &Pod) -> u64 {
     let shares = json(ben, &["shares", "--json"]);
     shares["received"][0]["added"].as_u64().unwrap()
 }
 
 /// Whose it is: what others share is read only.
-fn is_received(path: &Path) -> bool {
+pub(super) fn is_received(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o777 == 0o400)
 }
 
@@ -138,10 +138,14 @@ fn what_is_added_to_a_shared_folder_becomes_its_owners() {
     fs::create_dir_all(lab.join("2026")).unwrap();
     fs::write(lab.join("blood.txt"), "good").unwrap();
     fs::write(lab.join("2026/old.txt"), "old").unwrap();
-    for (path, rights) in [("lab", "write"), ("lab/blood.txt", "append")] {
+    for (path, more) in [
+        ("lab/blood.txt", &["--rights", "append"][..]),
+        ("lab", &["--rights", "append", "--snapshot"]),
+        ("lab", &["--rights", "write", "--snapshot"]),
+    ] {
         let path = first.dir().join(path);
         let args = ["share", path.to_str().unwrap(), "--with", "Ben"];
-        let said = fails(&anna, 2, &[&args[..], &["--rights", rights]].concat());
+        let said = fails(&anna, 2, &[&args[..], more].concat());
         assert!(said.contains("add"), "{said}");
     }
     let grant = shared_lab(&anna, &ben, (&first, &second));
@@ -186,7 +190,7 @@ fn what_is_added_to_a_shared_folder_becomes_its_owners() {
     assert_clean([&ben, &anna]);
 }
 
-fn assert_clean(pods: [&Pod; 2]) {
+pub(super) fn assert_clean(pods: [&Pod; 2]) {
     for pod in pods {
         let passphrase = pod.path("passphrase");
         let passphrase = passphrase.to_str().unwrap();

@@ -1,21 +1,37 @@
 //! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
 
 mod appended;
+mod begun;
 mod contacts;
+mod door;
+mod exchange;
+mod grantee;
 mod grants;
+mod hoard;
+mod hook;
 mod hundred;
 mod kept;
 mod leaving;
+mod live;
+mod matrix;
+mod memory;
 mod messages;
 mod readme;
 mod recorded;
 mod refused;
+mod replaced;
+mod revoked;
 mod shared;
 mod shares;
 mod told;
+mod unlinkable;
 mod visit;
 mod wire;
 mod witnessed;
+mod written;
+mod written_hostile;
+mod written_model;
+mod written_single;
 
 use serde_json::Value;
 

@@ -19,7 +19,7 @@ use crate::support::{applicable, wait_until};
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where Ben sees what Anna shares as `lab`.
-const LAB: &str = "Shared with me/Anna/lab";
+pub(super) const LAB: &str = "Shared with me/Anna/lab";
 
 /// Waits until the network holds everything. What is told of it changes what podfs keeps in the pod: once more, then.
 #[track_caller]
@@ -63,11 +63,11 @@ pub(super) fn until(ben: &Pod, what: &str, mut done: impl FnMut() -> bool) {
         }
         now
     });
-    assert!(came, "{what}");
+    assert!(came, "{what}: {}", says(ben, &["shares", "--json"]));
 }
 
 #[track_caller]
-fn until_reads(ben: &Pod, path: &Path, wanted: &str) {
+pub(super) fn until_reads(ben: &Pod, path: &Path, wanted: &str) {
     let reads = || fs::read_to_string(path).is_ok_and(|read| read == wanted);
     until(ben, &format!("{} is not {wanted:?}", path.display()), reads);
 }
@@ -83,7 +83,12 @@ fn lab(mount: &Mount<'_>) -> PathBuf {
 }
 
 /// Two people who know each other, one of whom shares a folder that the other one sees.
-fn sharing(anna: &Pod, ben: &Pod, mounts: [&Mount<'_>; 2], more: &[&str]) -> (PathBuf, Value) {
+pub(super) fn sharing(
+    anna: &Pod,
+    ben: &Pod,
+    mounts: [&Mount<'_>; 2],
+    more: &[&str],
+) -> (PathBuf, Value) {
     acquainted(anna, ben);
     let lab = lab(mounts[0]);
     let grant = share(anna, &lab, more);

@@ -13,6 +13,7 @@ use std::path::Path;
 use podfs::crypto::Phrase;
 use podfs::crypto::Secret;
 use podfs::crypto::keys::BoxSecret;
+use podfs::crypto::keys::PodSecret;
 use podfs::crypto::keys::RootKey;
 use podfs::crypto::swarm::SocId;
 use podfs::crypto::swarm::soc_address;
@@ -26,11 +27,16 @@ const FOLDER: &str = "tests/golden/v1/swarm";
 /// Chunks as a node holds them, by address.
 pub type Chunks = BTreeMap<Address, Vec<u8>>;
 
-/// The box of the golden pod: of 32 bytes of zero entropy, the first of everything.
-pub fn box_secret() -> BoxSecret {
+/// The golden pod: of 32 bytes of zero entropy, the first of everything.
+pub fn pod_secret() -> PodSecret {
     let phrase = Phrase::from_entropy(&Secret::from_bytes(&[0; 32]));
     let root = RootKey::derive(&phrase.seed(), None);
-    root.pod(&root.pod_id(0), 0).box_secret(0, 0)
+    root.pod(&root.pod_id(0), 0)
+}
+
+/// Its own box.
+pub fn box_secret() -> BoxSecret {
+    pod_secret().box_secret(0, 0)
 }
 
 /// Writes the files anew when `PODFS_WRITE_GOLDEN` is set: only when the format is deliberately changed.
@@ -95,6 +101,44 @@ fn any_single_chunk_may_be_lost_or_changed() {
     }
     // Of the big file 4, of the medium one 2, of its attributes 2; each of them twice.
     assert_eq!(pages, 16);
+}
+
+/// Whatever a node answers instead of what it was asked for, another right chunk of the same pod, one that is cut or one
+/// that is longer: it is as if it had answered nothing.
+#[test]
+fn no_chunk_is_taken_for_another() {
+    let (chunks, listed) = frozen();
+    let addresses: Vec<_> = chunks.keys().copied().collect();
+    let (mut pages, mut wholes) = (0, 0);
+    let mut seen = |chunks: &Chunks, what: &str| match listing(chunks) {
+        Ok(found) => {
+            assert_eq!(found, listed, "{what}");
+            wholes += 1;
+        }
+        Err(lost) => {
+            assert_ne!(lost, "", "{what}");
+            pages += 1;
+        }
+    };
+    for (at, one) in addresses.iter().enumerate() {
+        for other in &addresses[at + 1..] {
+            let mut swapped = chunks.clone();
+            swapped.insert(*one, chunks[other].clone());
+            swapped.insert(*other, chunks[one].clone());
+            seen(&swapped, &format!("{one} and {other}"));
+        }
+        let bytes = &chunks[one];
+        let lengths = [0, 1, 7, 8, 9, 104, 105, 4095, 4103, 4104, 4105, 4200, 5000];
+        for length in lengths.into_iter().filter(|it| *it != bytes.len()) {
+            let mut other = bytes.clone();
+            other.resize(length, 0);
+            let changed = [(*one, other)].into_iter();
+            let changed = chunks.clone().into_iter().chain(changed).collect();
+            seen(&changed, &format!("{length} bytes of {one}"));
+        }
+    }
+    // Of two nodes that change places one may be needed to make the other; most are of different groups.
+    assert!(pages > 0 && wholes > pages, "{wholes} whole, {pages} not");
 }
 
 /// When a feed has lost both chunks of its newest head, what was before it is found.

@@ -44,7 +44,7 @@ fn buckets(pod: &Pod, ino: Ino) -> Vec<(u64, Bucket)> {
 }
 
 /// Takes copies of all files, which were just published, and gives up pages of some.
-fn give_up(world: &mut World) -> u64 {
+pub(super) fn give_up(world: &mut World) -> u64 {
     let mut given = 0;
     for ino in world.all(FileKind::Regular) {
         let mut bytes = Vec::new();

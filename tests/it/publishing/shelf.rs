@@ -11,12 +11,12 @@ use podfs::store::endpoints::{Endpoint, Endpoints, Patience, Role};
 use podfs::store::{Answer, Pulse, Receipt, Rejection, Store, StoreError};
 use podfs::sync::fetch::Fetcher;
 use podfs::sync::reader::Reader;
-use podfs::sync::{Kept, Level, Network, OwnFeed, Publisher, PublisherParts};
+use podfs::sync::{BoxSecrets, Kept, Level, Network, OwnFeed, Publisher, PublisherParts};
 use podfs::types::{Address, system_clock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use crate::published::{Chunks, box_secret};
+use crate::published::{Chunks, box_secret, pod_secret};
 use crate::support::wait_until;
 
 /// How long a publication of a small pod may take.
@@ -120,6 +120,7 @@ impl Desk {
                 Fetcher::new(Arc::clone(shelf) as Arc<dyn Store>),
             ),
             feed: OwnFeed::new(box_secret(), 0, 1),
+            boxes: BoxSecrets::new(&pod_secret()),
             clock: system_clock(),
             owner: (77, 77),
         });

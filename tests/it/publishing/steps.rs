@@ -1,6 +1,6 @@
 //! What may happen to a pod.
 
-use podfs::pod::{FileKind, SetAttr, SetTime, Taken, XattrMode};
+use podfs::pod::{BoxError, FileKind, SetAttr, SetTime, Taken, XattrMode};
 use podfs::types::{Ino, ROOT, Timespec};
 use rustix::fs::FallocateFlags;
 
@@ -14,6 +14,10 @@ impl World {
     /// Does something, `times` times.
     pub fn live(&mut self, times: u64) {
         for _ in 0..times {
+            if self.boxes && self.random.below(25) == 0 {
+                self.border();
+                continue;
+            }
             match self.random.below(100) {
                 0..22 => self.make(),
                 22..27 => self.link(),
@@ -28,6 +32,16 @@ impl World {
                 94..97 => self.copy(),
                 _ => self.hold(),
             }
+        }
+    }
+
+    /// A directory becomes a box, if it may, or an ordinary one again.
+    fn border(&mut self) {
+        let (dir, one_scope) = (self.directory(), self.random.below(3) == 0);
+        if self.pod().box_at(dir).is_ok() {
+            self.pod().unmake_box(dir, false).unwrap();
+        } else if let Err(BoxError::Pod(error)) = self.pod().make_box(dir, one_scope, false) {
+            panic!("{error}");
         }
     }
 

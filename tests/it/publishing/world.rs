@@ -51,6 +51,8 @@ pub struct World {
     pub copies: bool,
     /// Whether no file has more than a few pages.
     pub small: bool,
+    /// Whether directories become boxes, and ordinary ones again.
+    pub boxes: bool,
     pub remote: Arc<Copies>,
 }
 
@@ -66,6 +68,7 @@ impl World {
             pod: Some(sample::open_with(dir.path(), Arc::<Copies>::clone(&remote))),
             remote,
             small: false,
+            boxes: false,
             dir,
             random: Random::new(test),
             names: BTreeMap::new(),
@@ -150,6 +153,21 @@ impl World {
             assert_eq!(attributes.ino, attr.ino);
         }
         published
+    }
+
+    /// Number of the box that an inode with a name is in; 0 for the pod's own.
+    pub fn box_of(&self, ino: Ino) -> u32 {
+        let boxes = self.pod().boxes().into_iter();
+        let boxes: BTreeMap<_, _> = boxes.map(|(dir, it)| (dir, it.number)).collect();
+        let mut at = ino;
+        while at != ROOT {
+            if let Some(number) = boxes.get(&at) {
+                return *number;
+            }
+            let mut names = self.names.iter();
+            at = names.find(|(_, it)| it.0 == at).unwrap().0.0;
+        }
+        0
     }
 
     fn attr(&self, path: &[u8]) -> Attr {

@@ -4,7 +4,7 @@ use crate::crypto::keys::ScopeId;
 use crate::crypto::publish::Reference;
 use crate::format::published::tests::reference;
 use crate::format::published::*;
-use crate::format::rows::{FileKind, Xattr};
+use crate::format::rows::{Attached, FileKind, Xattr};
 use crate::types::limits::{FILE_SIZE_MAX, INLINE_MAX, NODE_REFERENCES};
 use crate::types::{Ino, Name, Timespec};
 use rand::Rng;
@@ -47,7 +47,7 @@ pub(super) fn attributes(rng: &mut StdRng) -> Attributes {
     let attached = kind == FileKind::Directory && rng.random_bool(0.2);
     let size = match kind {
         FileKind::Regular => rng.random_range(0..3) * rng.random_range(0..=FILE_SIZE_MAX / 2),
-        FileKind::Directory if !attached => rng.random_range(0..100),
+        FileKind::Directory => rng.random_range(0..100),
         FileKind::Symlink => rng.random_range(1..=300),
         _ => 0,
     };
@@ -77,8 +77,11 @@ pub(super) fn attributes(rng: &mut StdRng) -> Attributes {
         xattrs,
         target: vec![b't'; target].into(),
         contents: (long || xattrs).then(|| some(rng)),
-        directory: (kind == FileKind::Directory && !attached && rng.random()).then(|| some(rng)),
-        attached: attached.then(|| rng.random()),
+        directory: (kind == FileKind::Directory && rng.random()).then(|| some(rng)),
+        attached: attached.then(|| Attached {
+            number: rng.random_range(1..=u32::MAX),
+            one_scope: rng.random(),
+        }),
     }
 }
 

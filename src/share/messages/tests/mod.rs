@@ -129,9 +129,10 @@ impl Person {
         let received = self.received();
         let purposes = received.iter().map(|kept| match &kept.row.message.body {
             MessageBody::Request(request) => request.purpose.as_str().to_owned(),
-            MessageBody::Grant(_) | MessageBody::Denied { .. } | MessageBody::Witness(_) => {
-                String::new()
-            }
+            MessageBody::Grant(_)
+            | MessageBody::Denied { .. }
+            | MessageBody::Arrived
+            | MessageBody::Witness(_) => String::new(),
         });
         purposes.collect()
     }
@@ -164,16 +165,25 @@ struct Net {
 struct Recorder {
     inner: Fault<Memory>,
     put: Mutex<Vec<SealedChunk>>,
+    /// What stands where something was overwritten, in a network where that is possible.
+    over: Option<Mutex<BTreeMap<Address, SealedChunk>>>,
 }
 
 impl Store for Recorder {
     fn put<'a>(&'a self, chunk: &'a SealedChunk) -> Answer<'a, Receipt> {
         self.put.lock().push(chunk.clone());
+        if let Some(over) = &self.over {
+            over.lock().insert(chunk.address(), chunk.clone());
+        }
         self.inner.put(chunk)
     }
 
     fn get(&self, address: Address) -> Answer<'_, SealedChunk> {
-        self.inner.get(address)
+        let over = self.over.as_ref();
+        match over.and_then(|over| over.lock().get(&address).cloned()) {
+            Some(chunk) => Box::pin(async move { Ok(chunk) }),
+            None => self.inner.get(address),
+        }
     }
 
     fn has(&self, address: Address) -> Answer<'_, bool> {
@@ -192,10 +202,19 @@ impl Net {
         let store = Recorder {
             inner: Fault::new(Memory::default(), 1, Faults::default()),
             put: Mutex::default(),
+            over: None,
         };
         Self {
             store: Arc::new(store),
         }
+    }
+
+    /// One in which the last one who writes at an address is who stands there.
+    fn overwriting() -> Self {
+        let mut net = Self::new();
+        let store = Arc::get_mut(&mut net.store).unwrap();
+        store.over = Some(Mutex::default());
+        net
     }
 
     fn endpoints(&self) -> Endpoints {
@@ -219,6 +238,7 @@ fn two() -> (Person, Person, Net) {
     (anna, ben, Net::new())
 }
 
+mod door;
 mod feeds;
 mod kept;
 mod lost;

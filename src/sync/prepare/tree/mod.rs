@@ -32,6 +32,8 @@ pub(super) struct Whose {
     pub(super) lineage: Option<Ino>,
     /// It is the tree of the inode that holds the attributes.
     pub(super) of_attributes: bool,
+    /// Its pages are sealed anew, whatever was published.
+    pub(super) anew: bool,
 }
 
 /// A child that is settled: its reference, and its plain page if it is at hand.
@@ -164,7 +166,7 @@ impl<'t, 'p> Tree<'t, 'p> {
         for number in 0..parity_len(children.len(), group) {
             let place = place.parity(u8::try_from(number).unwrap_or(u8::MAX));
             let members = members(found.iter().map(Option::as_ref), group, number);
-            let same = old.filter(|_| self.is_own() && !self.prepare.has_attempts(self.ino));
+            let same = old.filter(|_| self.is_own() && !self.prepare.is_sealed_anew(self.ino));
             let same = same.and_then(|old| same_group(&found, old, usize::from(group), number));
             if members.is_empty() {
                 self.prepare.drop_place(self.ino, place);
@@ -198,7 +200,7 @@ impl Tree<'_, '_> {
     }
 
     fn differs(&self, pages: &Range<u64>) -> bool {
-        !self.is_own() || self.prepare.has_attempts(self.ino) || self.pages.differ(pages)
+        !self.is_own() || self.prepare.is_sealed_anew(self.ino) || self.pages.differ(pages)
     }
 
     fn place(&self, place: Place) -> Place {

@@ -24,7 +24,11 @@ impl Tree<'_, '_> {
     pub(super) fn page_run(&mut self, pages: Range<u64>) -> Result<Vec<Option<Child>>, SyncError> {
         let mut found = Vec::new();
         let (mut fresh, mut at) = (Vec::new(), Vec::new());
-        for (number, loaded) in pages.clone().zip(self.pages.load(pages)?) {
+        let mut run = self.pages.load(pages.clone())?;
+        if self.of.anew {
+            self.bring(pages.start, &mut run)?;
+        }
+        for (number, loaded) in pages.zip(run) {
             let (bytes, loose) = match loaded {
                 Page::Same => {
                     found.push(self.same(number)?);
@@ -64,6 +68,39 @@ impl Tree<'_, '_> {
         Ok(found.into_iter().map(|found| found.map(child)).collect())
     }
 
+    /// Brings the pages of a run that are not here: they are sealed anew as well.
+    fn bring(&mut self, first: u64, run: &mut [Page]) -> Result<(), SyncError> {
+        let from = self.old.as_ref().map_or(self.ino, |old| old.ino);
+        let (mut missing, mut lacking) = (Vec::new(), Vec::new());
+        for (number, page) in (first..).zip(run.iter_mut()) {
+            if !matches!(page, Page::Same) {
+                continue;
+            }
+            let place = self.place(Place::page(number));
+            let kept = self.prepare.kept.get(self.ino, place)?;
+            // It was brought before an interruption, and sealed.
+            let sealed = kept.filter(|(known, plain)| same_page(self.conv, known, plain.expose()));
+            if let Some((_, plain)) = sealed {
+                *page = Page::Loose(Box::new(*plain.expose()));
+                continue;
+            }
+            match self.same(number)? {
+                Some(reference) => {
+                    lacking.push((from, place, reference));
+                    missing.push(page);
+                }
+                None => *page = Page::Hole,
+            }
+        }
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        for (page, brought) in missing.into_iter().zip(self.prepare.fetched(lacking)) {
+            *page = Page::Loose(Box::new(*brought?.expose()));
+        }
+        Ok(())
+    }
+
     /// What a page that is not here, or did not change, is referred to by.
     fn same(&mut self, number: u64) -> Result<Option<Reference>, SyncError> {
         let old = self.old.as_ref();
@@ -81,7 +118,10 @@ impl Tree<'_, '_> {
         let attempt = self.prepare.attempt(self.ino, place);
         let (from, old) = self.before(page, place)?;
         let is_same = |old: &Reference| match attempt {
-            0 => same_page(self.conv, old, &page.bytes) || reseal_block(old, &page.bytes).is_ok(),
+            0 => {
+                same_page(self.conv, old, &page.bytes)
+                    || !self.of.anew && reseal_block(old, &page.bytes).is_ok()
+            }
             attempt => seal_block(self.conv, attempt, &page.bytes).0 == *old,
         };
         let Some(known) = old.filter(is_same) else {

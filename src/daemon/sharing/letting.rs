@@ -1,0 +1,339 @@
+//! What the owner added to things of others, or changed of them, is let go once they have it.
+
+use std::collections::BTreeMap;
+
+use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::adding::NAMES_MAX;
+use crate::daemon::sharing::adding::left_name;
+use crate::daemon::sharing::far::Held;
+use crate::format::base::Base;
+use crate::format::rows::Dentry;
+use crate::format::rows::FileKind;
+use crate::format::rows::Received;
+use crate::pod::Attr;
+use crate::pod::PodError;
+use crate::share::is_copy_name;
+use crate::types::Ino;
+use crate::types::Name;
+use crate::types::ROOT;
+use crate::types::limits::CHANGED_PATIENCE;
+
+/// Names of a directory, and what they are of.
+type Names = BTreeMap<Name, Attr>;
+
+/// Directories that lie on each other.
+#[derive(Clone, Copy)]
+struct Lying {
+    /// Of the tray: what is there now.
+    now: Ino,
+    /// Of the tray: what that was made from.
+    was: Option<Ino>,
+    /// What the other one has.
+    theirs: Option<Ino>,
+}
+
+/// What becomes of a file of a tray.
+enum Went {
+    /// The other one has it.
+    Gone,
+    /// Somebody has it open, or changed it just now.
+    Open,
+    Stays,
+}
+
+/// A directory of a tray that goes if it is empty, and whether the other one has it.
+struct Emptied {
+    at: Lying,
+    name: Name,
+    is_theirs: bool,
+}
+
+impl Sharing {
+    /// Lets go what was taken over. Tells whether everything was looked at.
+    pub(super) async fn let_go_of(&self, received: &Received) -> Result<bool, String> {
+        let top = self.top_of(received)?;
+        let (Some(top), Some(tray)) = (top, self.tray_of(received)?) else {
+            return Ok(true);
+        };
+        let at = Lying {
+            now: tray.now,
+            was: tray.was,
+            theirs: Some(top),
+        };
+        let is_all = if received.terms.kind == FileKind::Directory {
+            self.let_all_go(at).await
+        } else {
+            self.let_single_go(at, &received.label).await
+        };
+        is_all.map_err(|error| error.to_string())
+    }
+
+    async fn let_all_go(&self, top: Lying) -> Result<bool, PodError> {
+        let mut open = vec![top];
+        let (mut emptied, mut is_all) = (Vec::new(), true);
+        while let Some(at) = open.pop() {
+            is_all &= self.let_go_in(at, &mut open, &mut emptied).await?;
+        }
+        // The innermost first: it stands behind the one that it is in.
+        for Emptied {
+            at,
+            name,
+            is_theirs,
+        } in emptied.into_iter().rev()
+        {
+            if let Some(was) = at.was {
+                self.pod.drop_layers((was, at.now), &name, is_theirs)?;
+            } else if is_theirs {
+                match self.pod.rmdir(at.now, name.as_bytes()) {
+                    Ok(()) | Err(PodError::NotEmpty | PodError::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            self.is_seen_anew(at, &name);
+        }
+        Ok(is_all)
+    }
+
+    /// The same in one directory; `open` gets those below it, `emptied` those that may go when they are empty.
+    async fn let_go_in(
+        &self,
+        at: Lying,
+        open: &mut Vec<Lying>,
+        emptied: &mut Vec<Emptied>,
+    ) -> Result<bool, PodError> {
+        let mut is_all = true;
+        let theirs = at.theirs.map(|theirs| self.names_in(theirs)).transpose()?;
+        let theirs = theirs.unwrap_or_default();
+        let notes = at.was.map(|was| self.pod.own_names(was)).transpose()?;
+        let notes = notes.unwrap_or_default();
+        let own = self.pod.own_names(at.now)?;
+        for note in &notes {
+            if !own.iter().any(|own| own.name == note.name) {
+                self.let_removed_go(at, note, theirs.get(&note.name))
+                    .await?;
+            }
+        }
+        for entry in own {
+            let is_copy = |name: &Name| *name == entry.name || is_copy_name(&entry.name, name);
+            let copies = theirs.iter().filter(|(name, _)| is_copy(name));
+            let copies = copies.map(|(_, copy)| *copy);
+            let copies: Vec<_> = copies.filter(|copy| copy.kind == entry.kind).collect();
+            if entry.kind == FileKind::Directory {
+                let note = notes.iter().find(|note| note.name == entry.name);
+                let note = note.filter(|note| note.kind == FileKind::Directory);
+                let below = |theirs| Lying {
+                    now: entry.ino,
+                    was: note.map(|note| note.ino),
+                    theirs,
+                };
+                emptied.push(Emptied {
+                    at,
+                    name: entry.name.clone(),
+                    is_theirs: !copies.is_empty(),
+                });
+                if copies.is_empty() {
+                    open.push(below(None));
+                }
+                open.extend(copies.iter().map(|copy| below(Some(copy.ino))));
+            } else if entry.kind == FileKind::Regular {
+                let there = theirs.get(&entry.name);
+                let note = notes.iter().find(|note| note.name == entry.name);
+                match self.let_file_go(at, &entry, &copies).await? {
+                    Went::Gone => {}
+                    Went::Open => is_all = false,
+                    Went::Stays => is_all &= !self.waits_in_vain(at, &entry, (there, note)).await?,
+                }
+            }
+        }
+        Ok(is_all)
+    }
+
+    /// Lets a file go when one of these has all its bytes, fetched from where the other one published
+    /// them: it is not given up before it was seen to be there.
+    async fn let_file_go(
+        &self,
+        at: Lying,
+        entry: &Dentry,
+        copies: &[Attr],
+    ) -> Result<Went, PodError> {
+        if self.pod.is_open(entry.ino) {
+            return Ok(Went::Open);
+        }
+        let ours = self.pod.getattr(entry.ino)?;
+        for copy in copies {
+            let is_other =
+                copy.size != ours.size || (at.was.is_some() && !self.pod.are_alike(&ours, copy)?);
+            if is_other {
+                continue;
+            }
+            let is_same = {
+                let mine = Held::open(&self.pod, entry.ino, ours.size)?;
+                let theirs = Held::open(&self.pod, copy.ino, copy.size)?;
+                mine.is_as(&theirs).await?
+            };
+            if is_same {
+                let went = self.pod.let_go((at.now, &entry.name), &ours, at.was)?;
+                self.is_seen_anew(at, &entry.name);
+                return Ok(if went { Went::Gone } else { Went::Open });
+            }
+        }
+        Ok(Went::Stays)
+    }
+
+    /// Where the other one has neither what a file was made from nor the file itself, they keep it beside theirs; or they
+    /// had it, and changed it before they told. So it stands beside theirs after a while. Tells whether it is too early.
+    async fn waits_in_vain(
+        &self,
+        at: Lying,
+        entry: &Dentry,
+        (theirs, note): (Option<&Attr>, Option<&Dentry>),
+    ) -> Result<bool, PodError> {
+        let (Some(_), Some(theirs)) = (at.was, theirs) else {
+            return Ok(false);
+        };
+        if let Some(note) = note
+            && let Some(base) = self.read_base(note.ino).await?
+            && self.pod.base_of(theirs.ino)? == Some(base)
+        {
+            return Ok(false);
+        }
+        let changed = self.pod.getattr(entry.ino)?.ctime;
+        let age = (self.clock)().secs.saturating_sub(changed.secs);
+        if age < i64::try_from(CHANGED_PATIENCE.as_secs()).unwrap_or(i64::MAX) {
+            return Ok(true);
+        }
+        self.set_beside(at, (at.now, &entry.name))?;
+        Ok(false)
+    }
+
+    /// A file of a tray gets a name that tells that it was not taken over, and its note goes.
+    fn set_beside(&self, at: Lying, (to, name): (Ino, &Name)) -> Result<(), PodError> {
+        for nth in 1..=NAMES_MAX {
+            let shown = left_name(name, nth)?;
+            match self.pod.move_own((at.now, name.as_bytes()), (to, &shown)) {
+                Err(PodError::Exists) => {}
+                moved => {
+                    moved?;
+                    self.is_seen_anew(at, &shown);
+                    break;
+                }
+            }
+        }
+        if let Some(was) = at.was {
+            match self.pod.unlink(was, name.as_bytes()) {
+                Ok(()) | Err(PodError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.is_seen_anew(at, name);
+        Ok(())
+    }
+
+    /// Lets the note of something go that was removed, once the other one does not have it, or has something else.
+    async fn let_removed_go(
+        &self,
+        at: Lying,
+        note: &Dentry,
+        theirs: Option<&Attr>,
+    ) -> Result<(), PodError> {
+        let Some(was) = at.was else { return Ok(()) };
+        let is_settled = match theirs {
+            None => true,
+            Some(theirs) if note.kind == FileKind::Directory => {
+                if theirs.kind == FileKind::Directory && self.has_more(theirs.ino, note.ino)? {
+                    // It is there again, without what was removed in it.
+                    let made = self
+                        .pod
+                        .mkdir(at.now, note.name.as_bytes(), 0o700, self.owner);
+                    made?;
+                    self.is_seen_anew(at, &note.name);
+                }
+                theirs.kind != FileKind::Directory
+            }
+            Some(theirs) => {
+                let base = self.read_base(note.ino).await?;
+                base.is_none() || self.pod.base_of(theirs.ino)? != base
+            }
+        };
+        if !is_settled {
+            return Ok(());
+        }
+        if note.kind == FileKind::Directory {
+            self.clear(note.ino)?;
+            self.pod.rmdir(was, note.name.as_bytes())?;
+        } else {
+            self.pod.unlink(was, note.name.as_bytes())?;
+        }
+        self.is_seen_anew(at, &note.name);
+        Ok(())
+    }
+
+    /// Whether the other one has something in a directory that was not there when it was removed.
+    fn has_more(&self, theirs: Ino, notes: Ino) -> Result<bool, PodError> {
+        let mut left = vec![(theirs, notes)];
+        while let Some((theirs, notes)) = left.pop() {
+            let notes = self.pod.own_names(notes)?;
+            for (name, ino) in self.pod.received_names(theirs)? {
+                let note = notes.iter().find(|note| note.name == name);
+                let Some(note) = note else { return Ok(true) };
+                if note.kind == FileKind::Directory {
+                    left.push((ino, note.ino));
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a note says; nothing when it is none.
+    pub(super) async fn read_base(&self, note: Ino) -> Result<Option<Base>, PodError> {
+        let attr = self.pod.getattr(note)?;
+        if attr.kind != FileKind::Regular || usize::try_from(attr.size) != Ok(Base::LEN) {
+            return Ok(None);
+        }
+        let bytes = Held::open(&self.pod, note, attr.size)?.first().await?;
+        Ok(Base::decode(&bytes).ok())
+    }
+
+    /// A single file: when they have it, it goes; when they have another by then, it is given back, for nothing will
+    /// ever tell whether they have it beside that.
+    async fn let_single_go(&self, at: Lying, name: &Name) -> Result<bool, PodError> {
+        let own = self.pod.own_names(at.now)?;
+        let Some(own) = own.into_iter().find(|own| own.name == *name) else {
+            return Ok(true);
+        };
+        let theirs = at.theirs.map(|theirs| self.names_in(theirs)).transpose()?;
+        let Some(theirs) = theirs.and_then(|theirs| theirs.get(name).copied()) else {
+            return Ok(true);
+        };
+        match self.let_file_go(at, &own, &[theirs]).await? {
+            Went::Gone => return Ok(true),
+            Went::Open => return Ok(false),
+            Went::Stays => {}
+        }
+        let Some(was) = at.was else { return Ok(true) };
+        let notes = self.pod.own_names(was)?;
+        let Some(note) = notes.into_iter().find(|note| note.name == *name) else {
+            return Ok(true);
+        };
+        let base = self.read_base(note.ino).await?;
+        if base.is_none() || self.pod.base_of(theirs.ino)? == base {
+            return Ok(true);
+        }
+        self.set_beside(at, (ROOT, name))?;
+        Ok(true)
+    }
+
+    fn is_seen_anew(&self, at: Lying, name: &Name) {
+        if let Some(theirs) = at.theirs {
+            self.pod.is_another(theirs, name);
+        }
+    }
+
+    fn names_in(&self, dir: Ino) -> Result<Names, PodError> {
+        let mut names = Names::new();
+        for (name, ino) in self.pod.received_names(dir)? {
+            names.insert(name, self.pod.getattr(ino)?);
+        }
+        Ok(names)
+    }
+}
