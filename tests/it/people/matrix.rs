@@ -35,6 +35,13 @@ append snapshot refused
 append expired  ENOENT  ENOENT ENOENT ENOENT ENOENT    ENOENT ENOENT
 append revoked  ENOENT  ENOENT ENOENT ENOENT ENOENT    ENOENT ENOENT
 append future   ENOENT  ENOENT ENOENT ENOENT ENOENT    ENOENT ENOENT
+write  file     ENOTDIR ok     ok     EROFS  ok        EROFS  EROFS
+write  folder   ok      ok     ok     ok     ok        ok     ok
+write  nested   ok      ok     ok     ok     ok        ok     ok
+write  snapshot refused
+write  expired  ENOENT  ENOENT ENOENT ENOENT ENOENT    ENOENT ENOENT
+write  revoked  ENOENT  ENOENT ENOENT ENOENT ENOENT    ENOENT ENOENT
+write  future   ENOENT  ENOENT ENOENT ENOENT ENOENT    ENOENT ENOENT
 ";
 
 /// Where in a shared folder what is nested stands.
