@@ -11,6 +11,10 @@ use crate::cli::args::PodArgs;
 use crate::cli::ask;
 use crate::cli::exit::Exit;
 use crate::cli::print;
+use crate::cli::replace;
+use crate::cli::replace::ListArgs;
+use crate::cli::replace::ReplaceArgs;
+use crate::cli::replace::RotateArgs;
 use crate::cli::token;
 use crate::cli::token::TokenArgs;
 use crate::daemon::Fault;
@@ -28,6 +32,9 @@ pub(super) struct KeysArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 enum KeysCommand {
+    List(ListArgs),
+    Rotate(RotateArgs),
+    Replace(ReplaceArgs),
     Split(SplitArgs),
     Combine(CombineArgs),
     Token(TokenArgs),
@@ -70,6 +77,9 @@ struct CombineArgs {
 impl KeysArgs {
     pub(super) fn wants_json(&self) -> bool {
         match &self.command {
+            KeysCommand::List(args) => args.wants_json(),
+            KeysCommand::Rotate(args) => args.wants_json(),
+            KeysCommand::Replace(args) => args.wants_json(),
             KeysCommand::Split(args) => args.format.json,
             KeysCommand::Combine(args) => args.format.json,
             KeysCommand::Token(args) => args.wants_json(),
@@ -80,6 +90,9 @@ impl KeysArgs {
 /// Does it.
 pub(super) fn run(args: &KeysArgs) -> Result<Exit, Fault> {
     match &args.command {
+        KeysCommand::List(args) => replace::list(args),
+        KeysCommand::Rotate(args) => replace::rotate(args),
+        KeysCommand::Replace(args) => replace::replace(args),
         KeysCommand::Split(args) => split(args),
         KeysCommand::Combine(args) => combine(args),
         KeysCommand::Token(args) => token::run(args),

@@ -35,6 +35,7 @@ mod pin;
 mod print;
 mod recover;
 mod rent;
+mod replace;
 mod request;
 mod revoke;
 mod scrub;

@@ -160,6 +160,12 @@ fn tell(recovered: &Recovered, flag: &str) {
             recovered.unknown_to_it
         ));
     }
+    if recovered.refused > 0 {
+        print::note(format!(
+            "{} feeds go on with keys that were replaced: nothing of it is believed",
+            recovered.refused
+        ));
+    }
     if restored.lost > 0 {
         print::note(format!(
             "of {} files the extended attributes are missing in the network",

@@ -38,6 +38,10 @@ use crate::daemon::units::show_size;
 /// migrate, and let the old one end. Whoever else can read goes on reading; a grant of one version does so as long as
 /// the old batch lasts. 2 and 3 can be done to a grant that is over. It goes on in the background, and after a restart.
 #[derive(Args, Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command"
+)]
 #[command(verbatim_doc_comment, after_long_help = HELP)]
 pub(super) struct RevokeArgs {
     /// Id of the grant, as podfs shares tells it, or its beginning

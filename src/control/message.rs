@@ -61,6 +61,11 @@ pub enum Request {
     Box(BoxRequest),
     /// Something about messages.
     Messages(MessagesRequest),
+    /// Go on with keys of the next epoch.
+    Keys {
+        /// What a keyfile keeps, sealed for the daemon of this pod, in hexadecimal digits.
+        sealed: String,
+    },
     /// Take the folder away and end. A folder in use stays, unless `lazy`.
     Unmount {
         /// Detach even when programs still hold files open.

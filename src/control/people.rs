@@ -159,6 +159,8 @@ pub struct OwnKeys {
     pub card: Option<String>,
     /// Whether a node took it.
     pub published: bool,
+    /// Whether the pod can be changed as it is mounted.
+    pub writable: bool,
 }
 
 /// A contact.

@@ -7,6 +7,10 @@ use crate::control::GivenReport;
 
 /// What ending a grant would do, at each level. Times are seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers a question of its own"
+)]
 #[serde(default)]
 pub struct PreviewReport {
     /// The grant.
@@ -99,6 +103,6 @@ pub struct ReceiptReport {
     pub log_size: Option<u64>,
     /// Ed25519 key that signed the receipt.
     pub key: Option<String>,
-    /// The receipt, as FORMAT.md has it.
+    /// The receipt, as `FORMAT.md` has it.
     pub receipt: Option<String>,
 }

@@ -145,7 +145,7 @@ pub struct GivenReport {
     pub state: String,
     /// Since when it is over.
     pub ended: Option<i64>,
-    /// Why what they added is not taken over, or not all of it.
+    /// Why it is not handed over, told or sent, or why what they added is not taken over, or not all of it.
     pub trouble: Option<String>,
 }
 

@@ -80,7 +80,7 @@ domains! {
     Door = "door",
     /// Topic of a door slot.
     DoorTopic = "door-topic",
-    /// Ring of a group.
+    /// Ring in a head: what seals the secret of a box in the epoch before.
     GroupRing = "group-ring",
     /// Epoch of a group.
     GroupEpoch = "group-epoch",

@@ -97,7 +97,7 @@ pub fn seal_door(
     keys: (&Secret<32>, &[u8; XWING_LEN]),
     seed: Secret<32>,
 ) -> Result<Box<MessagePayload>, NoKey> {
-    let mut sealed = seal_signed(&DOOR, body.as_slice(), place, between, keys, seed)?;
+    let mut sealed = seal_signed((&DOOR, place), body.as_slice(), between, keys, seed)?;
     let number = work(place, &sealed);
     sealed.extend_from_slice(&number.to_le_bytes());
     let mut payload = Box::new([0; PAYLOAD_MAX]);

@@ -15,8 +15,9 @@
 //!              ├─ head keys = KDF[head-aead | head-nonce | head-commit](BOX)
 //!              ├─ signer[d] = SCALAR[feed-signer](enc(BOX, id16 d))
 //!              ├─ topic[d]  = KDF[feed-topic](enc(BOX, id16 d))     replica: KDF[feed-topic](enc(BOX, id16 d, le32 1))
-//!              ├─ GRANT[g]  = KDF[grant](enc(BOX, g)) → SCALAR[feed-signer](enc(GRANT)), KDF[feed-topic](enc(GRANT)),
+//!              ├─ GRANT[g,t] = KDF[grant](enc(BOX, g, le32 t | nothing for t = 0)) → SCALAR[feed-signer](enc(GRANT)), KDF[feed-topic](enc(GRANT)),
 //!              │              cap = KDF[grant-cap](GRANT) → KDF[grant-aead | grant-nonce | grant-commit](cap)
+//!              ├─ ring      = KDF[group-ring](BOX)    seals the secret of the box in the epoch before
 //!              └─ audit     = KDF[audit-leaf](BOX)
 //! ```
 //!
@@ -120,7 +121,7 @@ signers! {
     FeedSigner,
 }
 
-stored_keys! { PodSecret KemX25519Key KemXwingSeed CapKey }
+stored_keys! { PodSecret BoxSecret KemX25519Key KemXwingSeed CapKey }
 
 /// Name of a feed. Not secret by itself, but only those who can derive it know what it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -293,9 +294,18 @@ impl BoxSecret {
         topic(&[self.0.expose(), &id_16(device.into()), &1_u32.to_le_bytes()])
     }
 
-    /// The secret of the grant with this id.
+    /// The secret of the grant with this id, to somebody who never replaced their keys.
     pub fn grant(&self, grant_id: &[u8; 16]) -> GrantSecret {
-        GrantSecret(kdf_fields(Domain::Grant, &[self.0.expose(), grant_id]))
+        self.grant_to(grant_id, 0)
+    }
+
+    /// The secret of the grant with this id, to somebody whose keys are of epoch `theirs`: who has their keys of an
+    /// epoch that is over does not know where it goes on.
+    pub fn grant_to(&self, grant_id: &[u8; 16], theirs: u32) -> GrantSecret {
+        let epoch = theirs.to_le_bytes();
+        let fields: [&[u8]; 3] = [self.0.expose(), grant_id, &epoch];
+        let fields = fields.get(..if theirs == 0 { 2 } else { 3 });
+        GrantSecret(kdf_fields(Domain::Grant, fields.unwrap_or_default()))
     }
 
     /// The key of audit events.

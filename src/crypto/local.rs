@@ -29,6 +29,8 @@ pub enum LocalPurpose {
     IndexKey,
     /// Sealing values of the index.
     IndexValue,
+    /// Handing new keys to the daemon of the pod.
+    Handover,
     /// Hashing names of directory entries: the key of [`name_hash`].
     NameHash,
 }
@@ -51,13 +53,14 @@ pub fn journal_keys(device_secret: &Secret<32>, segment_id: &[u8; 16]) -> Journa
 /// The key for one purpose on this machine.
 ///
 /// `KDF[local-index-key]` and `KDF[local-index-val]` of the device secret for the index;
-/// `KDF[journal](enc(device secret, "manifest" | "watermark" | "name-hash"))` for the rest. These have one field
+/// `KDF[journal](enc(device secret, "manifest" | "watermark" | "handover" | "name-hash"))` for the rest. These have one field
 /// less than the keys of a segment, so the two kinds never meet.
 pub fn local_key(device_secret: &Secret<32>, purpose: LocalPurpose) -> Secret<32> {
     let beside_the_log = |name: &[u8]| kdf_fields(Domain::Journal, &[device_secret.expose(), name]);
     match purpose {
         LocalPurpose::Manifest => beside_the_log(b"manifest"),
         LocalPurpose::Watermark => beside_the_log(b"watermark"),
+        LocalPurpose::Handover => beside_the_log(b"handover"),
         LocalPurpose::NameHash => beside_the_log(b"name-hash"),
         LocalPurpose::IndexKey => kdf(Domain::LocalIndexKey, device_secret.expose()),
         LocalPurpose::IndexValue => kdf(Domain::LocalIndexVal, device_secret.expose()),
@@ -97,6 +100,7 @@ mod tests {
         for purpose in [
             LocalPurpose::Manifest,
             LocalPurpose::Watermark,
+            LocalPurpose::Handover,
             LocalPurpose::IndexKey,
             LocalPurpose::IndexValue,
             LocalPurpose::NameHash,

@@ -26,6 +26,7 @@ pub mod passphrase;
 pub mod phrase;
 pub mod phrase_share;
 pub mod publish;
+pub mod ring;
 pub mod scalar;
 pub mod seal;
 pub mod secret;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
 use crate::control::AuditEvidence;
@@ -29,6 +30,7 @@ use crate::share::audit::Happening;
 use crate::share::audit::LOG;
 use crate::share::audit::Tail;
 use crate::share::audit::WITNESSES;
+use crate::share::audit::read;
 use crate::sync::Publisher;
 use crate::types::Clock;
 use crate::types::limits::AUDIT_AT_ONCE;
@@ -39,7 +41,7 @@ pub(super) struct Audit {
     pod: Arc<Pod>,
     publisher: Arc<Publisher>,
     clock: Clock,
-    seed: Secret<32>,
+    seed: RwLock<Secret<32>>,
     origin: [u8; 32],
     device: u16,
     /// Where the log ends, once it was read. Held from reading it to appending.
@@ -57,7 +59,7 @@ impl Audit {
             pod: Arc::clone(pod),
             publisher: Arc::clone(publisher),
             clock: Arc::clone(clock),
-            seed: Secret::from_bytes(bundle.sign_seed.expose()),
+            seed: RwLock::new(Secret::from_bytes(bundle.sign_seed.expose())),
             origin: origin(&bundle.pod_id.0),
             device: bundle.device,
             tail: Mutex::const_new(None),
@@ -96,7 +98,7 @@ impl Audit {
     /// # Errors
     /// When its figures find no place.
     pub(super) fn sign_receipt(&self, receipt: &Receipt) -> Result<SignedReceipt, Fault> {
-        let signed = receipt.sign(&self.seed);
+        let signed = receipt.sign(&self.seed.read());
         signed.map_err(|error| Fault::new(FaultKind::State, error.to_string()))
     }
 
@@ -118,7 +120,7 @@ impl Audit {
             device: self.device,
             salt,
         };
-        let record = tail.append(happening, &said, &self.seed);
+        let record = tail.append(happening, &said, &self.seed.read());
         let record = record.map_err(|error| not_recorded(&error))?;
         append(&self.pod, LOG, &record).await?;
         self.tell_publisher(&tail);
@@ -127,6 +129,25 @@ impl Audit {
         let synced = self.pod.rows().sync();
         synced.map_err(|error| not_recorded(&error))?;
         newest.ok_or_else(|| not_recorded(&"it has no checkpoint"))
+    }
+
+    /// Records what the log does not tell of yet.
+    ///
+    /// # Errors
+    /// As [`Audit::record`].
+    pub(super) async fn record_once(&self, happening: &Happening) -> Result<(), Fault> {
+        let log = read_state(&self.pod, LOG, PEOPLE_FILE_PATIENCE).await;
+        let log = log.map_err(|error| unread(&error))?.unwrap_or_default();
+        let mut events = read(&log).flatten().filter_map(|record| record.event());
+        if events.any(|event| happening.is_told_by(&event)) {
+            return Ok(());
+        }
+        self.record(happening).await
+    }
+
+    /// What is recorded is signed with this key from now on.
+    pub(super) fn replace_key(&self, seed: &Secret<32>) {
+        *self.seed.write() = Secret::from_bytes(seed.expose());
     }
 
     /// Keeps a checkpoint of this pod that somebody countersigned. Whose key it is, the caller has made sure of.
@@ -224,7 +245,7 @@ impl Audit {
         let head = head.map_err(|error| Fault::new(FaultKind::State, error.to_string()))?;
         Ok(AuditResponse::Evidence(Box::new(AuditEvidence {
             origin: hex::encode(self.origin),
-            key: hex::encode(sign_public_key(&self.seed)),
+            key: hex::encode(sign_public_key(&self.seed.read())),
             card,
             head: head.map(hex::encode),
         })))

@@ -20,6 +20,8 @@ use crate::daemon::published::Published;
 use crate::daemon::publishing::OWN_BOX;
 use crate::daemon::publishing::Publishing;
 use crate::daemon::rekey;
+use crate::daemon::replaced;
+use crate::daemon::replaced::HeldKeys;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::unopened::journal_fault;
 use crate::daemon::unopened::pod_fault;
@@ -40,7 +42,9 @@ use crate::pod::PodError;
 use crate::pod::PodParts;
 use crate::pod::Report;
 use crate::pod::SetAttr;
+use crate::sync::BoxSecrets;
 use crate::sync::Files;
+use crate::types::Clock;
 use crate::types::Ino;
 use crate::types::ROOT;
 use crate::types::limits::REQUEST_OVERDUE;
@@ -52,6 +56,8 @@ pub(super) struct House {
     publishing: Arc<Publishing>,
     people: Arc<People>,
     sharing: Arc<Sharing>,
+    keys: Arc<HeldKeys>,
+    clock: Clock,
     mounts: Arc<Mounts>,
     /// The requests of all mounts.
     running: Arc<Running>,
@@ -140,7 +146,9 @@ fn open_with(
     };
     let stands_for = (owner.uid, owner.gid);
     let clock = clock();
-    let publishing = Publishing::new(&rows, bundle, Arc::clone(&clock), stands_for)
+    let (feed, keys) = replaced::settle(&rows, bundle, &clock, read_only)?;
+    let secrets = (feed, BoxSecrets::new(&bundle.pod_secret));
+    let publishing = Publishing::new(&rows, secrets, Arc::clone(&clock), stands_for)
         .map_err(|error| journal_fault(paths, error))?;
     let publishing = Arc::new(publishing);
     let parts = PodParts {
@@ -159,13 +167,16 @@ fn open_with(
     pod.set_kernel(Arc::clone(&kernels) as Arc<dyn Kernel>);
     let people = People::new(&pod, bundle, Arc::clone(&clock), Arc::clone(&publishing));
     let people = Arc::new(people);
+    if !read_only && let Err(why) = replaced::settle_card(people.contacts(), bundle) {
+        tracing::warn!(%why, "the card with the new keys is not the pod's own yet");
+    }
     let (number, epoch) = OWN_BOX;
     let secret = bundle.pod_secret.box_secret(number, epoch);
     let sharing = Sharing::new(
         &pod,
         &people,
         &publishing,
-        secret,
+        (bundle.epoch, secret),
         (owner, Arc::clone(&clock)),
     );
     let copies = Arc::new(LocalCopies(Arc::clone(&pod)));
@@ -176,6 +187,8 @@ fn open_with(
         publishing,
         people,
         sharing,
+        keys: Arc::new(keys),
+        clock,
         mounts: kernels,
         running: Arc::new(Running::default()),
         box_mounts: Arc::default(),
@@ -228,7 +241,11 @@ impl House {
             self.people.reconciliation().look();
             return None;
         }
+        if let Err(why) = self.sharing.move_grants() {
+            tracing::warn!(%why, "what is shared does not go on with the new keys yet");
+        }
         let started = self.publishing.start(runtime, &config.paths);
+        self.record_replaced(runtime);
         self.people.reconciliation().start(runtime);
         self.people.mail().start(runtime, &config.hook);
         self.sharing.start(runtime);
@@ -253,6 +270,16 @@ impl House {
     /// What is shared.
     pub(super) const fn sharing(&self) -> &Arc<Sharing> {
         &self.sharing
+    }
+
+    /// Which keys it has.
+    pub(super) fn keys(&self) -> &HeldKeys {
+        &self.keys
+    }
+
+    /// The wall clock.
+    pub(super) const fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// What publishes the pod.
@@ -358,33 +385,5 @@ impl Activity {
     /// Tells every request that takes too long, once.
     pub(super) fn log_slow_requests(&self) {
         self.running.tell_overdue(REQUEST_OVERDUE);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::crypto::Phrase;
-    use crate::crypto::keys::RootKey;
-
-    #[test]
-    fn a_fresh_pod_is_in_order_also_when_only_looked_at() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = PodPaths::of(folder.path().to_str().unwrap()).unwrap();
-        let phrase = Phrase::from_entropy(&Secret::from_bytes(&[7; 32]));
-        let root = RootKey::derive(&phrase.seed(), None);
-        let entropy = |bytes: &mut [u8]| {
-            bytes.fill(9);
-            Ok(())
-        };
-        let bundle = || Bundle::enrol(&root, 0, 0, 0, &mut entropy.clone()).unwrap();
-        create(&paths, &bundle()).unwrap();
-        for read_only in [true, false, true] {
-            let house = open_for_check(&paths, &bundle(), read_only).unwrap();
-            assert_eq!(house.damage(), None);
-            let seen = house.check(true).unwrap();
-            assert_eq!((seen.found, seen.inodes), (0, 1), "{:?}", seen.findings);
-            house.close().unwrap();
-        }
     }
 }

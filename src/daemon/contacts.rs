@@ -98,6 +98,19 @@ impl PeopleClient {
         Ok(answer)
     }
 
+    /// Hands new keys over.
+    pub(super) fn replace_keys(&mut self, sealed: String) -> Result<(), Fault> {
+        let answer = self.client.ask(&Request::Keys { sealed });
+        let answer = answer.map_err(|error| daemon_fault(&error))?;
+        if answer == Response::Done {
+            return Ok(());
+        }
+        if let Response::Failed { what } = answer {
+            return Err(Fault::new(FaultKind::State, what));
+        }
+        Err(follow::unexpected(answer))
+    }
+
     /// Lets time pass between two questions.
     pub(super) fn pause(&self, time: Duration) -> Result<(), Fault> {
         if self.client.pause(time) {

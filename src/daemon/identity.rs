@@ -14,6 +14,7 @@ use crate::control::PeopleResponse;
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::sign_card;
 use crate::crypto::keys::IdentityKey;
+use crate::crypto::keys::RootKey;
 use crate::daemon::contacts::PeopleClient;
 use crate::daemon::contacts::unexpected;
 use crate::daemon::fault::Fault;
@@ -121,12 +122,7 @@ pub fn make_card(
 ) -> Result<(), Fault> {
     let keys = keys(daemon)?;
     let root = phrase.root();
-    if hex::encode(root.pod_id(keys.pod_number).0) != keys.pod_id {
-        let what = "this is not the recovery phrase of this pod";
-        return Err(
-            Fault::new(FaultKind::Phrase, what).next("name the pod it belongs to: --pod NAME")
-        );
-    }
+    require_own(&root, &keys)?;
     let identity = root.identity(FIRST);
     let known = card_of(&keys);
     let from = known.as_ref().map_or(0, |known| known.card().number);
@@ -137,6 +133,33 @@ pub fn make_card(
     };
     let card = hex::encode(card.bytes());
     daemon.order(PeopleRequest::Use { card })
+}
+
+/// Refuses the phrase of another pod.
+pub(super) fn require_own(root: &RootKey, keys: &OwnKeys) -> Result<(), Fault> {
+    if hex::encode(root.pod_id(keys.pod_number).0) == keys.pod_id {
+        return Ok(());
+    }
+    let what = "this is not the recovery phrase of this pod";
+    Err(Fault::new(FaultKind::Phrase, what).next("name the pod it belongs to: --pod NAME"))
+}
+
+/// The card for the keys `next`, which take the place of those that the pod has: the one after the newest that is known
+/// here or in the network. Nothing when the pod has none.
+///
+/// # Errors
+/// As [`make_card`].
+pub(super) fn next_card(
+    daemon: &mut PeopleClient,
+    root: &RootKey,
+    (keys, next): (&OwnKeys, &OwnKeys),
+) -> Result<Option<SignedCard>, Fault> {
+    let Some(known) = card_of(keys) else {
+        return Ok(None);
+    };
+    let identity = root.identity(FIRST);
+    let newest = newest(daemon, keys, &identity, known.card().number)?;
+    signed(&identity, next, Some(&newest.unwrap_or(known))).map(Some)
 }
 
 /// Has the node take the card.
@@ -224,7 +247,7 @@ fn signed(
     SignedCard::read(chunk.bytes()).map_err(|error| Fault::new(FaultKind::Other, error.to_string()))
 }
 
-fn keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
+pub(super) fn keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
     if let PeopleResponse::Me(keys) = daemon.ask(PeopleRequest::Me)? {
         Ok(*keys)
     } else {
@@ -232,7 +255,7 @@ fn keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
     }
 }
 
-fn card_of(keys: &OwnKeys) -> Option<SignedCard> {
+pub(super) fn card_of(keys: &OwnKeys) -> Option<SignedCard> {
     read(keys.card.as_deref()?).ok()
 }
 

@@ -153,6 +153,10 @@ impl Live {
                 Request::Messages(request) => Ok(Response::Messages(
                     live.house.people().mail().answer(request).await,
                 )),
+                Request::Keys { sealed } => {
+                    let replaced = live.house.replace_keys(&sealed).await;
+                    Ok(replaced.map_or_else(failed, |()| Response::Done))
+                }
                 Request::Unmount { lazy } => Ok(live.unmount(lazy).await),
             };
             let response = response.unwrap_or_else(|error| Response::Failed {

@@ -23,6 +23,7 @@ use crate::daemon::keyfile::system_entropy;
 use crate::daemon::message_report::report;
 use crate::daemon::outgoing::Outgoing;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::reconcile::Reconciliation;
 use crate::daemon::refused::Refused;
 use crate::daemon::refused::wrong;
 use crate::format::audit::Kind;
@@ -54,17 +55,21 @@ const FULL_SHOWN: usize = 8;
 /// The messages of a mounted pod.
 pub(super) struct Mail {
     pub(super) messages: Arc<Messages>,
-    contacts: Arc<Contacts>,
+    pub(super) contacts: Arc<Contacts>,
     pub(super) clock: Clock,
     pub(super) publishing: Arc<Publishing>,
     pub(super) node: Outgoing,
     audit: Arc<Audit>,
+    /// What comes is of people who are known here, and of grants that are.
+    known: Arc<Reconciliation>,
     /// Told when something was written.
     written: Notify,
     /// Told when something came.
     came: Notify,
     /// When the door is looked at by itself.
     pub(super) door_due: Mutex<Option<Instant>>,
+    /// Held while requests are recorded: each is once.
+    noting: tokio::sync::Mutex<()>,
     running: Mutex<Option<JoinHandle<()>>>,
     hook: Mutex<Option<Hook>>,
 }
@@ -76,17 +81,12 @@ impl Mail {
         contacts: &Arc<Contacts>,
         bundle: &Bundle,
         clock: Clock,
-        (publishing, audit): (&Arc<Publishing>, &Arc<Audit>),
+        (publishing, audit, known): (&Arc<Publishing>, &Arc<Audit>, &Arc<Reconciliation>),
     ) -> Self {
-        let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
         let messages = Messages::new(MessagesParts {
             rows: Arc::clone(rows),
             contacts: Arc::clone(contacts),
-            keys: MessageKeys {
-                x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
-                xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
-                sign: copy(&bundle.sign_seed),
-            },
+            keys: message_keys(bundle),
             random: Box::new(system_entropy),
         });
         Self {
@@ -96,9 +96,11 @@ impl Mail {
             publishing: Arc::clone(publishing),
             node: Outgoing(Arc::clone(publishing)),
             audit: Arc::clone(audit),
+            known: Arc::clone(known),
             written: Notify::new(),
             came: Notify::new(),
             door_due: Mutex::default(),
+            noting: tokio::sync::Mutex::default(),
             running: Mutex::default(),
             hook: Mutex::default(),
         }
@@ -109,6 +111,7 @@ impl Mail {
         *self.hook.lock() = Hook::start(hook);
         let mail = Arc::clone(self);
         let task = runtime.spawn(async move {
+            mail.known.completed().await;
             loop {
                 if !mail.publishing.sources().now().list().is_empty() {
                     let round = mail.round(&mut Collected::default(), false).await;
@@ -153,12 +156,22 @@ impl Mail {
     }
 
     /// Sends what is unsent and reads what has come; the own door is looked at now and then, and when somebody asks.
-    async fn round(&self, all: &mut Collected, is_asked: bool) -> Result<(), MessageError> {
+    pub(super) async fn round(
+        &self,
+        all: &mut Collected,
+        is_asked: bool,
+    ) -> Result<(), MessageError> {
         let endpoints = self.publishing.sources().now();
         let now = (self.clock)();
         let sent = self.messages.send(&endpoints, &self.node, now).await;
         let before = self.messages.newest(Way::Received)?;
-        *all = self.messages.collect(&endpoints, now).await?;
+        let collecting = self.messages.collect(&endpoints, now);
+        let (collected, is_renewed) = tokio::join!(collecting, self.look_at_cards(&endpoints));
+        *all = collected?;
+        if is_renewed? {
+            // What was written with newer keys is opened with the newer card.
+            all.add(self.messages.collect(&endpoints, now).await?);
+        }
         self.has_come(all.received, before).await?;
         let sending = sent?;
         let (received, skipped) = (all.received, all.skipped);
@@ -179,8 +192,8 @@ impl Mail {
 
     /// So many messages came after that number.
     pub(super) async fn has_come(&self, received: usize, before: u64) -> Result<(), MessageError> {
+        self.note_requests().await?;
         if received > 0 {
-            self.note_requests(before).await?;
             self.came.notify_one();
             for kept in self.messages.all(Way::Received, before, received)? {
                 let report = report(&self.messages, &kept)?;
@@ -190,12 +203,17 @@ impl Mail {
         Ok(())
     }
 
-    /// Records the requests among what came after that number.
-    async fn note_requests(&self, before: u64) -> Result<(), MessageError> {
-        for kept in self.messages.all(Way::Received, before, usize::MAX)? {
+    /// Records the requests that came and are not recorded yet.
+    pub(super) async fn note_requests(&self) -> Result<(), MessageError> {
+        let _one = self.noting.lock().await;
+        for kept in self.messages.unrecorded()? {
             if let MessageBody::Request(asked) = &kept.row.message.body {
                 let happening = self.happened(Kind::RequestReceived, &kept, asked)?;
-                self.note(&happening).await;
+                if let Err(fault) = self.audit.record(&happening).await {
+                    tracing::warn!(%fault, "not in the audit log yet");
+                    return Ok(());
+                }
+                self.messages.is_recorded(kept.number)?;
             }
         }
         Ok(())
@@ -229,6 +247,10 @@ impl Mail {
 
     /// The answer to a request.
     pub(super) async fn answer(&self, request: MessagesRequest) -> MessagesResponse {
+        if let Err(incomplete) = self.known.complete().await {
+            let Refused(why, what) = incomplete.into();
+            return MessagesResponse::Refused { why, what };
+        }
         let answered = match request {
             MessagesRequest::List { way, after } => self.list(way, after),
             MessagesRequest::Show { id } => self.show(&id),
@@ -368,6 +390,16 @@ impl Mail {
     fn posted(&self, id: MessageId) -> Answered {
         self.wake();
         self.show(&hex::encode(id.0))
+    }
+}
+
+/// The keys of a pod that messages need.
+pub(super) fn message_keys(bundle: &Bundle) -> MessageKeys {
+    let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
+    MessageKeys {
+        x25519: KemX25519Key::restore(copy(bundle.kem_x25519.secret())),
+        xwing: KemXwingSeed::restore(copy(bundle.kem_xwing.secret())),
+        sign: copy(&bundle.sign_seed),
     }
 }
 

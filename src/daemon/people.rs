@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
+
 use crate::control::AuditRequest;
 use crate::control::AuditResponse;
 use crate::control::ContactReport;
@@ -44,7 +46,7 @@ pub(super) struct People {
     contacts: Arc<Contacts>,
     reconciliation: Arc<Reconciliation>,
     mail: Arc<Mail>,
-    keys: OwnKeys,
+    keys: RwLock<OwnKeys>,
     clock: Clock,
     publishing: Arc<Publishing>,
     audit: Arc<Audit>,
@@ -61,25 +63,16 @@ impl People {
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         let contacts = Arc::new(Contacts::new(Arc::clone(&rows)));
         let audit = Audit::new(pod, bundle, &clock, publishing.publisher());
-        let with = (&publishing, &audit);
+        let reconciliation = Reconciliation::new(Arc::clone(pod), Arc::clone(&rows));
+        let with = (&publishing, &audit, &reconciliation);
         let mail = Mail::new(pod.rows(), &contacts, bundle, Arc::clone(&clock), with);
         Self {
             audit,
             contacts,
             mail: Arc::new(mail),
-            reconciliation: Reconciliation::new(Arc::clone(pod), Arc::clone(&rows)),
+            reconciliation,
             rows,
-            keys: OwnKeys {
-                pod_id: hex::encode(bundle.pod_id.0),
-                pod_number: bundle.pod,
-                device: bundle.device,
-                epoch: bundle.epoch,
-                sign: hex::encode(sign_public_key(&bundle.sign_seed)),
-                x25519: hex::encode(bundle.kem_x25519.public_key()),
-                xwing: hex::encode(xwing_public_key(&bundle.kem_xwing).as_slice()),
-                card: None,
-                published: false,
-            },
+            keys: RwLock::new(own_keys(bundle)),
             clock,
             publishing,
         }
@@ -171,7 +164,8 @@ impl People {
         Ok(PeopleResponse::Me(Box::new(OwnKeys {
             card,
             published,
-            ..self.keys.clone()
+            writable: self.publishing.is_running(),
+            ..self.keys.read().clone()
         })))
     }
 
@@ -196,12 +190,28 @@ impl People {
 
     fn use_card(&self, card: &str) -> Answered {
         let card = read(card)?;
-        if !has_keys(card.card(), &self.keys) {
+        if !has_keys(card.card(), &self.keys.read()) {
             let what = "this card does not have the keys of this pod";
             return Err(Refused(Refusal::Card, what.to_owned()));
         }
         self.contacts.use_own(&card)?;
         Ok(PeopleResponse::Done)
+    }
+
+    /// The keys of the pod are these from now on.
+    pub(super) fn replace_keys(&self, bundle: &Bundle) {
+        *self.keys.write() = own_keys(bundle);
+    }
+
+    /// Has the node take a card that names keys which replaced others, once a head with these keys is there: who reads
+    /// the card can expect it.
+    pub(super) async fn publish_replaced(&self) -> Answered {
+        let figures = self.publishing.publisher().figures();
+        let is_begun = figures.is_ok_and(|figures| figures.on_node.is_some());
+        match self.contacts.own()? {
+            Some((card, false)) if card.card().epoch > 0 && is_begun => self.publish().await,
+            _ => Ok(PeopleResponse::Done),
+        }
     }
 
     async fn publish(&self) -> Answered {
@@ -363,6 +373,22 @@ fn owner(identity: &str) -> Result<Owner, Refused> {
     hex::decode_to_slice(identity, &mut owner.0)
         .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
     Ok(owner)
+}
+
+/// The public keys of a pod, without its card.
+pub(super) fn own_keys(bundle: &Bundle) -> OwnKeys {
+    OwnKeys {
+        pod_id: hex::encode(bundle.pod_id.0),
+        pod_number: bundle.pod,
+        device: bundle.device,
+        epoch: bundle.epoch,
+        sign: hex::encode(sign_public_key(&bundle.sign_seed)),
+        x25519: hex::encode(bundle.kem_x25519.public_key()),
+        xwing: hex::encode(xwing_public_key(&bundle.kem_xwing).as_slice()),
+        card: None,
+        published: false,
+        writable: false,
+    }
 }
 
 /// Whether a card has these keys.

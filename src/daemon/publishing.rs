@@ -18,7 +18,6 @@ use crate::daemon::network::light;
 use crate::daemon::nodes;
 use crate::daemon::nodes::Nodes;
 use crate::daemon::paths::PodPaths;
-use crate::format::keyfile::Bundle;
 use crate::index::Rows;
 use crate::journal::JournalError;
 use crate::store::Store;
@@ -64,12 +63,10 @@ impl Publishing {
     /// Nothing runs yet.
     pub(super) fn new(
         rows: &Arc<Rows>,
-        bundle: &Bundle,
+        (feed, boxes): (OwnFeed, BoxSecrets),
         clock: Clock,
         owner: (u32, u32),
     ) -> Result<Self, JournalError> {
-        let (number, epoch) = OWN_BOX;
-        let secret = bundle.pod_secret.box_secret(number, epoch);
         let kept = Arc::new(Kept::new(Arc::clone(rows))?);
         let sources = Arc::new(Sources::default());
         let store = Arc::clone(&sources) as Arc<dyn Store>;
@@ -77,8 +74,8 @@ impl Publishing {
         let publisher = Publisher::new(PublisherParts {
             kept,
             reader: Arc::clone(&reader),
-            feed: OwnFeed::new(secret, bundle.epoch, bundle.device),
-            boxes: BoxSecrets::new(&bundle.pod_secret),
+            feed,
+            boxes,
             clock,
             owner,
         });

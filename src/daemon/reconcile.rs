@@ -128,6 +128,13 @@ impl Reconciliation {
         }
     }
 
+    /// Returns when all rows are there, however long that takes.
+    pub(super) async fn completed(&self) {
+        let mut standing = self.standing.subscribe();
+        // It is told for as long as this waits.
+        drop(standing.wait_for(|now| *now == Standing::Complete).await);
+    }
+
     async fn run(self: Arc<Self>) {
         let (mut pause, longest) = PEOPLE_AGAIN;
         while let Err(why) = self.once().await {

@@ -31,6 +31,8 @@ use crate::index::RowsParts;
 use crate::journal::Batch;
 use crate::journal::Class;
 use crate::journal::JournalError;
+use crate::share::ShareError;
+use crate::share::newest_card;
 use crate::store::Store;
 use crate::sync::Kept;
 use crate::sync::OwnFeed;
@@ -84,6 +86,8 @@ pub struct Recovered {
     pub passed_over: u32,
     /// Other heads that show a state which this one does not know.
     pub unknown_to_it: usize,
+    /// Feeds that go on with keys which were replaced: nothing of it is believed.
+    pub refused: usize,
     /// What came back.
     pub restored: Restored,
 }
@@ -135,7 +139,11 @@ async fn recover_into(
 ) -> Result<Recovered, Fault> {
     let root = parts.phrase.root();
     let pod_id = root.pod_id(FIRST);
-    let store: Arc<dyn Store> = Arc::new(nodes::patient_endpoints(parts.nodes)?);
+    let endpoints = nodes::patient_endpoints(parts.nodes)?;
+    let card = newest_card(&endpoints, root.identity(FIRST).owner(), 0).await;
+    let card = card.map_err(|error| unknown_card(&error))?;
+    let epoch = card.map_or(0, |found| found.newest.card().epoch);
+    let store: Arc<dyn Store> = Arc::new(endpoints);
     let pods = |epoch| root.pod(&pod_id, epoch);
     let searching = |progress: crate::sync::find::Progress| {
         tell(News::Searching {
@@ -143,7 +151,11 @@ async fn recover_into(
             wanted: progress.wanted,
         });
     };
-    let found = survey(&store, &pods, &Known::default(), &searching).await;
+    let known = Known {
+        epoch,
+        ..Known::default()
+    };
+    let found = survey(&store, &pods, &known, &searching).await;
     let found = found.map_err(|error| not_found(&error))?;
     let contenders = found.contenders();
     let newest = contenders.first().ok_or_else(|| {
@@ -151,6 +163,9 @@ async fn recover_into(
         Fault::new(FaultKind::NoPod, what)
             .next("try another node, or later: a node that just started knows nobody")
     })?;
+    if newest.feed.epoch < epoch {
+        return Err(replaced(epoch));
+    }
     let (mut head, mut passed_over) = ((*newest).clone(), 0);
     loop {
         match from_head(parts, &root, &store, (&found, &head), tell).await {
@@ -169,6 +184,7 @@ async fn recover_into(
                     device,
                     passed_over,
                     unknown_to_it: contenders.len().saturating_sub(1),
+                    refused: found.refused(),
                     restored,
                 });
             }
@@ -328,6 +344,19 @@ fn not_found(error: &FindError) -> Fault {
     };
     Fault::new(kind, format!("cannot recover the pod: {error}"))
         .next("podfs node test, then try again")
+}
+
+fn unknown_card(error: &ShareError) -> Fault {
+    let what = format!("whether the keys of the pod were replaced cannot be told: {error}");
+    Fault::new(FaultKind::Network, what).next("podfs node test, then try again")
+}
+
+/// What is published with keys that were replaced may be anybody's.
+fn replaced(epoch: u32) -> Fault {
+    let what = format!(
+        "the keys of the pod were replaced (epoch {epoch}), and the network has nothing yet that was published with the new ones"
+    );
+    Fault::new(FaultKind::Missing, what).next("try again later, or another node")
 }
 
 fn incomplete(why: &str) -> Fault {

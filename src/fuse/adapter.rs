@@ -39,9 +39,7 @@ impl Filesystem for Adapter {
     }
 
     fn getattr(&self, _req: &Request, node: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.run("getattr", node, reply, |pod, ino| {
-            Ok(pod.told(pod.getattr(ino)?))
-        });
+        self.run("getattr", node, reply, Pod::getattr_told);
     }
 
     fn setattr(
@@ -72,8 +70,7 @@ impl Filesystem for Adapter {
             ctime: ctime.map(from_request),
         };
         let caller = caller(req);
-        let work =
-            move |pod: &Pod, ino| Ok(pod.told(pod.setattr(pod.to_change(ino)?, &set, caller)?));
+        let work = move |pod: &Pod, ino| pod.setattr_meant(ino, &set, caller);
         self.run_far(("setattr", node, Effect::Changes), reply, work, || work);
     }
 
@@ -149,8 +146,11 @@ impl Filesystem for Adapter {
 
     fn link(&self, _req: &Request, node: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.change(("link", node), &[(dir, name)], reply, |pod, ino| {
-            let linked = pod.link(ino, self.ino(dir), name.as_bytes())?;
-            Ok(Some(pod.told(linked)))
+            Ok(Some(pod.told(pod.link(
+                ino,
+                self.ino(dir),
+                name.as_bytes(),
+            )?)))
         });
     }
 
@@ -160,9 +160,7 @@ impl Filesystem for Adapter {
             if writes {
                 pod.may_be_written(ino)?;
             }
-            pod.open_meant(self.mount.ino(node))?;
-            self.mount.opens(ino);
-            Ok(())
+            self.mount.open(pod, node)
         });
     }
 
@@ -211,9 +209,7 @@ impl Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let kill_priv = how.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        let write = move |pod: &Pod, ino, data: &[u8]| {
-            pod.write(pod.to_change(ino)?, offset, data, kill_priv)
-        };
+        let write = move |pod: &Pod, ino, data: &[u8]| pod.write_to((ino, offset), data, kill_priv);
         let work = |pod: &Pod, ino| write(pod, ino, data);
         self.run_far(("write", node, Effect::Changes), reply, work, || {
             let data = data.to_vec();
@@ -231,9 +227,8 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.run("release", node, reply, |pod, ino| {
-            self.mount.closes(ino);
-            pod.release_meant(self.mount.ino(node))
+        self.run("release", node, reply, |pod, _| {
+            self.mount.release(pod, node)
         });
     }
 
@@ -396,11 +391,7 @@ impl Filesystem for Adapter {
             let copied = pod.copy_range(source, from, target, to, len.min(COPY_MAX))?;
             Ok(u32::try_from(copied).unwrap_or(u32::MAX))
         };
-        self.run_far(
-            ("copy_file_range", target, Effect::Changes),
-            reply,
-            work,
-            || work,
-        );
+        let what = ("copy_file_range", target, Effect::Changes);
+        self.run_far(what, reply, work, || work);
     }
 }

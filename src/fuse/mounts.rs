@@ -14,7 +14,7 @@ use fuser::INodeNo;
 use parking_lot::{Condvar, Mutex};
 
 use crate::fuse::kernel::Told;
-use crate::pod::{Kernel, Pod};
+use crate::pod::{Kernel, Pod, PodError};
 use crate::types::limits::NOTICES_MAX;
 use crate::types::{Ino, ROOT};
 
@@ -198,15 +198,23 @@ impl Mount {
         self.mounts.note(self.number, of_names.chain(of_inodes));
     }
 
-    /// A program has one more open.
+    /// Counts an open of a file.
+    pub(super) fn open(&self, pod: &Pod, node: INodeNo) -> Result<(), PodError> {
+        pod.open_meant(self.ino(node))?;
+        self.opens(self.ino(node));
+        Ok(())
+    }
+
+    /// One that was made is open.
     pub(super) fn opens(&self, ino: Ino) {
         if let Some(opened) = &self.opened {
             *opened.lock().entry(ino).or_default() += 1;
         }
     }
 
-    /// And one less.
-    pub(super) fn closes(&self, ino: Ino) {
+    /// Takes back one open.
+    pub(super) fn release(&self, pod: &Pod, node: INodeNo) -> Result<(), PodError> {
+        let ino = self.ino(node);
         if let Some(opened) = &self.opened {
             let mut opened = opened.lock();
             if let Some(count) = opened.get_mut(&ino) {
@@ -216,6 +224,7 @@ impl Mount {
                 }
             }
         }
+        pod.release_meant(ino)
     }
 
     /// It is gone: whatever was open through it is not any more.
@@ -227,7 +236,7 @@ impl Mount {
             .map(|opened| std::mem::take(&mut *opened.lock()));
         for (ino, count) in opened.into_iter().flatten() {
             for _ in 0..count {
-                if let Err(error) = pod.release(ino) {
+                if let Err(error) = pod.release_meant(ino) {
                     tracing::debug!(%error, "what was open in the mount of a box");
                 }
             }

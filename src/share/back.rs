@@ -4,7 +4,7 @@
 use crate::crypto::derive::enc;
 use crate::crypto::domain::ad;
 use crate::format::grant::Terms;
-use crate::format::rows::FileKind;
+use crate::format::rows::{FileKind, Key};
 use crate::types::Name;
 use crate::types::limits::NAME_MAX;
 use crate::types::{Purpose, Rights};
@@ -17,6 +17,11 @@ pub fn back_id(id: &[u8; 16]) -> [u8; 16] {
     let mut back = [0; 16];
     back.copy_from_slice(first);
     back
+}
+
+/// Whether a grant of this id would stand where the one that comes back for the grant `of` belongs.
+pub fn takes_place_of(id: &[u8; 16], of: &[u8; 16]) -> bool {
+    Key::received(id) == Key::received(&back_id(of))
 }
 
 /// The terms of the grant that comes back: to be read, for as long.
@@ -113,6 +118,9 @@ mod tests {
         wanted.update(&16_u32.to_le_bytes()).update(&id);
         assert_eq!(back_id(&id), wanted.finalize().as_bytes()[..16]);
         assert_ne!(back_id(&back_id(&id)), back_id(&id));
+        let mut near = back_id(&id);
+        near[15] ^= 1;
+        assert!(takes_place_of(&near, &id) && !takes_place_of(&id, &id));
     }
 
     #[test]

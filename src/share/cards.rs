@@ -75,6 +75,19 @@ pub async fn newest_card(
     Found::of(found, &unread)
 }
 
+/// Whether there is anything in the place of the card behind number `pinned`.
+///
+/// # Errors
+/// [`ShareError::Store`]: somebody may have it and does not answer.
+pub async fn has_newer_card(
+    endpoints: &Endpoints,
+    owner: Owner,
+    pinned: u64,
+) -> Result<bool, ShareError> {
+    let id = SocId::of_update(&card_topic(), pinned.saturating_add(1));
+    Ok(endpoints.search(soc_address(&id, &owner)).await?.is_some())
+}
+
 /// Asks for these numbers at once; gives the highest at which there is anything.
 async fn look(
     endpoints: &Endpoints,

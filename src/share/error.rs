@@ -44,7 +44,7 @@ pub enum ShareError {
     #[error("there is not one grant whose id begins with {0:?}")]
     NoGrant(String),
     /// There are as many grants as may be.
-    #[error("there are too many grants")]
+    #[error("there are as many grants as may be: one has to end before there is another")]
     TooManyGrants,
     /// The grant has ended.
     #[error("this grant is over")]
@@ -61,8 +61,8 @@ pub enum ShareError {
     /// What came from another machine of the owner is no row of its kind, or a later podfs made it.
     #[error("no {} that this podfs can read", .0.0)]
     NoRow(Malformed),
-    /// It is noted on this machine, but not among the files of the pod, which carry it to others; the next mount tries
-    /// again.
+    /// It is noted on this machine, but not among the files of the pod, which carry it to others; that is tried
+    /// again and again.
     #[error("noted on this machine only, and not yet for the network: {0}")]
     NotCarried(#[from] ShelfError),
     /// The log of the pod.

@@ -9,7 +9,7 @@ use crate::format::grant::GrantRecord;
 use crate::share::error::ShareError;
 use crate::store::endpoints::Endpoints;
 use crate::store::{Outage, StoreError};
-use crate::types::limits::GRANT_REACH;
+use crate::types::limits::{GRANT_GAP, GRANT_REACH};
 
 /// The newest record of a feed.
 pub(super) struct Newest {
@@ -30,7 +30,7 @@ pub(super) async fn newest_record(
     from: u64,
 ) -> Result<Option<Newest>, ShareError> {
     let (mut newest, mut next) = (None, from);
-    let mut steps: Vec<u64> = vec![0, 1];
+    let mut steps: Vec<u64> = (0..=GRANT_GAP).collect();
     loop {
         let places = steps.iter().filter_map(|step| {
             let index = next.checked_add(*step).filter(|index| *index != u64::MAX)?;

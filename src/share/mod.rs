@@ -17,6 +17,8 @@ mod contacts;
 mod error;
 mod feed;
 mod given;
+#[cfg(test)]
+mod grants_tests;
 pub mod messages;
 mod received;
 #[cfg(test)]
@@ -27,10 +29,12 @@ mod rows_tests;
 #[cfg(test)]
 mod tests;
 
-pub use back::{back_id, back_terms, copy_name, is_added_to, is_copy_name, is_written_to};
-pub use cards::{Found, newest_card};
+pub use back::{
+    back_id, back_terms, copy_name, is_added_to, is_copy_name, is_written_to, takes_place_of,
+};
+pub use cards::{Found, has_newer_card, newest_card};
 pub use contacts::{Contacts, Pinned};
 pub use error::ShareError;
-pub use given::{GivenGrants, Told};
-pub use received::ReceivedGrants;
+pub use given::{GivenGrants, Told, Unsent};
+pub use received::{Arrival, ReceivedGrants};
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};

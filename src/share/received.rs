@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::crypto::identity::Fingerprint;
-use crate::format::grant::{Ended, Grant, GrantRecord};
+use crate::format::grant::{Ended, Grant, GrantFeed, GrantRecord};
 use crate::format::rows::{Key, Received, ReceivedState, SeenRecord};
 use crate::index::Rows;
 use crate::journal::{Batch, Class};
@@ -16,6 +16,17 @@ use crate::share::rows::PeopleRows;
 use crate::store::endpoints::Endpoints;
 use crate::types::limits::GRANTS_MAX;
 use crate::types::{Name, Timespec};
+
+/// What a grant that came is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A new one.
+    New,
+    /// One that came before.
+    Known,
+    /// None: its place is that of a grant which somebody else gave.
+    Anothers,
+}
 
 /// The grants that the owner of a pod received. There is one of these for a pod.
 pub struct ReceivedGrants {
@@ -69,12 +80,18 @@ impl ReceivedGrants {
     /// # Errors
     /// When the log does not give it.
     pub fn find(&self, id: &[u8; 16]) -> Result<Option<Received>, ShareError> {
+        Ok(self.in_place(id)?.filter(|received| received.id == *id))
+    }
+
+    /// The one in the row of that id, which can be another one's.
+    fn in_place(&self, id: &[u8; 16]) -> Result<Option<Received>, ShareError> {
         let row = self.people.get(&Key::received(id))?;
         let row = row.map(|row| Received::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)
     }
 
-    /// Somebody gave the owner a grant. One that is known already stays what it is, whoever sends it again.
+    /// Somebody gave the owner a grant, in a message of keys of that epoch. One that is known already stays what it is,
+    /// whoever sends it again; only the one who gave it says where it goes on, with newer keys, or later with the same.
     ///
     /// # Errors
     /// [`ShareError::TooManyGrants`]; or it cannot be written.
@@ -82,15 +99,31 @@ impl ReceivedGrants {
         &self,
         contact: Fingerprint,
         grant: Grant,
-        made: Timespec,
-    ) -> Result<bool, ShareError> {
+        (epoch, made): (u32, Timespec),
+    ) -> Result<Arrival, ShareError> {
         let _writing = self.writing.lock();
-        if self.people.get(&Key::received(&grant.id))?.is_some() {
-            return Ok(false);
+        if let Some(there) = self.in_place(&grant.id)? {
+            if there.id != grant.id || there.contact != contact {
+                return Ok(Arrival::Anothers);
+            }
+            let is_over = matches!(there.state, ReceivedState::Ended { .. });
+            let is_later = (epoch, made) > (there.epoch, there.made);
+            if is_later && there.feed != grant.feed && !is_over {
+                self.put(&Received {
+                    terms: grant.terms,
+                    feed: grant.feed,
+                    cap: grant.cap,
+                    made,
+                    epoch,
+                    ..there
+                })?;
+            }
+            return Ok(Arrival::Known);
         }
-        let of_contact = self.all()?;
-        let of_contact = of_contact.iter().filter(|it| it.contact == contact);
-        if of_contact.count() >= GRANTS_MAX {
+        let is_over = |it: &Received| matches!(it.state, ReceivedState::Ended { .. });
+        let all = self.all()?;
+        let of_contact = all.iter().filter(|it| it.contact == contact);
+        if of_contact.filter(|it| !is_over(it)).count() >= GRANTS_MAX {
             return Err(ShareError::TooManyGrants);
         }
         let label = grant.terms.name.clone();
@@ -101,10 +134,11 @@ impl ReceivedGrants {
             feed: grant.feed,
             cap: grant.cap,
             made,
+            epoch,
             state: ReceivedState::Offered,
             label,
         })?;
-        Ok(true)
+        Ok(Arrival::New)
     }
 
     /// The owner takes it, and sees it under that name.
@@ -153,15 +187,16 @@ impl ReceivedGrants {
 
     fn put(&self, received: &Received) -> Result<(), ShareError> {
         let row = received.encode().map_err(ShareError::NoRow)?;
-        self.people.put(Key::received(&received.id), row.to_vec())
+        self.people
+            .put_now(Key::received(&received.id), row.to_vec())
     }
 
-    /// The newest record that was seen of it.
+    /// The newest record that was seen in a feed.
     ///
     /// # Errors
     /// When the log does not give it.
-    pub fn seen(&self, id: &[u8; 16]) -> Result<Option<SeenRecord>, ShareError> {
-        let row = self.rows.get(&Key::seen_record(id))?;
+    pub fn seen(&self, feed: &GrantFeed) -> Result<Option<SeenRecord>, ShareError> {
+        let row = self.rows.get(&Key::seen_record(feed))?;
         let row = row.map(|row| SeenRecord::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)
     }
@@ -170,10 +205,10 @@ impl ReceivedGrants {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn is_seen(&self, id: &[u8; 16], seen: &SeenRecord) -> Result<(), ShareError> {
+    pub fn is_seen(&self, feed: &GrantFeed, seen: &SeenRecord) -> Result<(), ShareError> {
         let mut batch = Batch::new(Class::Meta);
         let row = seen.encode().map_err(ShareError::NoRow)?;
-        batch.put(Key::seen_record(id), row);
+        batch.put(Key::seen_record(feed), row);
         Ok(self.rows.append(batch, None)?)
     }
 
@@ -186,7 +221,7 @@ impl ReceivedGrants {
         received: &Received,
         endpoints: &Endpoints,
     ) -> Result<Option<(SeenRecord, GrantRecord)>, ShareError> {
-        let before = self.seen(&received.id)?;
+        let before = self.seen(&received.feed)?;
         let from = match before {
             None => 0,
             Some(seen) if seen.is_brought => seen.index.saturating_add(1),

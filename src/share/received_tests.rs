@@ -9,7 +9,7 @@ use crate::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
 use crate::format::rows::{FileKind, Received, ReceivedState};
 use crate::index::Rows;
 use crate::share::rows_tests::{Files, people_rows};
-use crate::share::{ReceivedGrants, ShareError};
+use crate::share::{Arrival, ReceivedGrants, ShareError};
 use crate::store::endpoints::{Endpoint, Endpoints, Patience, Role};
 use crate::store::{Fault, Faults, Memory, Store};
 use crate::types::{Name, Purpose, Rights, Timespec};
@@ -76,7 +76,8 @@ impl Place {
     fn new() -> Self {
         let people = Arc::new(people_rows(&Files::new()));
         let grants = ReceivedGrants::new(people, Arc::new(Rows::memory()));
-        assert!(grants.arrives(ANNA, grant(1, 9), NOW).unwrap());
+        let arrival = grants.arrives(ANNA, grant(1, 9), (0, NOW)).unwrap();
+        assert_eq!(arrival, Arrival::New);
         Self {
             grants,
             store: Arc::new(Fault::new(Memory::default(), 1, Faults::default())),
@@ -97,7 +98,7 @@ impl Place {
         let endpoints = Endpoints::new(vec![endpoint], Patience::default());
         let newest = self.grants.newest(&self.received(), &endpoints).await?;
         Ok(newest.map(|(seen, _)| {
-            self.grants.is_seen(&ID, &seen).unwrap();
+            self.grants.is_seen(&secret(1).feed(), &seen).unwrap();
             seen.index
         }))
     }
@@ -108,15 +109,21 @@ impl Place {
 fn a_grant_that_is_known_stays_what_it_is() {
     let place = Place::new();
     let agreed = place.received();
-    for (from, again) in [(ANNA, grant(1, 99)), (EVE, grant(2, 9))] {
-        assert!(!place.grants.arrives(from, again, NOW).unwrap());
+    let again = [
+        (ANNA, grant(1, 99), Arrival::Known),
+        (EVE, grant(2, 9), Arrival::Anothers),
+    ];
+    for (from, again, arrival) in again {
+        let arrived = place.grants.arrives(from, again, (0, NOW)).unwrap();
+        assert_eq!(arrived, arrival);
         let now = place.received();
         assert!(now.terms == agreed.terms && now.feed == agreed.feed);
         assert_eq!(now.contact, ANNA);
         assert!(now.cap.secret().eq_ct(agreed.cap.secret()));
     }
     place.grants.end(&ID, Ended::Revoked, NOW).unwrap();
-    assert!(!place.grants.arrives(ANNA, grant(1, 9), NOW).unwrap());
+    let arrived = place.grants.arrives(ANNA, grant(1, 9), (0, NOW)).unwrap();
+    assert_eq!(arrived, Arrival::Known);
     let now = place.received().state;
     let why = Ended::Revoked;
     assert_eq!(now, ReceivedState::Ended { why, when: NOW });
@@ -158,7 +165,7 @@ async fn a_feed_never_goes_back() {
         ..place
     };
     assert_eq!(place.looks().await.unwrap(), None);
-    let seen = place.grants.seen(&ID).unwrap().unwrap();
+    let seen = place.grants.seen(&secret(1).feed()).unwrap().unwrap();
     assert_eq!(seen.index, 1);
 }
 
@@ -180,7 +187,7 @@ async fn a_feed_that_is_not_the_one_that_was_seen_is_refused() {
         };
         let looked = place.looks().await;
         assert!(matches!(looked, Err(ShareError::Forked)));
-        let seen = place.grants.seen(&ID).unwrap().unwrap();
+        let seen = place.grants.seen(&secret(1).feed()).unwrap().unwrap();
         assert_eq!((seen.index, seen.hash), (0, hash));
     }
 }

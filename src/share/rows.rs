@@ -5,6 +5,7 @@
 //! is written before its file, and a file is removed before its row: a row without its file was not written to the
 //! end, and a file without a row comes from another machine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -90,6 +91,8 @@ pub struct PeopleRows {
     shelf: Arc<dyn Shelf>,
     /// Held while a row and its file are written, so that they end as the same.
     writing: Mutex<()>,
+    /// Rows whose files could not be written, and why.
+    uncarried: Mutex<BTreeMap<Key, ShelfError>>,
 }
 
 impl PeopleRows {
@@ -99,6 +102,7 @@ impl PeopleRows {
             rows,
             shelf,
             writing: Mutex::new(()),
+            uncarried: Mutex::default(),
         }
     }
 
@@ -131,6 +135,36 @@ impl PeopleRows {
         let _writing = self.writing.lock();
         self.append(key, value)?;
         self.shelve(&key)
+    }
+
+    /// The same for a row of which something else follows already: it counts, and its file is written later if it cannot
+    /// be now.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub fn put_now(&self, key: Key, value: Vec<u8>) -> Result<(), ShareError> {
+        match self.put(key, value) {
+            Err(error @ ShareError::NotCarried(_)) => {
+                tracing::warn!(%error, "a row about people");
+                Ok(())
+            }
+            put => put,
+        }
+    }
+
+    /// Why the file of a row was not written, if it was not.
+    pub fn trouble(&self, key: &Key) -> Option<ShareError> {
+        let uncarried = self.uncarried.lock().get(key).cloned();
+        uncarried.map(ShareError::NotCarried)
+    }
+
+    /// Writes the files that could not be written before.
+    ///
+    /// # Errors
+    /// [`ShareError::NotCarried`]: one cannot be still; or the log does not give the row.
+    pub fn carry(&self) -> Result<(), ShareError> {
+        let keys: Vec<Key> = self.uncarried.lock().keys().copied().collect();
+        keys.iter().try_for_each(|key| self.renew(key))
     }
 
     /// There is no such row from now on.
@@ -194,8 +228,13 @@ impl PeopleRows {
 
     fn shelve(&self, key: &Key) -> Result<(), ShareError> {
         if let Some(row) = self.rows.get(key)? {
-            self.shelf.put(&file_name(key), &row)?;
+            let shelved = self.shelf.put(&file_name(key), &row);
+            if let Err(error) = &shelved {
+                self.uncarried.lock().insert(*key, error.clone());
+            }
+            shelved?;
         }
+        self.uncarried.lock().remove(key);
         Ok(())
     }
 }

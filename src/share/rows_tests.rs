@@ -22,11 +22,11 @@ impl Files {
         Arc::default()
     }
 
-    fn refuse(&self, refuse: bool) {
+    pub(super) fn refuse(&self, refuse: bool) {
         *self.refuse.lock() = refuse;
     }
 
-    fn all(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(super) fn all(&self) -> BTreeMap<String, Vec<u8>> {
         self.files.lock().clone()
     }
 
@@ -58,8 +58,12 @@ impl Shelf for Files {
 }
 
 pub(super) fn people_rows(files: &Arc<Files>) -> PeopleRows {
+    people_rows_over(&Arc::new(Rows::memory()), files)
+}
+
+pub(super) fn people_rows_over(rows: &Arc<Rows>, files: &Arc<Files>) -> PeopleRows {
     let shelf = Arc::clone(files) as Arc<dyn Shelf>;
-    PeopleRows::new(Arc::new(Rows::memory()), shelf)
+    PeopleRows::new(Arc::clone(rows), shelf)
 }
 
 fn golden(name: &str) -> Vec<u8> {
@@ -123,7 +127,18 @@ fn a_row_whose_file_cannot_be_written_is_there_and_says_so() {
     assert!(rows.renew(&key).is_err());
     files.refuse(false);
     rows.renew(&key).unwrap();
-    assert_eq!(files.all(), BTreeMap::from([(file_name(&key), value)]));
+    assert_eq!(
+        files.all(),
+        BTreeMap::from([(file_name(&key), value.clone())])
+    );
+    files.refuse(true);
+    rows.put_now(key, value.clone()).unwrap();
+    let trouble = rows.trouble(&key);
+    assert!(matches!(trouble, Some(ShareError::NotCarried(_))));
+    assert!(rows.carry().is_err());
+    files.refuse(false);
+    rows.carry().unwrap();
+    assert!(rows.trouble(&key).is_none());
     files.refuse(true);
     assert!(rows.delete(key).is_err());
     assert!(rows.get(&key).unwrap().is_some(), "a removal is whole");

@@ -45,7 +45,7 @@ impl Publisher {
     /// # Errors
     /// When the log does not give it.
     pub fn headed_checkpoint(&self) -> Result<Option<Vec<u8>>, SyncError> {
-        let last = self.feed.last(self.kept.rows())?;
+        let last = self.last_head()?;
         let parts = last.into_iter().flat_map(|(_, head)| head.skippable);
         let mut found = parts.filter(|part| part.kind == Head::AUDIT);
         Ok(found.next().map(|part| part.bytes.into()))

@@ -47,6 +47,11 @@ impl<'a> Borders<'a> {
         })
     }
 
+    /// All directories that are boxes.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Ino, Attached)> {
+        self.boxes.iter().map(|(dir, attached)| (*dir, *attached))
+    }
+
     /// The box of a directory, if it is one.
     pub(super) fn attached(&self, dir: Ino) -> Option<Attached> {
         self.boxes.get(&dir).copied()

@@ -20,6 +20,7 @@ use crate::sync::network::Network;
 use crate::sync::notes::Notes;
 use crate::sync::pace::{Pace, Work};
 use crate::sync::progress::Progress;
+use crate::sync::publisher::Publisher;
 use crate::sync::queue::Mark;
 use crate::sync::remake::Remake;
 use crate::types::limits::{CONFIRM_PAUSE, CONFIRMING, RETRIEVE_TRIES};
@@ -49,6 +50,46 @@ pub(super) struct Confirm {
     pub(super) network: Network,
     pub(super) progress: Arc<Progress>,
     pub(super) pace: Arc<Pace>,
+}
+
+impl Publisher {
+    pub(super) async fn confirm(
+        &self,
+        network: Network,
+        later: &mut Later,
+    ) -> Result<(), SyncError> {
+        let confirm = Confirm {
+            kept: Arc::clone(&self.kept),
+            network,
+            progress: Arc::clone(&self.progress),
+            pace: Arc::clone(&self.pace),
+        };
+        if self.kept.waiting().1 > 0 {
+            confirm.look_for_all(later).await?;
+        }
+        let Some((head, _)) = self.last_head()? else {
+            return Ok(());
+        };
+        // A head is what all of it hangs from: it is looked for when everything else was found.
+        if head.state == HeadState::Sent && self.kept.waiting() == (0, 0) {
+            let looked = confirm.head(&self.feed(), &head).await;
+            if let Err(error @ SyncError::Forked) = &looked {
+                self.standing.is_overtaken(error);
+            }
+            let state = looked?;
+            if state > head.state {
+                let mut now = head.clone();
+                now.state = state;
+                if state == HeadState::Confirmed {
+                    now.confirmed = now.publication;
+                }
+                if self.replace_head(&head, &now)? {
+                    self.changed.notify_waiters();
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Confirm {

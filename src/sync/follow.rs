@@ -9,7 +9,7 @@ use crate::format::rows::Revocation;
 use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
 use crate::sync::publisher::Publisher;
-use crate::types::{Ino, Name};
+use crate::types::{Address, Ino, Name};
 
 /// Something that is followed.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,6 +42,12 @@ pub trait Followers: Send + Sync {
     /// # Errors
     /// A sentence that says why nobody is told.
     fn published(&self, seen: Vec<(Followed, Option<Seen>)>) -> Result<(), String>;
+
+    /// Where the newest records stand that tell others of what is published.
+    ///
+    /// # Errors
+    /// A sentence that says why that is not known.
+    fn records(&self) -> Result<Vec<Address>, String>;
 
     /// What was asked for was sealed anew, so much of it, and handed to a node.
     ///
@@ -99,6 +105,19 @@ impl Follow {
             }
         }
         self.told.fetch_max(list.asked, Ordering::AcqRel);
+    }
+
+    /// Where the newest records stand; nowhere without followers.
+    ///
+    /// # Errors
+    /// When that is not known: it has to be asked again.
+    pub(super) fn records(&self) -> Result<Vec<Address>, SyncError> {
+        let followers = self.followers.get().and_then(Weak::upgrade);
+        let records = followers.map(|followers| followers.records()).transpose();
+        records.map(Option::unwrap_or_default).map_err(|why| {
+            tracing::error!(why, "where others are told of what is shared is not known");
+            SyncError::Interrupted
+        })
     }
 
     /// Tells that something was sealed anew.

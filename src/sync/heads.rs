@@ -4,11 +4,12 @@ use crate::crypto::keys::{BoxSecret, FeedSigner, HeadKeys, Topic};
 use crate::crypto::publish::{HEAD_LEN, HeadPlace, open_head, seal_head};
 use crate::crypto::swarm::{SealedChunk, SocId};
 use crate::crypto::{OpenError, Secret};
-use crate::format::published::{Adopted, Batch, Head};
-use crate::format::rows::{HeadState, Key, OwnHead};
+use crate::format::published::{Adopted, Batch, Head, Ring};
+use crate::format::rows::{Attached, HeadState, Key, OwnHead};
 use crate::format::wire::Malformed;
 use crate::index::Rows;
 use crate::sync::audited::{with_checkpoint, without_checkpoint};
+use crate::sync::boxes::BoxSecrets;
 use crate::sync::error::SyncError;
 use crate::sync::find::{Feed, next_known};
 use crate::sync::kept::damaged;
@@ -19,6 +20,10 @@ use crate::types::limits::HEADS_SKIPPED_MAX;
 /// The feed that this device writes to, and the keys of its box.
 pub struct OwnFeed {
     secret: BoxSecret,
+    /// Number of the box; 0 is the pod's own.
+    number: u32,
+    /// Whether the box has one scope for all its files.
+    one_scope: bool,
     epoch: u32,
     device: u16,
     keys: HeadKeys,
@@ -52,8 +57,19 @@ impl OwnFeed {
             primary: secret.feed_topic(device),
             replica: secret.feed_replica_topic(device),
             secret,
+            number: 0,
+            one_scope: false,
             epoch,
             device,
+        }
+    }
+
+    /// That of a box which is attached to a directory, on this device.
+    pub(super) fn of_box(&self, secrets: &BoxSecrets, attached: Attached) -> Self {
+        Self {
+            number: attached.number,
+            one_scope: attached.one_scope,
+            ..Self::new(secrets.of(attached.number), self.epoch, self.device)
         }
     }
 
@@ -95,6 +111,19 @@ impl OwnFeed {
         Ok(Some((own, head)))
     }
 
+    /// The newest head of a box, as it stands in the log; nothing of an epoch that is over.
+    pub(super) fn last_of_box(&self, rows: &Rows) -> Result<Option<(OwnHead, Head)>, SyncError> {
+        let Some(row) = rows.get(&Key::box_head(self.number))? else {
+            return Ok(None);
+        };
+        let own = OwnHead::decode(&row)?;
+        let Ok(opened) = self.open(own.index, own.payload.as_slice()) else {
+            return Ok(None);
+        };
+        let head = Head::decode(opened.expose())?;
+        Ok(Some((own, head)))
+    }
+
     fn open(&self, index: u64, payload: &[u8]) -> Result<Secret<HEAD_LEN>, OpenError> {
         open_head(&self.keys, &self.place(index), payload)
     }
@@ -111,10 +140,10 @@ impl OwnFeed {
             last.map(|(own, _)| (own.index, *blake3::hash(own.payload.as_slice()).as_bytes()));
         let parts = last.map_or_else(Vec::new, |(_, head)| head.skippable.clone());
         let mut head = Head {
-            one_scope: false,
+            one_scope: self.one_scope,
             device: self.device,
             epoch: self.epoch,
-            box_number: 0,
+            box_number: self.number,
             box_epoch: 0,
             index,
             previous,
@@ -157,6 +186,51 @@ impl OwnFeed {
         };
         // All that it says came from the network.
         self.seal(&head, (publication, publication))
+    }
+
+    /// The first head of this feed, which goes on from the newest one of the same device in the epoch before: it says the
+    /// same, and who has the keys of this epoch opens with it what was published before.
+    ///
+    /// # Errors
+    /// When it does not fit its layout.
+    pub(super) fn begin(
+        &self,
+        before: &Self,
+        (own, head): (&OwnHead, Head),
+        (nonce, now): ([u8; 16], Timespec),
+    ) -> Result<OwnHead, SyncError> {
+        let Feed {
+            epoch,
+            box_epoch,
+            device,
+        } = before.feed();
+        let ring = Ring::seal(&self.secret, &before.secret, (epoch, box_epoch));
+        let mut first = Head {
+            epoch: self.epoch,
+            index: 0,
+            previous: None,
+            nonce,
+            time: now,
+            adopted: Some(Adopted {
+                epoch,
+                box_epoch,
+                device,
+                index: own.index,
+                hash: *blake3::hash(own.payload.as_slice()).as_bytes(),
+            }),
+            ..head
+        }
+        .with_ring(&ring);
+        if first.encode().is_err() {
+            first.skippable = without_checkpoint(first.skippable);
+        }
+        // What it tells of was sent, and seen, as it was before.
+        self.seal(&first, (own.publication, own.confirmed))
+    }
+
+    /// Whether a head was sealed for this feed.
+    pub(super) fn is_of(&self, head: &OwnHead) -> bool {
+        self.open(head.index, head.payload.as_slice()).is_ok()
     }
 
     /// The same head at the next index.

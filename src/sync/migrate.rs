@@ -15,6 +15,7 @@ use crate::journal::{Change, Class, Snapshot};
 use crate::store::endpoints::{Sought, Verdict};
 use crate::store::{Rejection, StoreError};
 use crate::sync::edit::KeptEdit;
+use crate::sync::epoch::older_feeds;
 use crate::sync::error::SyncError;
 use crate::sync::find::{self, Feed};
 use crate::sync::kept::damaged;
@@ -91,16 +92,18 @@ impl Publisher {
         }
         self.enlist(&upload.network).await?;
         let is_found = self.carry_heads(upload).await?;
+        self.carry_records(upload).await?;
         let _one = self.heading.lock();
         let mut edit = KeptEdit::new(Class::Meta);
-        if let Some((mut own, _)) = self.feed.last(self.kept.rows())? {
+        if let Some((mut own, _)) = self.last_head()? {
             if !is_found {
-                own = self.feed.move_on(&own)?;
+                own = self.feed().move_on(&own)?;
             }
             own.state = HeadState::Made;
             own.confirmed = 0;
             edit.row(Key::own_head(), Change::Put(own.encode().into()));
         }
+        self.move_box_heads(&mut edit)?;
         let _held = self.kept.hold();
         edit.listed(self.kept.newest()?, migration);
         self.kept.write(edit)?;
@@ -114,12 +117,17 @@ impl Publisher {
     /// When somebody who may have them does not answer.
     async fn carry_heads(&self, upload: &Upload) -> Result<bool, SyncError> {
         let store = upload.network.endpoints.unhurried();
-        let own = self.feed.feed();
-        let last = self.feed.last(self.kept.rows())?;
+        let own = self.feed().feed();
+        let last = self.last_head()?;
         let newest = last.as_ref().map(|(own, _)| own.index);
         let (mut carried, mut known) = (Vec::new(), BTreeSet::new());
-        for feed in self.known_feeds()? {
-            let way = find::way(&store, self.feed.secret(), feed).await?;
+        let now = self.feed();
+        let head = last.as_ref().map(|(_, head)| head.clone());
+        let older = older_feeds(&store, &now, head).await?;
+        let feeds = self.known_feeds()?.into_iter();
+        let feeds = feeds.map(|feed| (feed, now.secret()));
+        for (feed, secret) in feeds.chain(older.iter().map(|(feed, secret)| (*feed, secret))) {
+            let way = find::way(&store, secret, feed).await?;
             for (index, addresses) in way {
                 // The newest one of this machine comes when all it tells of is there.
                 if feed == own && Some(index) == newest {
@@ -144,15 +152,40 @@ impl Publisher {
         let Some((newest, _)) = last.filter(|(last, _)| !find::leads(&known, last.index)) else {
             return Ok(true);
         };
-        for chunk in self.feed.chunks(&newest)? {
+        for chunk in self.feed().chunks(&newest)? {
             upload.network.endpoints.search(chunk.address()).await?;
         }
         Ok(false)
     }
 
+    /// Carries the records that tell others of what is published: who is told nothing new finds the newest one as long
+    /// as it is paid for.
+    ///
+    /// # Errors
+    /// When somebody who may have one does not answer.
+    async fn carry_records(&self, upload: &Upload) -> Result<(), SyncError> {
+        let mut carried = Vec::new();
+        for address in self.follow.records()? {
+            let Some(record) = upload.network.endpoints.search(address).await? else {
+                continue;
+            };
+            match upload.send(Freight::Node, &record).await {
+                Ok(()) => carried.push(record),
+                Err(StoreError::Rejected(Rejection::BucketFull(_))) => {
+                    tracing::info!("the new batch has no room for a record of a grant");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for record in &carried {
+            self.see(upload, record).await?;
+        }
+        Ok(())
+    }
+
     /// Own feed first.
     fn known_feeds(&self) -> Result<Vec<Feed>, SyncError> {
-        let own = self.feed.feed();
+        let own = self.feed().feed();
         let row = self.kept.rows().get(&Key::seen_heads())?;
         let seen = row.map(|row| SeenHeads::decode(&row).map_err(damaged));
         let seen = seen.transpose()?.unwrap_or_default();
@@ -161,7 +194,7 @@ impl Publisher {
             box_epoch: seen.box_epoch,
             device: seen.device,
         });
-        // Others have other keys.
+        // Those of epochs before are found from the newest head.
         let others = others.filter(|feed| {
             *feed != own && (feed.epoch, feed.box_epoch) == (own.epoch, own.box_epoch)
         });

@@ -5,12 +5,14 @@
 //! publication before is sealed anew, node by node, and queued; chunks go out children first, the head last.
 
 mod audited;
+mod box_heads;
 mod boxes;
 mod changes;
 mod confirm;
 mod contents;
 mod edit;
 mod enlist;
+mod epoch;
 mod error;
 mod evict;
 pub mod fetch;
@@ -50,6 +52,7 @@ mod weight;
 pub use boxes::BoxSecrets;
 pub use contents::ContentsError;
 pub use edit::KeptEdit;
+pub use epoch::{Beginning, settled};
 pub use error::SyncError;
 pub use evict::Files;
 pub use follow::{Followed, Followers, Seen};

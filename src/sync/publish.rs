@@ -38,11 +38,12 @@ impl Publisher {
             self.migrate(&upload, cut, migration).await?;
         }
         self.send_leftover_head(&upload, cut.generation).await?;
+        self.send_box_heads(&upload).await?;
         let mut attempts = Attempts::new();
         let mut head = self.head_of(cut)?;
         while head.is_none() {
             let list = self.follow.list();
-            let Prepared { draft, seen } = self.prepared(cut, &attempts, &list.followed)?;
+            let Prepared { draft, boxes, seen } = self.prepared(cut, &attempts, &list.followed)?;
             let base = self.kept.rows().journal().base();
             let before = base.map_or(0, |base| base.generation);
             let part = Part::Cut(Arc::clone(cut), before);
@@ -52,6 +53,7 @@ impl Publisher {
             }
             if no_room.is_empty() {
                 self.follow.tell(list, seen);
+                self.make_box_heads(boxes, cut.generation)?;
                 let Some(draft) = draft else { break };
                 head = self.make_head(draft, cut.generation)?;
                 if head.is_none() {
@@ -69,6 +71,7 @@ impl Publisher {
         if let Some(head) = head {
             self.send_head(&upload, head).await?;
         }
+        self.send_box_heads(&upload).await?;
         self.tell_renewed(cut).await?;
         self.kept.rows().journal().settle_cut()?;
         Ok(true)
@@ -86,7 +89,7 @@ impl Publisher {
             return Ok(false);
         }
         let _one = self.heading.lock();
-        let head = self.feed.last(self.kept.rows())?;
+        let head = self.last_head()?;
         // With its head the publication stands: only that is left to be sent.
         if head.is_some_and(|(head, _)| head.publication == generation) || !self.has_cut(generation)
         {
@@ -114,7 +117,7 @@ impl Publisher {
         upload: &Upload,
         but: u64,
     ) -> Result<(), SyncError> {
-        match self.feed.last(self.kept.rows())? {
+        match self.last_head()? {
             Some((head, _)) if head.publication != but => self.send_head(upload, head).await,
             _ => Ok(()),
         }
@@ -122,7 +125,7 @@ impl Publisher {
 
     /// The head that ends this publication, if it was made before.
     pub(super) fn head_of(&self, cut: &Snapshot) -> Result<Option<OwnHead>, SyncError> {
-        let last = self.feed.last(self.kept.rows())?.map(|(own, _)| own);
+        let last = self.last_head()?.map(|(own, _)| own);
         Ok(last.filter(|own| own.publication == cut.generation))
     }
 
@@ -137,6 +140,7 @@ impl Publisher {
         let base = journal.base();
         let runtime = Handle::current();
         let fetch = |wanted| fetch_all(&runtime, &self.reader, wanted);
+        let (feed, boxes) = (self.feed(), Arc::clone(&self.boxes.read()));
         let work = || {
             let first = attempts.is_empty();
             let changes = Changes::between(&self.kept, base.as_deref(), cut, first)?;
@@ -147,8 +151,8 @@ impl Publisher {
                 cut,
                 base: base.as_deref(),
                 kept: &self.kept,
-                feed: &self.feed,
-                boxes: &self.boxes,
+                feed: &feed,
+                boxes: &boxes,
                 owner: self.owner,
                 attempts,
                 fetch: &fetch,
@@ -168,7 +172,7 @@ impl Publisher {
         if !self.has_cut(publication) {
             return Ok(None);
         }
-        let last = self.feed.last(self.kept.rows())?;
+        let last = self.last_head()?;
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).map_err(|_| SyncError::Interrupted)?;
         let said = Circumstances {
@@ -179,7 +183,7 @@ impl Publisher {
             checkpoint: self.checkpoints.lock().of(publication),
             nonce,
         };
-        let head = self.feed.make(last.as_ref(), draft, said)?;
+        let head = self.feed().make(last.as_ref(), draft, said)?;
         self.note_head(&head)?;
         Ok(Some(head))
     }
@@ -187,7 +191,7 @@ impl Publisher {
     /// Writes what became of the newest head; false when it is another by now.
     pub(super) fn replace_head(&self, before: &OwnHead, now: &OwnHead) -> Result<bool, SyncError> {
         let _one = self.heading.lock();
-        let newest = self.feed.last(self.kept.rows())?.map(|(newest, _)| newest);
+        let newest = self.last_head()?.map(|(newest, _)| newest);
         let is_newest =
             newest.is_some_and(|it| it.index == before.index && it.payload == before.payload);
         if is_newest {
@@ -196,7 +200,7 @@ impl Publisher {
         Ok(is_newest)
     }
 
-    fn note_head(&self, head: &OwnHead) -> Result<(), SyncError> {
+    pub(super) fn note_head(&self, head: &OwnHead) -> Result<(), SyncError> {
         let mut edit = KeptEdit::new(Class::Meta);
         let value = head.encode().into();
         edit.row(Key::own_head(), Change::Put(value));
@@ -210,7 +214,7 @@ impl Publisher {
         while head.state == HeadState::Made {
             self.look_at_place(&upload.network, &head).await?;
             let (mut taken, mut refusal) = (false, None);
-            for chunk in self.feed.chunks(&head)? {
+            for chunk in self.feed().chunks(&head)? {
                 match upload.send(Freight::Node, &chunk).await {
                     Ok(()) => taken = true,
                     Err(error) => refusal = Some(error),
@@ -219,7 +223,7 @@ impl Publisher {
             let mut now = head.clone();
             match refusal {
                 Some(StoreError::Rejected(Rejection::BucketFull(_))) if !taken => {
-                    now = self.feed.skip(&head)?;
+                    now = self.feed().skip(&head)?;
                 }
                 Some(error) if !taken => return Err(error.into()),
                 _ => now.state = HeadState::Sent,

@@ -9,11 +9,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::format::published::Batch;
-use crate::format::rows::HeadState;
 use crate::store::{Outage, StoreError};
 use crate::sync::audited::Checkpoints;
 use crate::sync::boxes::BoxSecrets;
-use crate::sync::confirm::{Confirm, Later};
+use crate::sync::confirm::Later;
 use crate::sync::error::SyncError;
 use crate::sync::evict::{Evict, Files, Standstill, shortage};
 use crate::sync::follow::Follow;
@@ -52,8 +51,10 @@ pub struct PublisherParts {
 pub struct Publisher {
     pub(super) kept: Arc<Kept>,
     pub(super) reader: Arc<Reader>,
-    pub(super) feed: OwnFeed,
-    pub(super) boxes: BoxSecrets,
+    pub(super) feed: RwLock<Arc<OwnFeed>>,
+    pub(super) boxes: RwLock<Arc<BoxSecrets>>,
+    /// Held for reading by who publishes or looks for what was sent.
+    pub(super) busy: tokio::sync::RwLock<()>,
     pub(super) clock: Clock,
     pub(super) owner: (u32, u32),
     network: watch::Sender<Option<Network>>,
@@ -75,7 +76,7 @@ pub struct Publisher {
     /// Chunks that were queued for another node.
     pub(super) enlisted: AtomicU64,
     /// Something changed that the loops wait for.
-    changed: Notify,
+    pub(super) changed: Notify,
     pub(super) stopped: AtomicBool,
 }
 
@@ -88,8 +89,9 @@ impl Publisher {
         Arc::new(Self {
             kept: parts.kept,
             reader: parts.reader,
-            feed: parts.feed,
-            boxes: parts.boxes,
+            feed: RwLock::new(Arc::new(parts.feed)),
+            boxes: RwLock::new(Arc::new(parts.boxes)),
+            busy: tokio::sync::RwLock::default(),
             clock: parts.clock,
             owner: parts.owner,
             network: watch::Sender::new(None),
@@ -118,11 +120,6 @@ impl Publisher {
         self.progress.is_well(Part::Sending);
         self.progress.is_well(Part::Looking);
         self.changed.notify_waiters();
-    }
-
-    /// The postage batches as heads name them, in ascending order of their ids.
-    pub fn set_batches(&self, batches: Vec<Batch>) {
-        *self.batches.write() = batches;
     }
 
     /// The wall clock: seconds since 1970.
@@ -205,11 +202,14 @@ impl Publisher {
         loop {
             let network = networks.borrow_and_update().clone();
             let outcome = match &network {
-                Some(network) => tokio::select! {
-                    outcome = self.publish_if_due(network) => outcome,
-                    // It may try for ever where it was. What is not noted as sent is sent again.
-                    _ = networks.changed() => continue,
-                },
+                Some(network) => {
+                    let _busy = self.busy.read().await;
+                    tokio::select! {
+                        outcome = self.publish_if_due(network) => outcome,
+                        // It may try for ever where it was. What is not noted as sent is sent again.
+                        _ = networks.changed() => continue,
+                    }
+                }
                 None => Ok(()),
             };
             match outcome {
@@ -349,6 +349,7 @@ impl Publisher {
             let is_sending = sent > before && self.kept.waiting().0 > 0 && !self.pace.is_tight();
             let network = networks.borrow_and_update().clone();
             if let Some(network) = network.filter(|_| !is_sending) {
+                let _busy = self.busy.read().await;
                 let outcome = tokio::select! {
                     outcome = self.confirm(network, &mut later) => outcome,
                     // What one network holds says nothing of another.
@@ -364,39 +365,5 @@ impl Publisher {
             }
             self.pause(PUBLISH_TICK).await;
         }
-    }
-
-    async fn confirm(&self, network: Network, later: &mut Later) -> Result<(), SyncError> {
-        let confirm = Confirm {
-            kept: Arc::clone(&self.kept),
-            network,
-            progress: Arc::clone(&self.progress),
-            pace: Arc::clone(&self.pace),
-        };
-        if self.kept.waiting().1 > 0 {
-            confirm.look_for_all(later).await?;
-        }
-        let Some((head, _)) = self.feed.last(self.kept.rows())? else {
-            return Ok(());
-        };
-        // A head is what all of it hangs from: it is looked for when everything else was found.
-        if head.state == HeadState::Sent && self.kept.waiting() == (0, 0) {
-            let looked = confirm.head(&self.feed, &head).await;
-            if let Err(error @ SyncError::Forked) = &looked {
-                self.standing.is_overtaken(error);
-            }
-            let state = looked?;
-            if state > head.state {
-                let mut now = head.clone();
-                now.state = state;
-                if state == HeadState::Confirmed {
-                    now.confirmed = now.publication;
-                }
-                if self.replace_head(&head, &now)? {
-                    self.changed.notify_waiters();
-                }
-            }
-        }
-        Ok(())
     }
 }

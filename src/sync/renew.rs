@@ -95,17 +95,17 @@ fn below(
     inode: impl Fn(Ino) -> Result<Option<Inode>, SyncError>,
     named: impl Fn(Ino) -> Result<Vec<Ino>, SyncError>,
 ) -> Result<(BTreeSet<Ino>, u64), SyncError> {
-    let (mut found, mut left, mut names) = (BTreeSet::new(), vec![top], 0_u64);
+    let (mut found, mut left, mut total) = (BTreeSet::new(), vec![top], 0_u64);
     while let Some(ino) = left.pop() {
         let Some(of) = inode(ino)?.filter(|of| of.nlink > 0) else {
             continue;
         };
-        names = names.saturating_add(1);
+        total = total.saturating_add(1);
         if found.insert(ino) && of.is_dir() {
             left.extend(named(ino)?);
         }
     }
-    Ok((found, names))
+    Ok((found, total))
 }
 
 impl Publisher {
@@ -156,6 +156,11 @@ impl Publisher {
             self.follow.is_renewed(&row, renewed)?;
         }
         Ok(())
+    }
+
+    /// The postage batches as heads name them, in ascending order of their ids.
+    pub fn set_batches(&self, batches: Vec<Batch>) {
+        *self.batches.write() = batches;
     }
 
     /// The postage batches as heads name them.

@@ -51,10 +51,10 @@ impl Publisher {
             State::Overtaken(error) => return Err(error),
             State::Unknown => {}
         }
-        let last = self.feed.last(self.kept.rows())?.map(|(own, _)| own);
+        let last = self.last_head()?.map(|(own, _)| own);
         let from = last.as_ref().map_or(0, |own| own.index);
-        let (store, feed) = (network.endpoints.unhurried(), self.feed.feed());
-        let found = find::newer(&store, self.feed.secret(), feed, from).await?;
+        let (store, feed) = (network.endpoints.unhurried(), self.feed().feed());
+        let found = find::newer(&store, self.feed().secret(), feed, from).await?;
         let overtaken = match (found, last) {
             (None, _) => None,
             (Some(found), Some(own)) if found.head.index == own.index => {
@@ -83,8 +83,8 @@ impl Publisher {
         network: &Network,
         head: &OwnHead,
     ) -> Result<(), SyncError> {
-        let (store, feed) = (network.endpoints.unhurried(), self.feed.feed());
-        let found = find::at(&store, self.feed.secret(), feed, head.index).await?;
+        let (store, feed) = (network.endpoints.unhurried(), self.feed().feed());
+        let found = find::at(&store, self.feed().secret(), feed, head.index).await?;
         let hash = blake3::hash(head.payload.as_slice());
         if found.is_none_or(|found| hash == found.hash) {
             return Ok(());

@@ -63,7 +63,7 @@ impl Publisher {
         let (unsent, sent) = self.kept.waiting();
         let journal = self.kept.rows().journal();
         let begun = journal.cut().or(journal.base());
-        let last = self.feed.last(self.kept.rows())?;
+        let last = self.last_head()?;
         let own = last.as_ref().map(|(own, _)| own);
         Ok(Figures {
             level: self.level()?,
@@ -102,7 +102,7 @@ impl Publisher {
         if self.is_to_move()? {
             return Ok(Level::Queued);
         }
-        let head = self.feed.last(rows)?.map(|(head, _)| head.state);
+        let head = self.last_head()?.map(|(head, _)| head.state);
         Ok(match (head, self.kept.waiting()) {
             (None, _) => Level::Local,
             (Some(HeadState::Confirmed), (0, 0)) => Level::Confirmed,
@@ -170,7 +170,7 @@ impl Publisher {
             .kept
             .published(ino)?
             .map(|published| published.publication);
-        Ok(match self.feed.last(rows)? {
+        Ok(match self.last_head()? {
             Some((head, _)) if head.state == HeadState::Confirmed => Level::Confirmed,
             Some((head, _)) if publication.is_some_and(|it| it <= head.confirmed) => {
                 Level::Confirmed

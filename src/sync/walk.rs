@@ -93,8 +93,7 @@ impl<'a> Walk<'a> {
 
     /// What the newest head alone refers to.
     pub(super) fn heads(&mut self) -> Result<(), SyncError> {
-        let kept = &self.publisher.kept;
-        let Some((_, head)) = self.publisher.feed.last(kept.rows())? else {
+        let Some((_, head)) = self.publisher.last_head()? else {
             return Ok(());
         };
         let of_changes = (0..).zip(&head.journal.parity);

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from keys import enc, kdf, le32, prf
 
-PASSPHRASE_OPENS = {"good", "unknown-slot", "eight-slots", "token", "token-two"}
+PASSPHRASE_OPENS = {"good", "unknown-slot", "eight-slots", "token", "token-two", "replaced"}
 PASSPHRASE_OPENS |= {"token-other-mechanism", "token-wrong-serial", "token-wrong-challenge"}
 OPENS = {
     "passphrase": PASSPHRASE_OPENS,
@@ -31,6 +31,7 @@ PASSPHRASE = b"correct horse battery staple"
 PHRASE = " ".join(["abandon"] * 23 + ["art"])
 TOKEN_KEY = bytes([0x42]) * 32
 AES_CBC = 0x1082
+SIGNED_CARD = 1544
 
 
 class Refused(Exception):
@@ -126,7 +127,10 @@ def bundle_of(data, passphrase=None, root=None, token=None):
     need(prf(kdf("keyfile-slot", enc(file_key, b"mac")), b"C", data[:-32]) == data[-32:])
     plain = open_sealed(kdf("keyfile-slot", enc(file_key, b"bundle")), nonce, sealed, b"podfs/1/bundle")
     version, device, epoch, pod = struct.unpack_from("<HHII", plain)
-    need(version == 1 and plain[12:28] == pod_id and not any(plain[188:]))
+    need(version in (1, 2) and plain[12:28] == pod_id and (version == 1 or epoch > 0))
+    need(version == 1 or not plain[220] & ~3)
+    end = 188 if version == 1 else 221 + (SIGNED_CARD if plain[220] & 1 else 0)
+    need(not any(plain[end:]))
     return device, epoch, pod, plain
 
 
@@ -159,6 +163,8 @@ def main():
                 right &= plain[60:92] == kdf("kem-x25519", enc(root, le32(epoch)))
                 right &= plain[92:124] == kdf("kem-xwing", enc(root, le32(epoch)))
                 right &= (device, epoch, pod) == (258, 2, 0)
+                if plain[0] == 2:
+                    right &= plain[188:220] == kdf("pod", enc(root, pod_id, le32(epoch - 1)))
                 opened = True
             except Refused:
                 right, opened = True, False

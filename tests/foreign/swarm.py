@@ -219,12 +219,17 @@ class Head:
             self.origin_hash = origin.take(32)
 
 
+def secret_of(root, pod, epoch, box, box_epoch):
+    """BOX[box, box_epoch] in an epoch of the pod."""
+    pod_id = kdf("pod-id", enc(root, le32(pod)))[:16]
+    return kdf("box", enc(kdf("pod", enc(root, pod_id, le32(epoch))), id16(box), le32(box_epoch)))
+
+
 class Feed:
     """The heads of one device in one epoch of the pod and of a box."""
 
     def __init__(self, root, pod, epoch, box, box_epoch, device):
-        pod_id = kdf("pod-id", enc(root, le32(pod)))[:16]
-        secret = kdf("box", enc(kdf("pod", enc(root, pod_id, le32(epoch))), id16(box), le32(box_epoch)))
+        secret = secret_of(root, pod, epoch, box, box_epoch)
         self.place = epoch, box_epoch, box, device
         self.key, self.nonce, self.commit = (kdf(name, secret) for name in ("head-aead", "head-nonce", "head-commit"))
         signer = scalar("feed-signer", enc(secret, id16(device)))
@@ -265,6 +270,19 @@ class Feed:
         return best
 
 
+def check_ring(root, pod, head):
+    """The ring of a head opens what the phrase gives, the secret of an epoch before."""
+    ring = head.parts.get(129)
+    if ring is None:
+        return
+    epoch, box_epoch, box, *_ = head.place
+    older, of_box = int.from_bytes(ring[:4], "little"), int.from_bytes(ring[4:8], "little")
+    key = kdf("group-ring", secret_of(root, pod, epoch, box, box_epoch))
+    opened = AESGCMSIV(key).decrypt(bytes(12), ring[8:], enc(b"podfs/1/ring", ring[:4], ring[4:8]))
+    if (older, of_box) >= (epoch, box_epoch) or opened != secret_of(root, pod, older, box, of_box):
+        raise Damaged("a ring that opens something else")
+
+
 def newest_head(bee, root, pod, box):
     """The head that the box is read from. Nothing that was asked for is asked for again as the search widens."""
     found, searched, (epochs, box_epochs, devices) = [], set(), (1, 1, 8)
@@ -279,10 +297,13 @@ def newest_head(bee, root, pod, box):
         if found:
             highest = [max(head.place[at] for head in found) for at in range(3)]
             epochs, box_epochs, devices = highest[0] + 2, highest[1] + 2, highest[2] + 9
+    # What goes on in an epoch that is over may be a thief's.
+    newest = max((head.place[0] for head in found), default=0)
     superseded = {head.went_on_from for head in found}
-    left = sorted((head for head in found if head.place not in superseded), key=lambda head: (head.place[:2], head.time))
+    left = sorted((head for head in found if head.place[0] == newest and head.place not in superseded), key=lambda head: (head.place[:2], head.time))
     if not left:
         raise Damaged(f"no head of box {box} of pod {pod}")
     for other in left[:-1]:
         print(f"not shown: a state that only device {other.place[2]} knows", file=sys.stderr)
+    check_ring(root, pod, left[-1])
     return left[-1]

@@ -44,6 +44,23 @@ fn mount_box(pod: &Pod, path: &Path, folder: &str) -> PathBuf {
     app
 }
 
+/// Two boxes and an ordinary folder, in each of which is a file and a folder.
+fn nothing_crosses([a, b, plain]: [&Path; 3]) {
+    for (from, to) in [(a, b), (a, plain), (plain, b)] {
+        for name in ["file", "folder"] {
+            let moved = fs::rename(from.join(name), to.join("new"));
+            assert_eq!(errno(moved), libc::EXDEV);
+            let (one, other) = (from.join(name), to.join(name));
+            let here = rustix::fs::CWD;
+            let exchanged =
+                rustix::fs::renameat_with(here, &one, here, &other, RenameFlags::EXCHANGE);
+            assert_eq!(exchanged, Err(rustix::io::Errno::XDEV));
+        }
+        let linked = fs::hard_link(from.join("file"), to.join("link"));
+        assert_eq!(errno(linked), libc::EXDEV);
+    }
+}
+
 #[test]
 fn only_copies_go_over_the_border_of_a_box() {
     if !applicable(
@@ -69,19 +86,7 @@ fn only_copies_go_over_the_border_of_a_box() {
         fs::write(dir.join("file"), format!("in {}", dir.display())).unwrap();
         fs::create_dir(dir.join("folder")).unwrap();
     }
-    for (from, to) in [(&a, &b), (&a, &plain), (&plain, &b)] {
-        for name in ["file", "folder"] {
-            let moved = fs::rename(from.join(name), to.join("new"));
-            assert_eq!(errno(moved), libc::EXDEV);
-            let (one, other) = (from.join(name), to.join(name));
-            let here = rustix::fs::CWD;
-            let exchanged =
-                rustix::fs::renameat_with(here, &one, here, &other, RenameFlags::EXCHANGE);
-            assert_eq!(exchanged, Err(rustix::io::Errno::XDEV));
-        }
-        let linked = fs::hard_link(from.join("file"), to.join("link"));
-        assert_eq!(errno(linked), libc::EXDEV);
-    }
+    nothing_crosses([&a, &b, &plain]);
     // Programs copy then, also those that would share what is on the disk.
     run(Command::new("mv").arg(a.join("file")).arg(b.join("moved")));
     assert_eq!(
@@ -143,6 +148,8 @@ fn an_app_sees_its_box_and_nothing_else() {
     }
     let pod = Pod::new();
     let mount = pod.mount();
+    // Programs that are cut off are told of in the log.
+    mount.expect_warnings();
     let inside = mount.path("apps/notes");
     fs::create_dir(mount.path("apps")).unwrap();
     fs::write(mount.path("secret"), "not for the app").unwrap();
@@ -294,7 +301,8 @@ fn a_crash_leaves_boxes_as_they_were() {
         fs::read_to_string(app.join("answered")).unwrap(),
         "before the crash"
     );
-    mount.unmount();
+    says(&pod, &["unmount"]);
+    mount.ended_by_itself();
     assert!(!mountpoints().any(|point| point == app));
     says(
         &pod,
@@ -345,6 +353,5 @@ fn boxes_come_back_with_their_numbers() {
         libc::EXDEV
     );
     assert_eq!(boxed(&pod, &mount.path("d"), &[])["number"], 4);
-    confirmed(&pod);
     mount.unmount();
 }

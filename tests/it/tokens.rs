@@ -25,11 +25,11 @@ use crate::support::pod::write_files;
 use crate::support::run;
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
-const NEEDS: &[&str] = &["/dev/fuse", "softhsm2-util", MODULE];
+pub const NEEDS: &[&str] = &["/dev/fuse", "softhsm2-util", MODULE];
 const PIN: &str = "a-pin-of-the-tests";
 
 /// What is plugged into a machine.
-struct Reader {
+pub struct Reader {
     home: TempDir,
 }
 
@@ -51,7 +51,7 @@ impl Reader {
     }
 
     /// One token, fresh from its maker.
-    fn with(label: &str) -> Self {
+    pub fn with(label: &str) -> Self {
         let reader = Self::empty();
         reader.plug_in(label);
         reader
@@ -105,7 +105,7 @@ impl Reader {
     }
 
     /// `podfs keys token add` with the passphrase of the pod.
-    fn add(&self, pod: &Pod, flags: &[&str]) -> Output {
+    pub fn add(&self, pod: &Pod, flags: &[&str]) -> Output {
         let mut command = self.podfs(pod, &["keys", "token", "add", "--json"]);
         let command = command
             .args(flags)

@@ -162,6 +162,14 @@ impl Network {
             .collect()
     }
 
+    /// How many chunks a batch pays for.
+    pub fn paid_by(&self, batch: &BatchId) -> usize {
+        let world = self.world();
+        let chunks = world.chunks.values();
+        let is_paid = |entry: &&Entry| entry.slots.iter().any(|slot| slot.batch == *batch);
+        chunks.filter(is_paid).count()
+    }
+
     pub fn batch(&self, id: &BatchId) -> Option<Batch> {
         self.world().chain.batch(id).cloned()
     }

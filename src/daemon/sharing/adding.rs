@@ -3,6 +3,7 @@
 
 use crate::daemon::sharing::Sharing;
 use crate::format::grant::Ended;
+use crate::format::rows::Epochs;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -157,10 +158,12 @@ impl Sharing {
             name: Name::parse(name.as_bytes()).map_err(|error| error.to_string())?,
             terms: back_terms(&received.terms),
             made: (self.clock)(),
+            epochs: Epochs::default(),
             state: GivenState::Waiting,
+            answers: None,
         };
         self.given.give(&given).map_err(|error| error.to_string())?;
-        let handed_over = self.hand_over(&given, None);
+        let handed_over = self.hand_over(&given);
         handed_over.map_err(|error| error.to_string())
     }
 

@@ -18,6 +18,7 @@ use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
 use crate::format::message::MessageId;
+use crate::format::rows::Epochs;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -105,6 +106,7 @@ impl Sharing {
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(wish.with.to_owned()).into());
         }
+        self.messages.admits(&contact)?;
         let (target, directory, name, kind) = self.target(wish.path)?;
         let now = (self.clock)();
         let terms = Terms {
@@ -139,18 +141,22 @@ impl Sharing {
             name,
             terms,
             made: now,
+            epochs: Epochs::default(),
             state: GivenState::Waiting,
+            answers: wish.answers,
         };
         // What is not recorded is not shared.
         let granted = happened::granted(&given, wish.path);
         let recorded = self.people.audit().record(&granted).await;
         recorded.map_err(|fault| Refused(Refusal::State, fault.what))?;
         self.given.give(&given)?;
+        // Whenever it is handed over, the request is answered.
+        if let Some(answered) = wish.answers {
+            self.messages.mark(answered, MessageState::Answered)?;
+        }
         let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
         if is_now {
-            self.hand_over(&given, wish.answers)?;
-        } else if let Some(answered) = wish.answers {
-            self.messages.mark(answered, MessageState::Answered)?;
+            self.hand_over(&given)?;
         }
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(id))?)

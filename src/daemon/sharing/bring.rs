@@ -1,10 +1,17 @@
 //! What others share, brought into the folder.
 
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::happened;
 use crate::daemon::sharing::taking::added_name;
+use crate::daemon::sharing::told;
 use crate::format::grant::Ended;
 use crate::format::grant::RecordState;
+use crate::format::published::Entry;
 use crate::format::rows::GivenState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
@@ -14,54 +21,147 @@ use crate::share::ShareError;
 use crate::share::messages::MessageError;
 use crate::types::Ino;
 use crate::types::Name;
+use crate::types::limits::BRING_PATIENCE;
+use crate::types::limits::OFFERED_AGAIN;
+use crate::types::limits::SHARES_AT_ONCE;
+use crate::types::limits::SHARING_TICK;
+
+/// What the network says of a grant.
+enum News {
+    /// Nothing new.
+    Nothing,
+    /// It is over.
+    Over(Ended),
+    /// There is a new version.
+    Version(SeenRecord, Box<Entry>),
+}
 
 impl Sharing {
-    /// The newest of everything that the owner accepted.
-    pub(super) async fn bring_all(&self) -> Result<(), MessageError> {
-        for received in self.received.all()? {
-            match received.state {
-                ReceivedState::Accepted | ReceivedState::Offered => {}
-                ReceivedState::Ended { .. } => continue,
+    /// Brings what others share as they publish it, until the task ends.
+    pub(super) async fn run_bringing(self: Arc<Self>) {
+        self.people.reconciliation().completed().await;
+        let mut asked: Option<Instant> = None;
+        loop {
+            // Of what was not accepted nobody waits for the end.
+            let with_offered = asked.is_none_or(|asked| asked.elapsed() >= OFFERED_AGAIN);
+            if with_offered {
+                asked = Some(Instant::now());
             }
-            let brought = self.bring(&received).await;
+            told("nothing is brought", self.bring_all(with_offered).await);
+            let news = tokio::time::timeout(SHARING_TICK, self.news.notified());
+            if news.await.is_ok() {
+                tracing::trace!("what others share is looked for");
+            }
+        }
+    }
+
+    /// The newest of everything that the owner accepted. Several are looked for at once; they are brought one after the
+    /// other.
+    async fn bring_all(self: &Arc<Self>, with_offered: bool) -> Result<(), MessageError> {
+        let now = (self.clock)();
+        let mut all = self.received.all()?.into_iter().filter(|received| {
+            let is_due = with_offered || received.terms.is_past(now);
+            match received.state {
+                ReceivedState::Accepted => true,
+                ReceivedState::Offered => is_due,
+                ReceivedState::Ended { .. } => false,
+            }
+        });
+        let mut looking = JoinSet::new();
+        loop {
+            while looking.len() < SHARES_AT_ONCE
+                && let Some(received) = all.next()
+            {
+                let sharing = Arc::clone(self);
+                looking.spawn(async move {
+                    let news = sharing.news(&received).await;
+                    (received, news)
+                });
+            }
+            let Some(looked) = looking.join_next().await else {
+                return Ok(());
+            };
+            let Ok((received, news)) = looked else {
+                tracing::error!("looking for what somebody shares panicked");
+                continue;
+            };
+            let brought = match news {
+                Ok(news) => self.bring_news(&received, news).await,
+                Err(why) => Err(why),
+            };
             let mut troubles = self.troubles.lock();
             match brought {
                 Ok(()) => drop(troubles.remove(&received.id)),
                 Err(why) => drop(troubles.insert(received.id, why)),
             }
         }
-        Ok(())
     }
 
     /// The newest of one grant; of one that was not accepted nothing but its end.
     pub(super) async fn bring(&self, received: &Received) -> Result<(), String> {
-        let _one = self.bringing.lock().await;
-        let now = (self.clock)();
-        if received.terms.until.is_some_and(|until| until <= now.secs) {
-            return self.is_over(received, Ended::Expired).await;
-        }
+        let news = self.news(received).await?;
+        self.bring_news(received, news).await
+    }
+
+    async fn news(&self, received: &Received) -> Result<News, String> {
         let failed = |error: ShareError| error.to_string();
+        if received.terms.is_past((self.clock)()) {
+            return Ok(News::Over(Ended::Expired));
+        }
         let answered = self.answered_by(&received.id, &received.contact);
-        let answered = answered.map_err(failed)?;
-        if let Some(given) = &answered
+        if let Some(given) = answered.map_err(failed)?
             && let GivenState::Ended { why, .. } = given.state
         {
-            return self.is_over(received, why).await;
+            return Ok(News::Over(why));
         }
+        self.refuse_replaced(received)?;
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
             return Err("the pod has no node".to_owned());
         }
-        let newest = self.received.newest(received, &endpoints).await;
-        let Some((seen, record)) = newest.map_err(|error| error.to_string())? else {
+        let newest = in_time(self.received.newest(received, &endpoints)).await?;
+        let Some((seen, record)) = newest.map_err(failed)? else {
+            return Ok(News::Nothing);
+        };
+        Ok(match record.state {
+            RecordState::Ended(why) => News::Over(why),
+            RecordState::Live(_) if received.state == ReceivedState::Offered => News::Nothing,
+            RecordState::Live(entry) => News::Version(seen, entry),
+        })
+    }
+
+    async fn bring_news(&self, received: &Received, news: News) -> Result<(), String> {
+        let _one = self.bringing.lock().await;
+        let failed = |error: ShareError| error.to_string();
+        // It may have ended since it was looked for, or goes on in another feed.
+        let now = self.received.find(&received.id).map_err(failed)?;
+        let is_over = |now: &Received| matches!(now.state, ReceivedState::Ended { .. });
+        let Some(now) = now.filter(|now| !is_over(now) && now.feed == received.feed) else {
             return Ok(());
         };
-        let entry = match record.state {
-            RecordState::Ended(why) => return self.is_over(received, why).await,
-            RecordState::Live(_) if received.state == ReceivedState::Offered => return Ok(()),
-            RecordState::Live(entry) => entry,
-        };
-        self.received.is_seen(&received.id, &seen).map_err(failed)?;
+        match news {
+            News::Nothing => Ok(()),
+            News::Over(why) => self.is_over(&now, why).await,
+            News::Version(seen, entry) => self.bring_version(&now, seen, &entry).await,
+        }
+    }
+
+    async fn bring_version(
+        &self,
+        received: &Received,
+        seen: SeenRecord,
+        entry: &Entry,
+    ) -> Result<(), String> {
+        let failed = |error: ShareError| error.to_string();
+        let before = self.received.seen(&received.feed).map_err(failed)?;
+        if before.is_some_and(|it| it.index > seen.index || it.index == seen.index && it.is_brought)
+        {
+            return Ok(());
+        }
+        let seen_in = |seen: &SeenRecord| self.received.is_seen(&received.feed, seen);
+        seen_in(&seen).map_err(failed)?;
+        let answered = self.answered_by(&received.id, &received.contact);
+        let answered = answered.map_err(failed)?;
         let (dir, name) = match answered {
             Some(_) => (
                 self.pod
@@ -71,7 +171,8 @@ impl Sharing {
             ),
             None => (self.folder_of(received)?, received.label.clone()),
         };
-        let brought = self.receiver.receive((dir, &name), &entry.attributes).await;
+        // What was interrupted is gone on with.
+        let brought = in_time(self.receiver.receive((dir, &name), &entry.attributes)).await?;
         brought.map_err(|error| error.to_string())?;
         let seen = SeenRecord {
             is_brought: true,
@@ -80,9 +181,25 @@ impl Sharing {
         if answered.is_none() {
             self.lay_tray(received)?;
         }
-        self.received.is_seen(&received.id, &seen).map_err(failed)?;
+        seen_in(&seen).map_err(failed)?;
         self.is_due(&received.id);
         Ok(())
+    }
+
+    /// Nothing is believed of a feed that was told of with keys which were replaced since: somebody else may write there.
+    fn refuse_replaced(&self, received: &Received) -> Result<(), String> {
+        let contact = self.messages.contact(&received.contact);
+        let Some(contact) = contact.map_err(|error| error.to_string())? else {
+            return Ok(());
+        };
+        let card = contact.card().map_err(|error| error.to_string())?;
+        if card.epoch <= received.epoch {
+            return Ok(());
+        }
+        let name = contact.name.as_str();
+        Err(format!(
+            "{name} replaced their keys, and did not yet say where it goes on"
+        ))
     }
 
     /// Where what its giver shares is seen.
@@ -134,4 +251,10 @@ impl Sharing {
         self.note(&happened::over(received, why, &name)).await;
         Ok(())
     }
+}
+
+/// Nobody's folder and nobody's feed keeps those of others waiting for longer.
+async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    let done = tokio::time::timeout(BRING_PATIENCE, work).await;
+    done.map_err(|_| "it takes long, and is gone on with".to_owned())
 }

@@ -122,10 +122,11 @@ impl SharingClient {
     /// # Errors
     /// [`FaultKind::NoGrant`]; or it cannot be found out now.
     pub fn preview(&mut self, id: &str) -> Result<PreviewReport, Fault> {
-        match self.ask(SharingRequest::Preview { id: id.to_owned() })? {
-            SharingResponse::Preview(report) => Ok(*report),
-            _ => Err(unexpected()),
-        }
+        let asked = SharingRequest::Preview { id: id.to_owned() };
+        let SharingResponse::Preview(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
     }
 
     /// What was done when a grant was ended, or how far it is.
@@ -133,10 +134,11 @@ impl SharingClient {
     /// # Errors
     /// [`FaultKind::NoGrant`]; [`FaultKind::Usage`]: it was not ended by its owner.
     pub fn receipt(&mut self, id: &str) -> Result<ReceiptReport, Fault> {
-        match self.ask(SharingRequest::Receipt { id: id.to_owned() })? {
-            SharingResponse::Receipt(report) => Ok(*report),
-            _ => Err(unexpected()),
-        }
+        let asked = SharingRequest::Receipt { id: id.to_owned() };
+        let SharingResponse::Receipt(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
     }
 
     fn gave(&mut self, asked: SharingRequest) -> Result<GivenReport, Fault> {

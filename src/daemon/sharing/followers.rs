@@ -7,6 +7,7 @@ use crate::share::Told;
 use crate::sync::Followed;
 use crate::sync::Followers;
 use crate::sync::Seen;
+use crate::types::Address;
 
 impl Followers for Sharing {
     fn followed(&self) -> Result<Vec<Followed>, String> {
@@ -26,12 +27,27 @@ impl Followers for Sharing {
                 ((seen.now.ino, *dir, name), seen.attributes.clone())
             });
             let told = self.given.is_published(&given, seen, (self.clock)());
-            if told.map_err(failed)? == Told::Later {
-                self.again.store(true, std::sync::atomic::Ordering::Release);
+            let mut untold = self.untold.lock();
+            match told {
+                Ok(told) => {
+                    untold.remove(&given.id);
+                    if told == Told::Later {
+                        self.again.store(true, std::sync::atomic::Ordering::Release);
+                    }
+                }
+                // It keeps nobody else from being told.
+                Err(error) => {
+                    tracing::warn!(%error, "a grant is not told what was published");
+                    untold.insert(given.id, format!("the new version is not told: {error}"));
+                }
             }
         }
         self.wake.notify_one();
         Ok(())
+    }
+
+    fn records(&self) -> Result<Vec<Address>, String> {
+        self.given.records().map_err(failed)
     }
 
     fn renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), String> {

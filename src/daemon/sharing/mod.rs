@@ -10,9 +10,13 @@ mod followers;
 mod happened;
 mod letting;
 mod merging;
+mod moving;
 mod report;
 mod revoking;
+mod sending;
 mod taking;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use client::SharingClient;
@@ -33,24 +37,27 @@ use tokio::task::JoinHandle;
 
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::BoxSecret;
+use crate::daemon::outgoing::Outgoing;
 use crate::daemon::people::People;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::sharing::sending::Held;
 use crate::daemon::sharing::tree::PodTree;
 use crate::format::grant::Ended;
 use crate::format::grant::Grant;
 use crate::format::message::MessageBody;
-use crate::format::message::MessageId;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::format::rows::ReceivedState;
 use crate::pod::Caller;
 use crate::pod::Pod;
+use crate::share::Arrival;
 use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
 use crate::share::ShareError;
 use crate::share::Told;
 use crate::share::audit::Happening;
+use crate::share::messages::Kept;
 use crate::share::messages::MessageError;
 use crate::share::messages::Messages;
 use crate::share::messages::Way;
@@ -76,8 +83,16 @@ pub(super) struct Sharing {
     owner: Caller,
     clock: Clock,
     wake: Notify,
+    /// There may be something new of others.
+    news: Notify,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
+    /// The way of records into the network.
+    node: Outgoing,
+    /// Why records of grants that the owner gave are not sent.
+    held: Mutex<BTreeMap<[u8; 16], Held>>,
+    /// Why grants are not handed over, or not told what was published.
+    untold: Mutex<BTreeMap<[u8; 16], String>>,
     /// Number of the last message that was looked at for grants.
     taken: AtomicU64,
     /// Why what others share is not brought, by grant.
@@ -90,6 +105,8 @@ pub(super) struct Sharing {
     added: Notify,
     /// Held while something is brought.
     bringing: tokio::sync::Mutex<()>,
+    /// Held while receipts are signed, so that what was done is recorded once.
+    signing: tokio::sync::Mutex<()>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -98,7 +115,7 @@ impl Sharing {
         pod: &Arc<Pod>,
         people: &Arc<People>,
         publishing: &Arc<Publishing>,
-        secret: BoxSecret,
+        keys: (u32, BoxSecret),
         (owner, clock): (Caller, Clock),
     ) -> Arc<Self> {
         let rows = || Arc::clone(pod.rows());
@@ -114,19 +131,24 @@ impl Sharing {
             people: Arc::clone(people),
             messages: Arc::clone(people.mail().messages()),
             publishing: Arc::clone(publishing),
-            given: GivenGrants::new(Arc::clone(people.rows()), rows(), secret),
+            given: GivenGrants::new(Arc::clone(people.rows()), rows(), keys),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
             receiver,
             owner,
             clock,
             wake: Notify::new(),
+            news: Notify::new(),
             again: AtomicBool::new(false),
+            node: Outgoing(Arc::clone(publishing)),
+            held: Mutex::default(),
+            untold: Mutex::default(),
             taken: AtomicU64::new(0),
             troubles: Mutex::default(),
             due: Mutex::default(),
             waits: Mutex::default(),
             added: Notify::new(),
             bringing: tokio::sync::Mutex::default(),
+            signing: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
         });
         let followers: Arc<dyn Followers> = Arc::clone(&sharing) as Arc<dyn Followers>;
@@ -139,16 +161,10 @@ impl Sharing {
 
     /// Runs until [`Sharing::stop`].
     pub(super) fn start(self: &Arc<Self>, runtime: &Handle) {
-        let (sharing, adding) = (Arc::clone(self), Arc::clone(self));
-        // After a crash it may not be told yet.
-        if self.given.followed().is_ok_and(|given| !given.is_empty()) {
-            self.publishing.publisher().follow_now();
-        }
-        for received in self.received.all().unwrap_or_default() {
-            self.is_due(&received.id);
-        }
+        let [sharing, bringing, adding] = [self, self, self].map(Arc::clone);
         self.tasks.lock().extend([
             runtime.spawn(async move { sharing.run().await }),
+            runtime.spawn(bringing.run_bringing()),
             runtime.spawn(async move { adding.run_added().await }),
         ]);
     }
@@ -166,10 +182,14 @@ impl Sharing {
     }
 
     async fn run(&self) {
+        self.people.reconciliation().completed().await;
+        // After a crash it may not be told yet.
+        if self.given.followed().is_ok_and(|given| !given.is_empty()) {
+            self.publishing.publisher().follow_now();
+        }
         loop {
-            if let Err(error) = self.step().await {
-                tracing::debug!(%error, "sharing");
-            }
+            self.step().await;
+            self.news.notify_one();
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = self.people.mail().came().notified() => {}
@@ -178,14 +198,24 @@ impl Sharing {
         }
     }
 
-    /// Does everything that is due.
-    async fn step(&self) -> Result<(), MessageError> {
-        self.keep_time().await?;
-        self.take_grants().await?;
-        let sent = self.send_records().await;
-        self.sign_receipts().await?;
-        self.bring_all().await?;
-        sent
+    /// Does everything that is due and does not wait for others. What fails keeps nothing else back.
+    async fn step(&self) {
+        let carried = self.people.rows().carry();
+        told("other machines are not told", carried.map_err(Into::into));
+        told("grants do not go on with other keys", self.move_grants());
+        told("grants do not begin and end", self.keep_time().await);
+        told("no grants are taken", self.take_grants().await);
+        told("no records are sent", self.send_records(&self.node).await);
+        told(
+            "no receipts are signed",
+            self.sign_receipts().await.map_err(Into::into),
+        );
+        if let Err(refused) = self.people.publish_replaced().await {
+            tracing::info!(
+                why = refused.1,
+                "the card with the new keys is not published yet"
+            );
+        }
     }
 
     /// Grants begin and end when they say.
@@ -200,7 +230,7 @@ impl Sharing {
             } else if given.state == GivenState::Waiting
                 && given.terms.from.is_none_or(|from| is_past(Some(from)))
             {
-                self.hand_over(&given, None)?;
+                self.hand_over(&given)?;
             }
         }
         Ok(())
@@ -230,22 +260,40 @@ impl Sharing {
         Ok(contact.map_or_else(String::new, |contact| contact.name.as_str().to_owned()))
     }
 
-    /// Sends what opens it, as the answer to a request if there is one.
-    fn hand_over(&self, given: &Given, answers: Option<MessageId>) -> Result<(), MessageError> {
+    /// Sends what opens it, as the answer to a request if there is one. Else it waits, and the list says why.
+    fn hand_over(&self, given: &Given) -> Result<(), MessageError> {
         let Some(contact) = self.messages.contact(&given.contact)? else {
+            self.is_not_handed_over(given, "who it is for is a contact no more");
             return Ok(());
         };
+        let theirs = contact.card().map_err(ShareError::from)?.epoch;
+        let given = &self.given.with_keys(given, theirs);
         let grant = self.given.handed_over(given)?;
-        let body = MessageBody::Grant(grant.as_slice().into());
-        let posted = self.messages.post(&contact, body, answers, (self.clock)());
+        let body = || MessageBody::Grant(grant.as_slice().into());
+        let post = |answers| {
+            self.messages
+                .post(&contact, body(), answers, (self.clock)())
+        };
+        let posted = match post(given.answers) {
+            // The request was forgotten meanwhile.
+            Err(MessageError::Unknown(_)) if given.answers.is_some() => post(None),
+            posted => posted,
+        };
         if let Err(error) = posted {
-            tracing::warn!(%error, "a grant cannot be handed over yet");
+            tracing::info!(%error, "a grant cannot be handed over yet");
+            self.is_not_handed_over(given, &error.to_string());
             return Ok(());
         }
+        self.untold.lock().remove(&given.id);
         self.given.is_offered(given)?;
         self.people.mail().wake();
         self.publishing.publisher().follow_now();
         Ok(())
+    }
+
+    fn is_not_handed_over(&self, given: &Given, why: &str) {
+        let why = format!("it is not handed over yet: {why}");
+        self.untold.lock().insert(given.id, why);
     }
 
     /// Grants in messages that came.
@@ -259,21 +307,30 @@ impl Sharing {
             };
             let until = last.number;
             for kept in messages {
-                let MessageBody::Grant(bytes) = &kept.row.message.body else {
-                    continue;
-                };
-                let Ok(grant) = Grant::decode(bytes) else {
-                    tracing::debug!("a grant that this podfs cannot read");
-                    continue;
-                };
-                let made = kept.row.message.time;
-                if self.takes(kept.row.contact, grant, made).await? {
-                    self.messages.remove(kept.row.message.id)?;
+                // What cannot be kept of one person keeps nobody else's back.
+                if let Err(error) = self.take_grant(&kept).await {
+                    tracing::info!(%error, "a grant that came is not kept");
                 }
             }
             after = until;
             self.taken.store(after, Ordering::Release);
         }
+    }
+
+    /// The grant in a message, if there is one.
+    async fn take_grant(&self, kept: &Kept) -> Result<(), MessageError> {
+        let MessageBody::Grant(bytes) = &kept.row.message.body else {
+            return Ok(());
+        };
+        let Ok(grant) = Grant::decode(bytes) else {
+            tracing::debug!("a grant that this podfs cannot read");
+            return Ok(());
+        };
+        let told = (kept.row.epoch, kept.row.message.time);
+        if self.takes(kept.row.contact, grant, told).await? {
+            self.messages.remove(kept.row.message.id)?;
+        }
+        Ok(())
     }
 
     /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add, and its
@@ -282,7 +339,7 @@ impl Sharing {
         &self,
         from: Fingerprint,
         grant: Grant,
-        made: Timespec,
+        told: (u32, Timespec),
     ) -> Result<bool, MessageError> {
         let id = grant.id;
         let answered = self.answered_by(&id, &from)?;
@@ -292,12 +349,20 @@ impl Sharing {
                 return Ok(true);
             }
         }
+        if answered.is_none() && self.is_place_of_answer(&id)? {
+            tracing::info!("a grant is in the place of one that somebody else is to give");
+            return Ok(true);
+        }
         let label = grant.terms.name.clone();
-        let is_new = self.received.arrives(from, grant, made)?;
+        let arrival = self.received.arrives(from, grant, told)?;
+        if arrival == Arrival::Anothers {
+            tracing::info!("a grant has the id of one that somebody else gave");
+            return Ok(answered.is_some());
+        }
         let Some(received) = self.received.find(&id)? else {
             return Ok(false);
         };
-        if answered.is_none() && is_new {
+        if answered.is_none() && arrival == Arrival::New {
             let name = self.name_of(&from)?;
             self.note(&happened::received(&received, &name)).await;
         } else if answered.is_some() && received.state == ReceivedState::Offered {
@@ -305,32 +370,11 @@ impl Sharing {
         }
         Ok(answered.is_some())
     }
+}
 
-    /// Records that no node took yet.
-    async fn send_records(&self) -> Result<(), MessageError> {
-        for given in self.given.all()? {
-            let Some((index, chunk)) = self.given.unsent(&given)? else {
-                continue;
-            };
-            if index == 0
-                && self
-                    .given
-                    .goes_on(&given, &self.publishing.sources().now())
-                    .await?
-            {
-                self.publishing.publisher().follow_now();
-                continue;
-            }
-            match self.publishing.publisher().put(&chunk).await {
-                None => return Ok(()),
-                Some(sent) => sent.map_err(ShareError::from)?,
-            }
-            self.given.is_sent(&given, index)?;
-        }
-        if self.again.swap(false, Ordering::AcqRel) {
-            self.publishing.publisher().follow_now();
-            self.wake.notify_one();
-        }
-        Ok(())
+/// Tells in the log what was not done.
+fn told(what: &str, done: Result<(), MessageError>) {
+    if let Err(error) = done {
+        tracing::info!(%error, "{what}");
     }
 }

@@ -12,6 +12,7 @@ use crate::format::grant::Terms;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
+use crate::format::rows::Key;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::share::back_id;
@@ -44,8 +45,23 @@ impl Sharing {
             made: given.made.secs,
             state: state.to_owned(),
             ended: ended.map(|when: Timespec| when.secs),
-            trouble: self.waits.lock().get(&back_id(&given.id)).cloned(),
+            trouble: self.trouble_of(given),
         })
+    }
+
+    /// What the owner has to know of a grant that they gave.
+    fn trouble_of(&self, given: &Given) -> Option<String> {
+        let held = self.held.lock();
+        let held = held.get(&given.id).map(|held| held.why.clone());
+        let untold = || self.untold.lock().get(&given.id).cloned();
+        let waits = || self.waits.lock().get(&back_id(&given.id)).cloned();
+        let uncarried = || self.uncarried(&Key::given(&given.id));
+        held.or_else(untold).or_else(waits).or_else(uncarried)
+    }
+
+    /// Why the owner's other machines will not know of it yet.
+    fn uncarried(&self, key: &Key) -> Option<String> {
+        self.people.rows().trouble(key).map(|why| why.to_string())
     }
 
     pub(super) fn received_report(
@@ -67,7 +83,8 @@ impl Sharing {
                 lossy(&received.label)
             )
         });
-        let seen = self.received.seen(&received.id)?;
+        let seen = self.received.seen(&received.feed)?;
+        let trouble = self.troubles.lock().get(&received.id).cloned();
         Ok(ReceivedReport {
             id: hex::encode(received.id),
             with: contact.map(|contact| contact.name.as_str().to_owned()),
@@ -87,7 +104,7 @@ impl Sharing {
                 .filter(|seen| seen.is_brought)
                 .map(|seen| seen.time.secs),
             added: self.count_added(received),
-            trouble: self.troubles.lock().get(&received.id).cloned(),
+            trouble: trouble.or_else(|| self.uncarried(&Key::received(&received.id))),
         })
     }
 }

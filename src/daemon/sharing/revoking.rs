@@ -143,6 +143,7 @@ impl Sharing {
 
     /// Records what was done, and signs it.
     pub(super) async fn sign_receipts(&self) -> Result<(), ShareError> {
+        let _one = self.signing.lock().await;
         for row in self.revocations()? {
             if let RevocationState::Done {
                 when,
@@ -244,12 +245,11 @@ impl Sharing {
     pub(super) async fn preview(&self, id: &str) -> Answered {
         let given = self.given.one(id)?;
         let publisher = self.publishing.publisher();
-        let weight = match self.path_of(given.target) {
-            None => None,
-            Some(_) => {
-                let weighed = in_time(publisher.weigh(given.target)).await?;
-                Some(weighed.map_err(|error| unknown(&error))?)
-            }
+        let weight = if self.path_of(given.target).is_some() {
+            let weighed = in_time(publisher.weigh(given.target)).await?;
+            Some(weighed.map_err(|error| unknown(&error))?)
+        } else {
+            None
         };
         let level = publisher.level().map_err(|error| unknown(&error))?;
         let batches = publisher.batches().into_iter();
@@ -257,7 +257,7 @@ impl Sharing {
         let report = PreviewReport {
             grant: self.given_report(&given)?,
             handed_over: given.state != GivenState::Waiting,
-            records: self.given.told(&given.id)?,
+            records: self.given.told(&given)?,
             names: weight.map(|weight| weight.published.names),
             complete: level >= Level::OnNode,
             levels: levels(weight),

@@ -19,6 +19,7 @@ use crate::share::copy_name;
 use crate::share::is_added_to;
 use crate::share::is_written_to;
 use crate::share::messages::MessageError;
+use crate::share::takes_place_of;
 use crate::types::ADDED;
 use crate::types::Ino;
 use crate::types::Name;
@@ -81,6 +82,13 @@ impl Sharing {
         }))
     }
 
+    /// Whether a grant of that id belongs to somebody who adds: nobody else gives it.
+    pub(super) fn is_place_of_answer(&self, id: &[u8; 16]) -> Result<bool, ShareError> {
+        let given = self.given.all()?;
+        let mut added_to = given.iter().filter(|given| is_added_to(&given.terms));
+        Ok(added_to.any(|given| takes_place_of(id, &given.id)))
+    }
+
     /// The grants that come back, with what they come back for.
     pub(super) fn added_by_others(&self) -> Result<BTreeMap<[u8; 16], Given>, ShareError> {
         let given = self.given.all()?.into_iter();
@@ -103,6 +111,10 @@ impl Sharing {
 
     /// Takes over what others added, and lets go what they took over, until the task ends.
     pub(super) async fn run_added(&self) {
+        self.people.reconciliation().completed().await;
+        for received in self.received.all().unwrap_or_default() {
+            self.is_due(&received.id);
+        }
         if let Err(error) = self.pod.drop_copies() {
             tracing::debug!(%error, "copies of before a crash stay for now");
         }
@@ -186,7 +198,7 @@ impl Sharing {
         } else {
             None
         };
-        let seen = self.received.seen(&received.id);
+        let seen = self.received.seen(&received.feed);
         let seen = seen.map_err(|error| NotNow::Failed(error.to_string()))?;
         if taking.is_written && !seen.is_some_and(|seen| seen.is_brought) {
             return Ok(());

@@ -91,9 +91,9 @@ kinds! {
     RequestApproved = 34 "request-approved",
     /// What was asked for is not given.
     RequestDenied = 35 "request-denied",
-    /// Keys of the pod were replaced by later ones.
+    /// Later keys took the place of those of the pod, though nobody else had them.
     KeysRotated = 48 "keys-rotated",
-    /// The keys of this machine took the place of another one's.
+    /// Later keys took the place of those of the pod, since somebody else may have them.
     KeysReplaced = 49 "keys-replaced",
     /// Something could not be verified, and was not served.
     IntegrityFailure = 64 "integrity-failure",

@@ -16,7 +16,7 @@ pub use record::{GrantRecord, RecordState};
 use crate::format::published::{put_name, take_name};
 use crate::format::rows::FileKind;
 use crate::format::wire::{Malformed, Reader};
-use crate::types::{Name, Purpose, Rights};
+use crate::types::{Name, Purpose, Rights, Timespec};
 
 const WHAT: &str = "terms of a grant";
 const SNAPSHOT: u8 = 1;
@@ -78,6 +78,11 @@ impl Terms {
         let kind = matches!(self.kind, FileKind::Regular | FileKind::Directory);
         let empty = (self.from.zip(self.until)).is_some_and(|(from, until)| from >= until);
         kind && !empty
+    }
+
+    /// Whether nothing new opens any more.
+    pub fn is_past(&self, now: Timespec) -> bool {
+        self.until.is_some_and(|until| until <= now.secs)
     }
 
     /// Rights u8, kind u8, flags u8, from i64 and until i64 where the flags say so, length u8 and name, length u16 and

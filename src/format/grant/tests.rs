@@ -6,7 +6,7 @@ use crate::crypto::scalar::Owner;
 use crate::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
 use crate::format::published::{Attributes, Entry};
 use crate::format::rows::{
-    Attached, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord,
+    Attached, Epochs, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord,
 };
 use crate::types::limits::{GRANT_MAX, PURPOSE_MAX};
 use crate::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
@@ -97,7 +97,9 @@ fn given(state: GivenState) -> Given {
         name: Name::parse(b"lab").unwrap(),
         terms: terms(),
         made: THEN,
+        epochs: Epochs { own: 1, theirs: 2 },
         state,
+        answers: None,
     }
 }
 
@@ -111,6 +113,7 @@ fn received(terms: Terms, state: ReceivedState) -> Received {
         feed,
         cap,
         made: THEN,
+        epoch: 3,
         state,
     }
 }

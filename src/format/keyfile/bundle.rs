@@ -1,12 +1,17 @@
 use crate::crypto::Secret;
 use crate::crypto::entropy::{Entropy, EntropyError, random_secret};
 use crate::crypto::keys::{KemX25519Key, KemXwingSeed, PodId, PodSecret, RootKey};
+use crate::format::card::SIGNED_CARD_LEN;
 use crate::format::wire::{Malformed, Reader};
 use zeroize::Zeroizing;
 
 /// Bytes of an encoded bundle: one page, whatever is in it, with room for what later versions keep.
 pub const BUNDLE_LEN: usize = 4096;
 const VERSION: u16 = 1;
+/// With what is behind the device secret.
+const REPLACED_VERSION: u16 = 2;
+const CARD: u8 = 1;
+const LEAKED: u8 = 2;
 
 /// What a device keeps of a pod. With it the pod opens; without the phrase it leads to no later epoch.
 pub struct Bundle {
@@ -28,6 +33,18 @@ pub struct Bundle {
     pub sign_seed: Secret<32>,
     /// Seals what is on this machine only. Random: the phrase does not give it back.
     pub device_secret: Secret<32>,
+    /// What these keys took the place of; nothing when they are the first of this device.
+    pub replaced: Option<Replaced>,
+}
+
+/// What has to be known to begin an epoch, whenever that is gone on with.
+pub struct Replaced {
+    /// Secret of the pod in the epoch before.
+    pub pod_secret: PodSecret,
+    /// The card that names the new keys, if the pod had one.
+    pub card: Option<Box<[u8; SIGNED_CARD_LEN]>>,
+    /// Whether somebody else may have the keys of the epoch before.
+    pub leaked: bool,
 }
 
 impl Bundle {
@@ -50,13 +67,51 @@ impl Bundle {
             kem_xwing: root.kem_xwing(epoch),
             sign_seed: random_secret(entropy)?,
             device_secret: random_secret(entropy)?,
+            replaced: None,
+        })
+    }
+
+    /// The keys of the next epoch for the same device, `card` being the one that names them. Nothing that comes from the
+    /// phrase alone, or was random in the epoch before, leads there; the device secret stays, for what is on this machine
+    /// is sealed with it.
+    ///
+    /// # Errors
+    /// When there is no randomness, or no further epoch.
+    pub fn next(
+        &self,
+        root: &RootKey,
+        leaked: bool,
+        entropy: &mut Entropy<'_>,
+    ) -> Result<Self, EntropyError> {
+        let epoch = self.epoch.checked_add(1).ok_or(EntropyError)?;
+        let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
+        Ok(Self {
+            device: self.device,
+            epoch,
+            pod: self.pod,
+            pod_id: self.pod_id,
+            pod_secret: root.pod(&self.pod_id, epoch),
+            kem_x25519: root.kem_x25519(epoch),
+            kem_xwing: root.kem_xwing(epoch),
+            sign_seed: random_secret(entropy)?,
+            device_secret: copy(&self.device_secret),
+            replaced: Some(Replaced {
+                pod_secret: PodSecret::restore(copy(self.pod_secret.secret())),
+                card: None,
+                leaked,
+            }),
         })
     }
 
     /// The bytes, zeros behind. `spare` more bytes fit without moving them.
     pub fn encode(&self, spare: usize) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(BUNDLE_LEN.saturating_add(spare)));
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        let version = if self.replaced.is_some() {
+            REPLACED_VERSION
+        } else {
+            VERSION
+        };
+        out.extend_from_slice(&version.to_le_bytes());
         out.extend_from_slice(&self.device.to_le_bytes());
         out.extend_from_slice(&self.epoch.to_le_bytes());
         out.extend_from_slice(&self.pod.to_le_bytes());
@@ -66,6 +121,9 @@ impl Bundle {
         out.extend_from_slice(self.kem_xwing.secret().expose());
         out.extend_from_slice(self.sign_seed.expose());
         out.extend_from_slice(self.device_secret.expose());
+        if let Some(replaced) = &self.replaced {
+            replaced.put(&mut out);
+        }
         out.resize(BUNDLE_LEN, 0);
         out
     }
@@ -76,7 +134,8 @@ impl Bundle {
     /// Another length, another version, or anything but zeros behind.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "bundle");
-        if bytes.len() != BUNDLE_LEN || reader.u16()? != VERSION {
+        let version = reader.u16()?;
+        if bytes.len() != BUNDLE_LEN || !matches!(version, VERSION | REPLACED_VERSION) {
             return Err(reader.malformed());
         }
         let bundle = Self {
@@ -89,11 +148,41 @@ impl Bundle {
             kem_xwing: KemXwingSeed::restore(secret(&mut reader)?),
             sign_seed: secret(&mut reader)?,
             device_secret: secret(&mut reader)?,
+            replaced: if version == REPLACED_VERSION {
+                Some(Replaced::take(&mut reader)?)
+            } else {
+                None
+            },
         };
-        if reader.rest().iter().any(|byte| *byte != 0) {
-            return Err(reader.malformed());
+        let is_first = bundle.replaced.is_some() && bundle.epoch == 0;
+        if is_first || reader.rest().iter().any(|byte| *byte != 0) {
+            return Err(Malformed("bundle"));
         }
         Ok(bundle)
+    }
+}
+
+impl Replaced {
+    /// Secret 32, flags u8 (1 a card, 2 leaked), card 1544 where there is one.
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.pod_secret.secret().expose());
+        let card = if self.card.is_some() { CARD } else { 0 };
+        out.push(card | if self.leaked { LEAKED } else { 0 });
+        out.extend(self.card.iter().flat_map(|card| card.iter()));
+    }
+
+    fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let pod_secret = PodSecret::restore(secret(reader)?);
+        let flags = reader.u8()?;
+        if flags & !(CARD | LEAKED) != 0 {
+            return Err(reader.malformed());
+        }
+        let card = (flags & CARD != 0).then(|| reader.array().map(Box::new));
+        Ok(Self {
+            pod_secret,
+            card: card.transpose()?,
+            leaked: flags & LEAKED != 0,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ mod layout;
 mod tests;
 mod token;
 
-pub use bundle::{BUNDLE_LEN, Bundle};
+pub use bundle::{BUNDLE_LEN, Bundle, Replaced};
 pub use layout::{KEYFILE_LEN_MAX, Layout, SLOT_BODY_MAX, SLOTS_MAX, SealedBundle, Slot};
 pub use token::{
     KEY_ID_MAX, KeyId, NewToken, SERIAL_LEN, TOKEN_LABEL_LEN, TokenAnswer, TokenKey, Ways,
@@ -129,6 +129,23 @@ pub fn change_passphrase(
     entropy: &mut Entropy<'_>,
 ) -> Result<Vec<u8>, KeyfileError> {
     change_within(&CostBounds::RELEASED, bytes, opener, passphrase, entropy)
+}
+
+/// The keyfile `bytes` with other keys in it; what opens it stays the same.
+///
+/// # Errors
+/// [`KeyfileError`].
+pub fn change_bundle(
+    bytes: &[u8],
+    opener: Opener<'_>,
+    bundle: &Bundle,
+    entropy: &mut Entropy<'_>,
+) -> Result<Vec<u8>, KeyfileError> {
+    let mut layout = Layout::decode(bytes).map_err(|_| KeyfileError::NotOpened)?;
+    let found = open(&CostBounds::RELEASED, &layout, opener)?;
+    layout.sealed_bundle = seal_bundle(&found.file_key, bundle, entropy)?;
+    layout.mac = found.file_key.authenticate(&layout.encode_before_mac());
+    Ok(layout.encode())
 }
 
 /// Which pod a keyfile says it belongs to. Not verified: it serves to derive the [`RecoveryKey`] that verifies it.

@@ -63,7 +63,7 @@ pub struct Head {
 impl Head {
     /// Type of the part that holds the checkpoint of the audit log.
     pub const AUDIT: u8 = 128;
-    /// Type of the part that tells where older keys are kept.
+    /// Type of the part that holds the keys of the epoch before: a [`Ring`](crate::format::published::Ring).
     pub const RING: u8 = 129;
 
     /// Fixed fields, parts, zeros.

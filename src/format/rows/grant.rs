@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{CapKey, GrantFeed};
 use crate::format::grant::{Ended, Terms, put_cap, take_cap};
+use crate::format::message::MessageId;
 use crate::format::published::{put_name, put_time, take_name, take_time};
 use crate::format::rows::Key;
 use crate::format::wire::{Malformed, Reader};
@@ -33,8 +34,21 @@ pub struct Given {
     pub terms: Terms,
     /// When.
     pub made: Timespec,
+    /// The keys that it was handed over with; with other ones it goes on in another feed.
+    pub epochs: Epochs,
     /// How far it is.
     pub state: GivenState,
+    /// The request that it answers, until it is handed over.
+    pub answers: Option<MessageId>,
+}
+
+/// Epochs of the keys of both when something was handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Epochs {
+    /// Of the owner of the pod.
+    pub own: u32,
+    /// Of the other one.
+    pub theirs: u32,
 }
 
 /// How far a grant is that was given.
@@ -79,8 +93,10 @@ pub struct Received {
     pub feed: GrantFeed,
     /// Opens them.
     pub cap: CapKey,
-    /// When it was given, as the message says.
+    /// When it was given, or told of with other keys, as the message says.
     pub made: Timespec,
+    /// Epoch of the keys of who gave it, when that was told.
+    pub epoch: u32,
     /// How far it is.
     pub state: ReceivedState,
     /// The name under which it is shown.
@@ -118,7 +134,7 @@ pub struct SeenRecord {
 
 impl Given {
     /// Bytes of the row: id 16, fingerprint 32, target u64, directory u64, length u8 and name, length u8 and name of the
-    /// contact, terms, made 12, state.
+    /// contact, terms, made 12, epochs u32 own and theirs, state, the id of the request that it answers if there is one.
     ///
     /// # Errors
     /// When the terms contradict each other.
@@ -133,11 +149,14 @@ impl Given {
         out.extend_from_slice(contact);
         self.terms.put(&mut out)?;
         put_time(&mut out, Some(self.made));
+        out.extend_from_slice(&self.epochs.own.to_le_bytes());
+        out.extend_from_slice(&self.epochs.theirs.to_le_bytes());
         match self.state {
             GivenState::Waiting => out.push(0),
             GivenState::Offered => out.push(1),
             GivenState::Ended { why, when } => put_ended(&mut out, why, when),
         }
+        out.extend(self.answers.iter().flat_map(|id| id.0));
         Ok(out)
     }
 
@@ -153,6 +172,10 @@ impl Given {
             contact_name: take_contact(&mut reader)?,
             terms: Terms::take(&mut reader)?,
             made: take_time(&mut reader)?,
+            epochs: Epochs {
+                own: reader.u32()?,
+                theirs: reader.u32()?,
+            },
             state: match reader.u8()? {
                 0 => GivenState::Waiting,
                 1 => GivenState::Offered,
@@ -162,6 +185,9 @@ impl Given {
                 }
                 _ => return Err(reader.malformed()),
             },
+            answers: (!reader.is_empty())
+                .then(|| reader.array().map(MessageId))
+                .transpose()?,
         };
         reader.end()?;
         Ok(given)
@@ -214,7 +240,7 @@ impl LastRecord {
 
 impl Received {
     /// Bytes of the row: id 16, fingerprint 32, owner 20, topic 32, cap key 32, length u8 and label, terms, made 12,
-    /// state.
+    /// epoch u32, state.
     ///
     /// # Errors
     /// When the terms contradict each other.
@@ -227,6 +253,7 @@ impl Received {
         put_name(&mut out, &self.label);
         self.terms.put(&mut out)?;
         put_time(&mut out, Some(self.made));
+        out.extend_from_slice(&self.epoch.to_le_bytes());
         match self.state {
             ReceivedState::Offered => out.push(0),
             ReceivedState::Accepted => out.push(1),
@@ -249,6 +276,7 @@ impl Received {
             feed,
             cap,
             made: take_time(&mut reader)?,
+            epoch: reader.u32()?,
             state: match reader.u8()? {
                 0 => ReceivedState::Offered,
                 1 => ReceivedState::Accepted,

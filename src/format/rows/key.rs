@@ -1,4 +1,5 @@
 use crate::crypto::identity::Fingerprint;
+use crate::crypto::keys::GrantFeed;
 use crate::format::rows::Slot;
 use crate::types::Ino;
 
@@ -85,6 +86,16 @@ impl Key {
         Self::build(b'H', &[1])
     }
 
+    /// `H ‖ 1 + number`: the newest head of a box.
+    pub fn box_head(number: u32) -> Self {
+        Self::build(b'H', &[u64::from(number).saturating_add(1)])
+    }
+
+    /// The first and the last key that the head of a box can have.
+    pub fn all_box_heads() -> (Self, Self) {
+        (Self::box_head(1), Self::box_head(u32::MAX))
+    }
+
     /// `K ‖ ino`: the inode, and what is below it, is to stay on this machine.
     pub fn pinned(ino: Ino) -> Self {
         Self::build(b'K', &[ino.0])
@@ -131,14 +142,14 @@ impl Key {
         (Self::build(b'S', &[0]), Self::build(b'S', &[u64::MAX]))
     }
 
-    /// `L ‖ first 8 bytes of its id`: the newest record of a grant that the owner gave.
-    pub fn last_record(grant: &[u8; 16]) -> Self {
-        Self::build(b'L', &[first_8(grant)])
+    /// `L ‖ first 8 bytes of its topic`: the newest record of the feed of a grant that the owner gave.
+    pub fn last_record(feed: &GrantFeed) -> Self {
+        Self::build(b'L', &[first_8(&feed.topic.0)])
     }
 
-    /// `V ‖ first 8 bytes of its id`: the newest record that was seen of a grant that the owner received.
-    pub fn seen_record(grant: &[u8; 16]) -> Self {
-        Self::build(b'V', &[first_8(grant)])
+    /// `V ‖ first 8 bytes of its topic`: the newest record that was seen in the feed of a grant that the owner received.
+    pub fn seen_record(feed: &GrantFeed) -> Self {
+        Self::build(b'V', &[first_8(&feed.topic.0)])
     }
 
     /// `A ‖ ino`: the box that is attached to a directory.
@@ -271,7 +282,7 @@ impl Key {
     }
 }
 
-fn first_8(id: &[u8; 16]) -> u64 {
+fn first_8(id: &[u8]) -> u64 {
     id.first_chunk()
         .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

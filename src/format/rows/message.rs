@@ -15,6 +15,8 @@ pub struct MessageRow {
     pub contact: Fingerprint,
     /// When it arrived, or was written here.
     pub since: Timespec,
+    /// Of a received one: epoch of the keys of who wrote it, when it came; else 0.
+    pub epoch: u32,
     /// How far it is.
     pub state: MessageState,
     /// Where it stands, or will; nothing before it is sealed. Of one that came through the door: the week in which it was
@@ -24,6 +26,8 @@ pub struct MessageRow {
     pub card: Option<Box<[u8; SIGNED_CARD_LEN]>>,
     /// What is sent, as long as it is not seen in the network.
     pub sealed: Option<SealedMessage>,
+    /// Whether the audit log has it: of requests that came.
+    pub recorded: bool,
     /// The message itself.
     pub message: Message,
 }
@@ -83,10 +87,12 @@ pub struct FeedCursor {
 const PLACE: u8 = 1;
 const SEALED: u8 = 2;
 const CARD: u8 = 4;
+const RECORDED: u8 = 8;
 
 impl MessageRow {
-    /// Bytes of the row: flags u8 (1 place, 2 sealed, 4 card), state u8, contact 32, since i64 and u32, with a place week
-    /// u32 and index u64, with a sealed message tag 8 and payload 4096, with a card 1544, then the message.
+    /// Bytes of the row: flags u8 (1 place, 2 sealed, 4 card, 8 recorded), state u8, contact 32, since i64 and u32, epoch
+    /// u32, with a place week u32 and index u64, with a sealed message tag 8 and payload 4096, with a card 1544, then the
+    /// message.
     ///
     /// # Errors
     /// When the message cannot be written.
@@ -94,10 +100,12 @@ impl MessageRow {
         let place = if self.place.is_some() { PLACE } else { 0 };
         let sealed = if self.sealed.is_some() { SEALED } else { 0 };
         let card = if self.card.is_some() { CARD } else { 0 };
-        let mut out = vec![place | sealed | card, self.state.byte()];
+        let recorded = if self.recorded { RECORDED } else { 0 };
+        let mut out = vec![place | sealed | card | recorded, self.state.byte()];
         out.extend_from_slice(&self.contact.0);
         out.extend_from_slice(&self.since.secs.to_le_bytes());
         out.extend_from_slice(&self.since.nanos.to_le_bytes());
+        out.extend_from_slice(&self.epoch.to_le_bytes());
         if let Some(place) = &self.place {
             place.put(&mut out);
         }
@@ -124,7 +132,7 @@ impl MessageRow {
             MessageState::New
             | MessageState::Seen
             | MessageState::Answered
-            | MessageState::Accepted => flags & !CARD == PLACE,
+            | MessageState::Accepted => flags & !(CARD | RECORDED) == PLACE,
             MessageState::Sent | MessageState::Arrived => flags == PLACE,
         };
         if !may_be {
@@ -135,6 +143,7 @@ impl MessageRow {
             secs: reader.i64()?,
             nanos: reader.u32()?,
         };
+        let epoch = reader.u32()?;
         let place = (flags & PLACE != 0).then(|| FeedPlace::read(&mut reader));
         let place = place.transpose()?;
         let sealed = (flags & SEALED != 0).then(|| SealedMessage::read(&mut reader));
@@ -146,10 +155,12 @@ impl MessageRow {
         Ok(Self {
             contact,
             since,
+            epoch,
             state,
             place,
             card,
             sealed,
+            recorded: flags & RECORDED != 0,
             message,
         })
     }

@@ -21,7 +21,7 @@ pub use contact::{Blocked, Contact, OwnCard, check_blocked_row, check_card_row};
 pub use dentry::{Dentries, Dentry};
 pub use extent::{Bucket, PageState, Run, RunData, RunKind, Slot, SlotRange, Tag};
 pub use grant::{
-    Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, check_given_row,
+    Epochs, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, check_given_row,
     check_received_row,
 };
 pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};

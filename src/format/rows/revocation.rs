@@ -33,6 +33,10 @@ pub struct Revocation {
 
 /// What became of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few of these, and most are signed"
+)]
 pub enum RevocationState {
     /// The next publication seals anew.
     Asked,

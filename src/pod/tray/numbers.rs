@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::pod::Pod;
 use crate::pod::attr::Attr;
 use crate::pod::error::PodError;
+use crate::pod::{Caller, Pod, SetAttr};
 use crate::types::Ino;
 
 /// Which inode is which for the kernel.
@@ -56,6 +56,14 @@ impl Pod {
         }
     }
 
+    /// [`Pod::getattr`] for the kernel.
+    ///
+    /// # Errors
+    /// Those of it.
+    pub fn getattr_told(&self, ino: Ino) -> Result<Attr, PodError> {
+        Ok(self.told(self.getattr(ino)?))
+    }
+
     /// What is changed when the kernel changes what it knows by that number.
     ///
     /// # Errors
@@ -67,6 +75,27 @@ impl Pod {
         } else {
             Ok(meant)
         }
+    }
+
+    /// [`Pod::setattr`] for the kernel.
+    ///
+    /// # Errors
+    /// Those of it, and of [`Pod::to_change`].
+    pub fn setattr_meant(&self, ino: Ino, set: &SetAttr, caller: Caller) -> Result<Attr, PodError> {
+        Ok(self.told(self.setattr(self.to_change(ino)?, set, caller)?))
+    }
+
+    /// [`Pod::write`] for the kernel.
+    ///
+    /// # Errors
+    /// Those of it, and of [`Pod::to_change`].
+    pub fn write_to(
+        &self,
+        (ino, offset): (Ino, u64),
+        data: &[u8],
+        kill_priv: bool,
+    ) -> Result<u32, PodError> {
+        self.write(self.to_change(ino)?, offset, data, kill_priv)
     }
 
     /// [`Pod::open`] for the kernel.

@@ -74,6 +74,11 @@ impl Happening {
         self.0.kind
     }
 
+    /// Whether this event tells of it: of the same kind, with the same thing.
+    pub fn is_told_by(&self, event: &Event) -> bool {
+        (event.kind, &event.object) == (self.0.kind, &self.0.object)
+    }
+
     pub(super) fn event(&self, number: u64, said: &Circumstances) -> Event {
         Event {
             number,

@@ -174,7 +174,7 @@ impl Messages {
                 }
             };
             let place = FeedPlace { week, index };
-            let taken = match pair.open(&self.keys, chunk.payload(), &feed.place(index)) {
+            let taken = match pair.open(&self.keys(), chunk.payload(), &feed.place(index)) {
                 Some(message) => self.take(pair, place, message, now)?,
                 None => Taken::Skipped,
             };
@@ -210,10 +210,12 @@ impl Messages {
         let row = MessageRow {
             contact: pair.print,
             since: now,
+            epoch: pair.epoch(),
             state: MessageState::New,
             place: Some(place),
             card: None,
             sealed: None,
+            recorded: false,
             message,
         };
         self.with_ledger(|ledger| {

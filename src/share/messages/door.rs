@@ -47,7 +47,7 @@ impl Messages {
         let _one = self.at_own_door.lock().await;
         let mut all = Collected::default();
         let own = self.contacts.own()?;
-        let Some((card, _)) = own.filter(|(card, _)| self.keys.are_on(card.card())) else {
+        let Some((card, _)) = own.filter(|(card, _)| self.keys().are_on(card.card())) else {
             // Nobody knows this pod, or nobody would believe what it answers.
             return Ok(all);
         };
@@ -116,7 +116,7 @@ impl Messages {
         slot: &DoorSlot,
         own: &Fingerprint,
     ) -> Result<Option<Knock>, MessageError> {
-        let Ok(opened) = open_door(payload, slot.place(), &self.keys.xwing) else {
+        let Ok(opened) = open_door(payload, slot.place(), &self.keys().xwing) else {
             return Ok(None);
         };
         let Ok(knock) = Knock::decode_padded(opened.body()) else {
@@ -147,11 +147,13 @@ impl Messages {
             return Ok(Taken::Skipped);
         }
         let is_stranger = contact.is_none();
+        let epoch = card.epoch;
         let card = is_stranger.then(|| knock.card.bytes().try_into().map(Box::new));
         let card = card.transpose().map_err(|_| Malformed("signed card"))?;
         let row = MessageRow {
             contact: print,
             since: now,
+            epoch,
             state: MessageState::New,
             place: Some(FeedPlace {
                 week: week_of(now),
@@ -159,6 +161,7 @@ impl Messages {
             }),
             card,
             sealed: None,
+            recorded: false,
             message: knock.message,
         };
         let told = MessageId(self.random_bytes()?);
@@ -170,7 +173,7 @@ impl Messages {
                 let is_open = matches!(known.state, MessageState::New | MessageState::Seen);
                 let is_it = way == Way::Received && known.contact == print && is_open;
                 if is_it && ledger.told.insert(id) {
-                    self.tell(ledger, (told, id), print, now, batch)?;
+                    self.tell(ledger, (told, id), (print, now), batch)?;
                 }
                 return Ok(Taken::Repeated);
             }
@@ -188,7 +191,7 @@ impl Messages {
             }
             let number = ledger.next(Way::Received);
             batch.put(Way::Received.key(number), row.encode()?);
-            self.tell(ledger, (told, id), print, now, batch)?;
+            self.tell(ledger, (told, id), (print, now), batch)?;
             ledger.told.insert(id);
             ledger.add(Way::Received, number, &row);
             Ok(Taken::Received)
@@ -200,17 +203,18 @@ impl Messages {
         &self,
         ledger: &mut Ledger,
         (id, arrived): (MessageId, MessageId),
-        to: Fingerprint,
-        now: Timespec,
+        (to, now): (Fingerprint, Timespec),
         mut batch: Batch,
     ) -> Result<(), MessageError> {
         let row = MessageRow {
             contact: to,
             since: now,
+            epoch: 0,
             state: MessageState::Unsent,
             place: None,
             card: None,
             sealed: None,
+            recorded: false,
             message: Message {
                 id,
                 time: now,

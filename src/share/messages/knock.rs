@@ -167,7 +167,7 @@ impl Messages {
         };
         let sender = Fingerprint::of(&visit.own.card().identity);
         let seed = self.random_secret()?;
-        let sign = Secret::from_bytes(self.keys.sign.expose());
+        let sign = Secret::from_bytes(self.keys().sign.expose());
         let (place, xwing) = (*slot.place(), card.xwing.clone());
         let sealed = tokio::task::spawn_blocking(move || {
             let between = Correspondents {

@@ -6,8 +6,8 @@ use crate::crypto::identity::Fingerprint;
 use crate::format::message::{MessageBody, MessageId};
 use crate::format::rows::{Key, MessageRow, MessageState};
 use crate::index::Rows;
-use crate::share::messages::Way;
 use crate::share::messages::error::MessageError;
+use crate::share::messages::{Kept, Messages, Way};
 
 /// Rows that are read at once.
 const STEP: usize = 256;
@@ -27,6 +27,8 @@ pub(super) struct Ledger {
     pub(super) told: BTreeSet<MessageId>,
     /// Messages that came with a card, by who wrote them.
     strangers: BTreeMap<Fingerprint, BTreeMap<u64, MessageId>>,
+    /// Requests that came and that the audit log does not have.
+    unrecorded: BTreeSet<u64>,
     kept: BTreeMap<(Fingerprint, Way), usize>,
     last: BTreeMap<Way, u64>,
 }
@@ -57,6 +59,10 @@ impl Ledger {
         {
             self.answers.insert(answered, number);
         }
+        let is_request = matches!(row.message.body, MessageBody::Request(_));
+        if way == Way::Received && is_request && !row.recorded {
+            self.unrecorded.insert(number);
+        }
         if row.state == MessageState::Unsent {
             self.unsent.insert(number);
         }
@@ -84,6 +90,7 @@ impl Ledger {
             self.unsent.remove(&number);
             self.asked.remove(&number);
         } else {
+            self.unrecorded.remove(&number);
             self.answers.retain(|_, answer| *answer != number);
         }
         if row.card.is_some()
@@ -127,6 +134,38 @@ impl Ledger {
     pub(super) fn next(&self, way: Way) -> u64 {
         let last = self.last.get(&way).copied().unwrap_or_default();
         last.saturating_add(1)
+    }
+}
+
+impl Messages {
+    /// Requests that came and that the audit log does not have, in order.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn unrecorded(&self) -> Result<Vec<Kept>, MessageError> {
+        self.with_ledger(|ledger| {
+            let numbers = ledger.unrecorded.iter();
+            numbers
+                .map(|number| self.kept(Way::Received, *number))
+                .collect()
+        })
+    }
+
+    /// The audit log has it from now on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn is_recorded(&self, number: u64) -> Result<(), MessageError> {
+        self.with_ledger(|ledger| {
+            // It may have been forgotten meanwhile.
+            if ledger.unrecorded.contains(&number) {
+                let mut kept = self.kept(Way::Received, number)?;
+                kept.row.recorded = true;
+                self.put(Way::Received, number, &kept.row)?;
+                ledger.unrecorded.remove(&number);
+            }
+            Ok(())
+        })
     }
 }
 

@@ -14,6 +14,7 @@ mod error;
 mod forget;
 mod knock;
 mod ledger;
+mod moved;
 mod pair;
 mod send;
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::crypto::entropy::random_bytes;
 use crate::crypto::identity::Fingerprint;
@@ -41,6 +42,7 @@ use crate::types::limits::MESSAGES_KEPT_MAX;
 
 pub use collect::Collected;
 pub use error::MessageError;
+pub use moved::Still;
 pub use pair::MessageKeys;
 pub use send::Sending;
 
@@ -92,7 +94,7 @@ pub struct MessagesParts {
 pub struct Messages {
     rows: Arc<Rows>,
     contacts: Arc<Contacts>,
-    keys: MessageKeys,
+    keys: RwLock<Arc<MessageKeys>>,
     random: Mutex<Random>,
     /// Held from reading a row to appending it.
     ledger: Mutex<Option<Ledger>>,
@@ -112,7 +114,7 @@ impl Messages {
         Self {
             rows: parts.rows,
             contacts: parts.contacts,
-            keys: parts.keys,
+            keys: RwLock::new(Arc::new(parts.keys)),
             random: Mutex::new(parts.random),
             ledger: Mutex::default(),
             readings: Mutex::default(),
@@ -122,6 +124,15 @@ impl Messages {
             knocking: tokio::sync::Mutex::default(),
             at_own_door: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Whether anything can be written to a contact.
+    ///
+    /// # Errors
+    /// [`MessageError::NoCard`]; [`MessageError::Share`] with an alarm.
+    pub fn admits(&self, contact: &Contact) -> Result<(), MessageError> {
+        self.pair(contact.clone())?;
+        self.own_card()
     }
 
     /// Writes a message to a contact. When this returns it is in the log of the pod; [`Messages::send`] sends it. The
@@ -137,16 +148,18 @@ impl Messages {
         answers: Option<MessageId>,
         now: Timespec,
     ) -> Result<MessageId, MessageError> {
+        self.admits(contact)?;
         let pair = self.pair(contact.clone())?;
-        self.own_card()?;
         let id = MessageId(self.random_bytes()?);
         let row = MessageRow {
             contact: pair.print,
             since: now,
+            epoch: 0,
             state: MessageState::Unsent,
             place: None,
             card: None,
             sealed: None,
+            recorded: false,
             message: Message {
                 id,
                 time: now,
@@ -309,13 +322,13 @@ impl Messages {
         }
         let (card, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;
         let own = Fingerprint::of(&card.card().identity);
-        Pair::new(&self.keys, own, contact)
+        Pair::new(&self.keys(), own, contact)
     }
 
     /// Insists that the own card vouches for what is signed here.
     fn own_card(&self) -> Result<(), MessageError> {
         let own = self.contacts.own()?;
-        let own = own.filter(|(card, _)| self.keys.are_on(card.card()));
+        let own = own.filter(|(card, _)| self.keys().are_on(card.card()));
         own.map(drop).ok_or(MessageError::NoCard)
     }
 

@@ -82,6 +82,11 @@ impl Pair {
         })
     }
 
+    /// Epoch of the keys of the contact.
+    pub(super) const fn epoch(&self) -> u32 {
+        self.card.epoch
+    }
+
     pub(super) fn name(&self) -> String {
         self.contact.name.as_str().to_owned()
     }

@@ -126,7 +126,7 @@ impl Messages {
         };
         let feed = pair.feed(Way::Sent, place.week);
         let seed = self.random_secret()?;
-        let payload = pair.seal(&self.keys, &row.message, &feed.place(place.index), seed)?;
+        let payload = pair.seal(&self.keys(), &row.message, &feed.place(place.index), seed)?;
         row.place = Some(place);
         row.sealed = Some(SealedMessage {
             keys: pair.keys,

@@ -107,16 +107,14 @@ impl Survey {
         })
     }
 
-    /// The heads that no other knows, best first: the first is what the pod goes on from, each of the others shows a
-    /// state that the first knows nothing of.
+    /// The heads of the newest epoch of the pod that no other knows, best first: the first is what the pod goes on from,
+    /// each of the others shows a state that the first knows nothing of.
     pub fn contenders(&self) -> Vec<&FoundHead> {
-        let left = self
-            .heads
-            .values()
-            .filter(|found| !self.is_superseded(found));
-        let mut left: Vec<_> = left.collect();
+        let newest = self.newest_epoch();
+        let heads = || self.heads.values().filter(|it| it.feed.epoch == newest);
+        let mut left: Vec<_> = heads().filter(|it| !self.is_superseded(it)).collect();
         if left.is_empty() {
-            left = self.heads.values().collect();
+            left = heads().collect();
         }
         left.sort_by_key(|found| {
             let Feed {
@@ -127,6 +125,18 @@ impl Survey {
             Reverse((epoch, box_epoch, found.head.time, device))
         });
         left
+    }
+
+    /// How many feeds go on in an epoch that is over: their keys were replaced, and what they say is not believed.
+    pub fn refused(&self) -> usize {
+        let newest = self.newest_epoch();
+        let heads = self.heads.values().filter(|it| it.feed.epoch < newest);
+        heads.filter(|it| !self.is_superseded(it)).count()
+    }
+
+    fn newest_epoch(&self) -> u32 {
+        let epochs = self.heads.keys().map(|feed| feed.epoch);
+        epochs.max().unwrap_or_default()
     }
 
     /// The heads to be remembered: those found, and those that were `seen` before of other feeds.

@@ -47,6 +47,17 @@ fn head(feed: Feed, index: u64) -> Head {
     }
 }
 
+/// What a feed says that goes on from there.
+fn adopted(from: Feed, index: u64) -> Adopted {
+    Adopted {
+        epoch: from.epoch,
+        box_epoch: from.box_epoch,
+        device: from.device,
+        index,
+        hash: *blake3::hash(&sealed(from, index, &head(from, index))).as_bytes(),
+    }
+}
+
 fn secret(feed: Feed) -> BoxSecret {
     pod(feed.epoch).box_secret(0, feed.box_epoch)
 }
@@ -268,17 +279,11 @@ fn silence_is_never_no_head() {
 fn the_feed_that_nobody_went_on_from_is_chosen() {
     let (old, new) = (FEED, feed(0, 1, 9));
     let feeds = Feeds::of(&[(old, 5)]);
-    let hash = *blake3::hash(&sealed(old, 4, &head(old, 4))).as_bytes();
-    let adopted = Adopted {
-        epoch: 0,
-        box_epoch: 0,
-        device: 0,
-        index: 4,
-        hash,
-    };
+    let adopted = Some(adopted(old, 4));
+    let hash = adopted.unwrap().hash;
     feeds.add(feed(0, 0, 8), 0);
     let first = Head {
-        adopted: Some(adopted),
+        adopted,
         ..head(new, 0)
     };
     feeds.say(new, first);
@@ -304,6 +309,20 @@ fn the_feed_that_nobody_went_on_from_is_chosen() {
     feeds.lose(old, 4);
     let missing = wait(survey.contenders()[0].before(&store, &pod));
     assert!(matches!(missing, Err(FindError::Missing(feed, 4)) if feed == old));
+}
+
+/// Whoever has the keys of an epoch that is over can go on in it.
+#[test]
+fn what_goes_on_in_an_epoch_that_is_over_is_not_believed() {
+    let new = feed(1, 0, 0);
+    for (heads, refused) in [(5, 0), (6, 1)] {
+        let (feeds, adopted) = (Feeds::of(&[(FEED, heads)]), Some(adopted(FEED, 4)));
+        let first = head(new, 0);
+        feeds.say(new, Head { adopted, ..first });
+        let survey = feeds.survey(&Known::default()).unwrap();
+        let left: Vec<_> = survey.contenders().iter().map(|it| it.feed).collect();
+        assert_eq!((left, survey.refused()), (vec![new], refused));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::published::{Attributes, Change, Head, Journal, Place, Root};
 use crate::format::rows::Inode;
+use crate::sync::box_heads::BoxDraft;
 use crate::sync::changes::Changes;
 use crate::sync::error::SyncError;
 use crate::sync::prepare::names::{Child, children_of};
@@ -45,6 +46,30 @@ impl Preparation<'_> {
             root: self.root()?,
             journal,
         })
+    }
+
+    /// What the heads of boxes say: of the changes those in the box. Parity of them is in the head of the pod.
+    pub(super) fn box_drafts(&self, of_pod: &Draft) -> Result<Vec<BoxDraft>, SyncError> {
+        let mut drafts = Vec::new();
+        for (dir, attached) in self.borders.all() {
+            let mut journal = Journal::default();
+            for change in &of_pod.journal.changes {
+                if self.borders.of(change.directory)? == Some(attached) {
+                    journal.changes.push(change.clone());
+                }
+            }
+            let attributes = Attributes {
+                attached: None,
+                ..self.attributes_of(dir)?
+            };
+            let root = Root {
+                attributes,
+                parity: None,
+            };
+            let draft = Draft { root, journal };
+            drafts.push(BoxDraft { attached, draft });
+        }
+        Ok(drafts)
     }
 
     /// The names that differ from the written directories, if they are few.

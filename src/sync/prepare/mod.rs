@@ -132,8 +132,9 @@ impl<'a> Preparation<'a> {
         let is_told = last.is_some_and(|(own, head)| {
             own.state != HeadState::Made && head.root == draft.root && head.journal == draft.journal
         });
-        let seen = self.seen()?;
+        let (boxes, seen) = (self.box_drafts(&draft)?, self.seen()?);
         Ok(Prepared {
+            boxes,
             draft: (!is_told).then_some(draft),
             seen,
         })

@@ -7,6 +7,7 @@ use crate::crypto::Secret;
 use crate::crypto::publish::Reference;
 use crate::format::published::Place;
 use crate::journal::Snapshot;
+use crate::sync::box_heads::BoxDraft;
 use crate::sync::boxes::BoxSecrets;
 use crate::sync::error::SyncError;
 use crate::sync::follow::{Followed, Seen};
@@ -61,6 +62,8 @@ pub(in crate::sync) struct Parts<'a> {
 pub(in crate::sync) struct Prepared {
     /// What goes into the head; nothing when the newest head says the same.
     pub(in crate::sync) draft: Option<Draft>,
+    /// What the heads of all boxes say.
+    pub(in crate::sync) boxes: Vec<BoxDraft>,
     /// What is followed, as it is published; one for each.
     pub(in crate::sync) seen: Vec<Option<Seen>>,
 }

@@ -12,6 +12,12 @@ pub const GRANT_MAX: usize = 1200;
 pub const GRANTS_MAX: usize = 1000;
 /// How often what is shared is looked after.
 pub const SHARING_TICK: Duration = Duration::from_secs(30);
+/// How often it is looked whether what was offered, and not accepted, is over.
+pub const OFFERED_AGAIN: Duration = Duration::from_secs(600);
+/// Grants of others that are looked for at once.
+pub const SHARES_AT_ONCE: usize = 8;
+/// How long one look at a grant takes, and how long one bringing, before it is the turn of others.
+pub const BRING_PATIENCE: Duration = Duration::from_secs(120);
 /// Messages that are looked at together for grants.
 pub const MESSAGES_TAKEN: usize = 64;
 /// How long something that others added rests before it is taken over: until then it may be half written.
@@ -24,6 +30,9 @@ pub const CHANGED_PATIENCE: Duration = Duration::from_secs(600);
 pub const LIFTED_NAMES_MAX: usize = if cfg!(test) { 100 } else { 10_000 };
 /// Grants in one answer of the daemon.
 pub const GRANTS_AT_ONCE: usize = 20;
+/// Indices one after the other at which a feed of a grant may have nothing: no postage batch had room there, or the last
+/// of them is left out because the grant ended.
+pub const GRANT_GAP: u64 = 4;
 /// How far behind what is known the newest record of a grant is looked for: up to two to this power.
 pub const GRANT_REACH: u32 = 20;
 /// Contacts of a pod.
@@ -76,6 +85,8 @@ pub const MAIL_SKEW: i64 = 86_400;
 /// The feed of a week that is over is left when nothing more was there twice, so many seconds apart: nodes answer
 /// "not found" also for what is there.
 pub const MAIL_SURE: i64 = 900;
+/// How long replacing keys waits for nodes at each step; what is left follows by itself.
+pub const KEYS_PATIENCE: Duration = Duration::from_secs(20);
 /// How often messages are looked for and sent.
 pub const MAIL_AGAIN: Duration = Duration::from_secs(30);
 /// How long a command waits for a look into the network.

@@ -31,6 +31,12 @@ fn nodes(data: &[u8]) {
 fn head(data: &[u8]) {
     if let Ok(head) = Head::decode(data) {
         same(head.encode(), data);
+        if let Ok(Some(ring)) = head.ring() {
+            same(head.with_ring(&ring).encode(), data);
+        }
+    }
+    if let Ok(ring) = Ring::decode(data) {
+        assert_eq!(ring.encode(), data);
     }
 }
 

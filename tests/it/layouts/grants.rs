@@ -8,9 +8,10 @@ use podfs::crypto::publish::{RecordPlace, Reference, open_record, record_chunk, 
 use podfs::crypto::swarm::SealedChunk;
 use podfs::format::base::Base;
 use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
+use podfs::format::message::MessageId;
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::{
-    FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, Taken,
+    Epochs, FileKind, Given, GivenState, LastRecord, Received, ReceivedState, SeenRecord, Taken,
 };
 use podfs::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
 
@@ -154,7 +155,7 @@ fn chunk(record: &GrantRecord) -> Vec<u8> {
     chunk.bytes().to_vec()
 }
 
-fn given(state: GivenState) -> Vec<u8> {
+fn given(state: GivenState, answers: Option<MessageId>) -> Vec<u8> {
     let given = Given {
         id: ID,
         contact: Fingerprint([0xf1; 32]),
@@ -164,7 +165,9 @@ fn given(state: GivenState) -> Vec<u8> {
         name: name("Labor"),
         terms: terms(),
         made: MADE,
+        epochs: Epochs { own: 1, theirs: 2 },
         state,
+        answers,
     };
     given.encode().unwrap()
 }
@@ -189,6 +192,7 @@ fn received(terms: Terms, state: ReceivedState) -> Vec<u8> {
         feed,
         cap,
         made: MADE,
+        epoch: 3,
         state,
         label: name("Laborwerte 2026 (2)"),
     };
@@ -231,9 +235,13 @@ pub(super) fn good() -> Named {
         ),
         ("grant-base-empty", Base::of_file(None).encode()),
         ("grant-base-link", Base::of_link(b"../scan").encode()),
-        ("rows-given-waiting", given(GivenState::Waiting)),
-        ("rows-given-offered", given(GivenState::Offered)),
-        ("rows-given-ended", given(over)),
+        ("rows-given-waiting", given(GivenState::Waiting, None)),
+        (
+            "rows-given-answering",
+            given(GivenState::Waiting, Some(MessageId([0xa5; 16]))),
+        ),
+        ("rows-given-offered", given(GivenState::Offered, None)),
+        ("rows-given-ended", given(over, None)),
         (
             "rows-received-offered",
             received(other_terms(), ReceivedState::Offered),
@@ -271,16 +279,16 @@ pub(super) const CHANGED: [Changed; 28] = [
     ("grant-chunk-wrong-id", "grant-chunk-good", 0, 0),
     ("grant-chunk-wrong-signature", "grant-chunk-good", 40, 0),
     ("grant-chunk-wrong-nonce", "grant-chunk-good", 105, 0),
-    ("rows-given-wrong-state", "rows-given-waiting", 148, 3),
+    ("rows-given-wrong-state", "rows-given-waiting", 156, 3),
     (
         "rows-last-record-wrong-payload",
         "rows-last-record-pending",
         300,
         0,
     ),
-    ("rows-given-wrong-why", "rows-given-ended", 149, 0),
+    ("rows-given-wrong-why", "rows-given-ended", 157, 0),
     ("rows-given-wrong-contact", "rows-given-waiting", 71, b'/'),
-    ("rows-received-wrong-state", "rows-received-offered", 179, 3),
+    ("rows-received-wrong-state", "rows-received-offered", 183, 3),
     (
         "rows-seen-record-wrong-brought",
         "rows-seen-record-good",
@@ -307,11 +315,11 @@ pub(super) const CUT: [Cut; 9] = [
         4036,
         b"\0",
     ),
-    ("rows-given-wrong-longer", "rows-given-waiting", 149, b"\0"),
+    ("rows-given-wrong-longer", "rows-given-waiting", 157, b"\0"),
     (
         "rows-received-wrong-longer",
         "rows-received-offered",
-        180,
+        184,
         b"\0",
     ),
     ("grant-base-wrong-shorter", "grant-base-file", 33, b""),

@@ -55,6 +55,7 @@ fn row(state: MessageState, sealed: bool) -> MessageRow {
             secs: 1_795_000_009,
             nanos: 9,
         },
+        epoch: 4,
         state,
         card: None,
         place: (sealed || state != MessageState::Unsent).then_some(place),
@@ -62,6 +63,7 @@ fn row(state: MessageState, sealed: bool) -> MessageRow {
             keys: KeysTag([0xa5; 8]),
             payload: Box::new([0x5e; 4096]),
         }),
+        recorded: false,
         message: request(),
     }
 }
@@ -110,6 +112,15 @@ pub(super) fn good() -> Named {
             row(MessageState::Seen, false).encode().unwrap(),
         ),
         (
+            "rows-message-recorded",
+            MessageRow {
+                recorded: true,
+                ..row(MessageState::Seen, false)
+            }
+            .encode()
+            .unwrap(),
+        ),
+        (
             "rows-message-unsent",
             row(MessageState::Unsent, false).encode().unwrap(),
         ),
@@ -154,7 +165,7 @@ pub(super) const CHANGED: [Changed; 15] = [
     ("rows-message-wrong-state", "rows-message-received", 1, 8),
     ("rows-message-wrong-sealed", "rows-message-sealed", 1, 2),
     ("rows-message-wrong-placeless", "rows-message-unsent", 1, 6),
-    ("rows-message-wrong-flag", "rows-message-received", 0, 9),
+    ("rows-message-wrong-flag", "rows-message-received", 0, 17),
     ("rows-message-wrong-card", "rows-message-stranger", 1, 6),
     ("message-plain-wrong-arrived", "message-plain-arrived", 3, 0),
 ];

@@ -37,7 +37,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 53] = [
+const KINDS: [&str; 54] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -66,6 +66,7 @@ const KINDS: [&str; 53] = [
     "published-inode",
     "published-attributes",
     "published-head",
+    "published-ring",
     "card-plain",
     "card-signed",
     "rows-own-card",

@@ -1,6 +1,8 @@
 //! Values of every published layout, as bytes, and what they mean written again.
 
+use podfs::crypto::Phrase;
 use podfs::crypto::Secret;
+use podfs::crypto::keys::RootKey;
 use podfs::crypto::keys::ScopeId;
 use podfs::crypto::publish::Reference;
 use podfs::format::published::*;
@@ -304,6 +306,14 @@ fn first_head() -> Head {
     }
 }
 
+/// Of two epochs of the golden pod.
+fn ring() -> Ring {
+    let phrase = Phrase::from_entropy(&Secret::from_bytes(&[0; 32]));
+    let root = RootKey::derive(&phrase.seed(), None);
+    let secret = |epoch| root.pod(&root.pod_id(0), epoch).box_secret(0, 0);
+    Ring::seal(&secret(1), &secret(0), (0, 0))
+}
+
 fn bytes<const N: usize>(encoded: Result<Secret<N>, Malformed>) -> Vec<u8> {
     encoded.unwrap().expose().to_vec()
 }
@@ -331,6 +341,7 @@ pub(super) fn good() -> Named {
         ("published-tree-higher", bytes(higher().encode())),
         ("published-head-good", bytes(head().encode())),
         ("published-head-first", bytes(first_head().encode())),
+        ("published-ring-good", ring().encode()),
     ];
     good.extend(
         inodes()
@@ -350,6 +361,7 @@ pub(super) fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         "published-inner" => node(Inner::decode(bytes).ok()?.encode()),
         "published-tree" => node(TreeNode::decode(bytes).ok()?.encode()),
         "published-head" => Some(self::bytes(Head::decode(bytes).ok()?.encode())),
+        "published-ring" => Some(Ring::decode(bytes).ok()?.encode()),
         "published-inode" => node(Inode::decode(bytes, InodeKind::File).ok()?.encode()),
         "published-attributes" => node(Inode::decode(bytes, InodeKind::Attributes).ok()?.encode()),
         _ => panic!("no layout is called {kind}"),

@@ -47,7 +47,7 @@ pub(super) const CHANGED: [Changed; 42] = [
     ("published-leaf-wrong-version", "published-leaf-good", 0, 2),
     ("published-leaf-wrong-kind", "published-leaf-good", 1, 4),
     ("published-leaf-wrong-level", "published-leaf-good", 2, 1),
-    ("published-leaf-wrong-group", "published-leaf-good", 3, 3),
+    ("published-leaf-wrong-group", "published-leaf-good", 3, 4),
     ("published-leaf-wrong-count", "published-leaf-good", 4, 6),
     ("published-leaf-wrong-length", "published-leaf-good", 6, 1),
     ("published-leaf-wrong-names", "published-leaf-good", 8, 8),
@@ -135,7 +135,19 @@ pub(super) const CHANGED: [Changed; 42] = [
 ];
 
 /// Name, the good one it is made from, bytes of it that are kept, what follows them.
-pub(super) const CUT: [Cut; 7] = [
+pub(super) const CUT: [Cut; 9] = [
+    (
+        "published-ring-wrong-longer",
+        "published-ring-good",
+        56,
+        b"\0",
+    ),
+    (
+        "published-ring-wrong-shorter",
+        "published-ring-good",
+        55,
+        b"",
+    ),
     (
         "published-entry-wrong-longer",
         "published-entry-link",

@@ -42,32 +42,32 @@ fn receipt() -> SignedReceipt {
     receipt.sign(&Secret::from_bytes(&[1; 32])).unwrap()
 }
 
-fn row(state: RevocationState) -> Vec<u8> {
+fn row(state: &RevocationState) -> Vec<u8> {
     let row = Revocation {
         grant: ID,
         level: RevocationLevel::Pages,
         asked: time(1_795_000_000, 5),
         target: Ino::new(1, 77),
         renewal: RenewalId([0x5e; 16]),
-        state,
+        state: *state,
     };
     row.encode()
 }
 
-fn done(receipt: Option<SignedReceipt>) -> Vec<u8> {
-    row(RevocationState::Done {
+fn done(receipt: Option<&SignedReceipt>) -> Vec<u8> {
+    row(&RevocationState::Done {
         when: time(1_795_000_060, 6),
         renewed: RENEWED,
-        receipt,
+        receipt: receipt.copied(),
     })
 }
 
 pub(super) fn good() -> Named {
     vec![
         ("grant-receipt-good", receipt().0.to_vec()),
-        ("rows-revocation-asked", row(RevocationState::Asked)),
+        ("rows-revocation-asked", row(&RevocationState::Asked)),
         ("rows-revocation-done", done(None)),
-        ("rows-revocation-signed", done(Some(receipt()))),
+        ("rows-revocation-signed", done(Some(&receipt()))),
     ]
 }
 

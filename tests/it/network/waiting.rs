@@ -44,6 +44,7 @@ fn daemon(pod: &Pod, reports: Vec<NetworkReport>, patience: usize) -> JoinHandle
                 | Request::Messages(_)
                 | Request::Box(_)
                 | Request::Nodes
+                | Request::Keys { .. }
                 | Request::Pin { .. }
                 | Request::Unmount { .. } => Response::Failed {
                     what: "not in this test".to_owned(),

@@ -130,7 +130,7 @@ impl Hoard {
 
     fn names(&mut self, reference: &Reference) {
         let plain = self.node(reference);
-        let plain = plain.as_slice().try_into().unwrap();
+        let plain = plain.as_slice();
         if let Ok(leaf) = Leaf::decode(plain) {
             self.parity(&leaf.parity);
             for entry in &leaf.entries {
@@ -147,7 +147,7 @@ impl Hoard {
 
     fn inode(&mut self, reference: &Reference, kind: InodeKind) {
         let plain = self.node(reference);
-        let inode = Inode::decode(plain.as_slice().try_into().unwrap(), kind).unwrap();
+        let inode = Inode::decode(&plain, kind).unwrap();
         if let Contents::Tree {
             shape,
             children,
@@ -177,7 +177,7 @@ impl Hoard {
             return;
         }
         let plain = self.node(reference);
-        let node = TreeNode::decode(plain.as_slice().try_into().unwrap()).unwrap();
+        let node = TreeNode::decode(&plain).unwrap();
         self.parity(node.parity.iter().flatten());
         for child in node.children.iter().flatten() {
             self.below(child, level - 1, kind);

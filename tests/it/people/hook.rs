@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use podfs::types::limits::HOOK_PATIENCE;
 
 use crate::people::messages::until_listed;
 use crate::people::*;
@@ -107,7 +109,13 @@ fn a_hook_that_hangs_keeps_nobody_from_unmounting() {
     // One at a time: the second one waits.
     documents(&anna, &told, 1);
     until_listed(&anna, "inbox", |all| all.len() == 2);
-    first.unmount();
+    // It runs, and holds what it was started with.
+    let dir = first.dir().to_str().unwrap().to_owned();
+    let begun = Instant::now();
+    says(&anna, &["unmount", &dir]);
+    let took = begun.elapsed();
+    assert!(took < HOOK_PATIENCE, "{took:?}");
+    first.ended_by_itself();
     let written = fs::read_to_string(told).unwrap();
     assert_eq!(written.lines().count(), 1, "{written}");
     second.unmount();

@@ -290,7 +290,7 @@ fn every_cell_is_as_it_says(places: [&Path; 2], rows: &[Row]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Whatever he tried, hers is what it was, and what he could add is hers.
+/// Whatever he tried, hers is what it was but for what he could change, and what he could add is hers.
 fn hers_is_what_it_was(top: &Path, rows: &[Row]) {
     for row in rows {
         let place = top.join(&row.hers);
@@ -305,6 +305,20 @@ fn hers_is_what_it_was(top: &Path, rows: &[Row]) {
             let created = place.join("created.txt");
             let shown = created.display();
             assert!(wait_until(PATIENCE, || created.exists()), "{shown}");
+        }
+        let changed = row.of(&place, "overwrite");
+        let (renamed, first) = (place.join("renamed.txt"), row.text("first", "rename"));
+        for (operation, file, wanted) in [
+            ("overwrite", changed, Some("mine")),
+            ("rename", renamed, Some(first.as_str())),
+            ("rename", row.of(&place, "rename"), None),
+            ("delete", row.of(&place, "delete"), None),
+        ] {
+            let is_so = || fs::read_to_string(&file).ok().as_deref() == wanted;
+            if row.comes(operation) == "ok" {
+                let shown = file.display();
+                assert!(wait_until(PATIENCE, is_so), "{operation}: {shown}");
+            }
         }
     }
 }
@@ -367,6 +381,7 @@ fn a_grant_gives_what_it_says_and_nobody_gets_more_of_it() {
     nothing_more_is_read(&node, &box_of(&root_of(&anna)), &carols, &rows);
     every_cell_is_as_it_says([hers.dir(), his.dir()], &rows);
     attributes_are_hers(&his.dir().join("Shared with me/Anna/read folder/read.txt"));
+    confirmed(&ben);
     hers_is_what_it_was(hers.dir(), &rows);
     confirmed(&anna);
     confirmed(&ben);

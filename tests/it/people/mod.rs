@@ -1,6 +1,7 @@
 //! Who people are to each other: cards in the network and as files, pinned, compared by voice, and refused.
 
 mod appended;
+mod begun;
 mod contacts;
 mod door;
 mod exchange;
@@ -17,6 +18,7 @@ mod messages;
 mod readme;
 mod recorded;
 mod refused;
+mod replaced;
 mod revoked;
 mod shared;
 mod shares;
@@ -26,6 +28,7 @@ mod wire;
 mod written;
 mod written_hostile;
 mod written_model;
+mod written_single;
 
 use serde_json::Value;
 

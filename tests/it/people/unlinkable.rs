@@ -313,19 +313,16 @@ fn nobody_tells_from_addresses_who_knows_whom() {
     let outsider = Outsider::of(&cards);
     let seen = sightings(&node.network().recorded(), &feeds);
     assert_eq!(links(&seen, &outsider), Vec::<String>::new());
-    // Everybody had to do with everybody.
-    let mut relations: BTreeSet<_> = seen.iter().map(|it| it.relation).collect();
-    relations.retain(|it| !matches!(it, Relation::Door(_)));
+    let kinds = seen.iter().map(|it| it.relation);
+    let relations: BTreeSet<_> = kinds
+        .filter(|it| !matches!(it, Relation::Door(_)))
+        .collect();
     assert_eq!(relations.len(), 3 + 3 + 3, "{relations:?}");
     let (public, rest): (Vec<Sighting>, Vec<Sighting>) =
         seen.iter().copied().partition(|it| it.relation.is_public());
-    println!(
-        "{} cards and slots of doors, {} other single-owner chunks",
-        public.len(),
-        rest.len()
-    );
-    // Who asks somebody for the first time cannot know that they know him.
-    assert!(public.len() > 3 && rest.len() > 50);
+    let (of_all, others) = (public.len(), rest.len());
+    println!("{of_all} cards and slots of doors, {others} other single-owner chunks");
+    assert!(of_all > 3 && others > 50);
     is_noticed(&roots, &seen, &feeds, &outsider);
 }
 
@@ -345,7 +342,6 @@ fn is_noticed(roots: &[RootKey; 3], good: &[Sighting], feeds: &[Feed], outsider:
         owner,
         topic,
     };
-    let identity = roots[0].identity(0).owner();
     let (no_secret, people) = (
         Secret::from_bytes(&[0; 32]),
         [&roots[0], &roots[2]].map(print),
@@ -353,7 +349,6 @@ fn is_noticed(roots: &[RootKey; 3], good: &[Sighting], feeds: &[Feed], outsider:
     let public = PairSecret::derive(&no_secret, [&people[0].0, &people[1].0], None);
     let guessed = public.signer(way, week());
     let whole = [7; PAYLOAD_MAX];
-    // The same signer for two people, the same topic, what follows from cards alone, a shorter chunk.
     let linked = [
         (
             signer.chunk(&topics[1], 200, &whole),
@@ -394,7 +389,7 @@ fn is_noticed(roots: &[RootKey; 3], good: &[Sighting], feeds: &[Feed], outsider:
     }
     let mut signed_by_the_identity = good.to_vec();
     signed_by_the_identity.push(Sighting {
-        owner: identity,
+        owner: roots[0].identity(0).owner(),
         ..*good
             .iter()
             .find(|it| it.relation == Relation::Pod(0))

@@ -22,6 +22,7 @@ use crate::people::written::writable;
 use crate::people::*;
 use crate::support::{applicable, wait_until};
 
+const HERE: &str = "what_is_forged_changes_nothing_that_it_was_not_made_from";
 const OWNER: Caller = Caller { uid: 0, gid: 0 };
 
 /// The pod of somebody who keeps to no rule, while it is not mounted.
@@ -93,8 +94,7 @@ fn tray_of(pod: &Files, layer: Ino) -> Ino {
 
 #[test]
 fn what_is_forged_changes_nothing_that_it_was_not_made_from() {
-    let name = "what_is_forged_changes_nothing_that_it_was_not_made_from";
-    if !applicable(name, REQUIREMENTS) {
+    if !applicable(HERE, REQUIREMENTS) {
         return;
     }
     let (anna, ben, _node) = two_people();

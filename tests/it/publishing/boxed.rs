@@ -11,7 +11,8 @@ use podfs::pod::{FileKind, Pod, PodError, Taken};
 use podfs::types::{Address, Ino, ROOT};
 
 use crate::published::found::Whole;
-use crate::published::pod_secret;
+use crate::published::read::whole_box;
+use crate::published::{Chunks, pod_secret};
 use crate::publishing::evicted::give_up;
 use crate::publishing::shelf::{Desk, Shelf};
 use crate::publishing::world::{OWNER, World};
@@ -62,6 +63,7 @@ fn what_is_in_a_box_shares_no_chunk_with_what_is_in_another() {
         let puts = desk.publish().len();
         let whole = world.compare(&shelf.chunks.lock());
         seen.see(&world, &whole);
+        boxes_open_alone(&shelf.chunks.lock(), &whole);
         let given = give_up(&mut world);
         assert_eq!(desk.publish(), [], "nothing changed");
         let (boxes, chunks) = (world.pod().boxes().len(), whole.chunks.len());
@@ -72,6 +74,26 @@ fn what_is_in_a_box_shares_no_chunk_with_what_is_in_another() {
         assert_eq!(report.found, 0, "{:?}", report.findings);
     }
     desk.stop();
+}
+
+/// Whoever has the secret of a box reads all that is in it, and finds no head of another one.
+fn boxes_open_alone(chunks: &Chunks, whole: &Whole) {
+    let attached = whole.entries.iter();
+    let attached = attached.filter_map(|(path, of)| Some((path, of, of.attached?)));
+    for (path, of, attached) in attached {
+        let alone = whole_box(chunks, pod_secret().box_secret(attached.number, 0));
+        assert_eq!(alone.head.box_number, attached.number);
+        assert_eq!(alone.head.one_scope, attached.one_scope);
+        assert_eq!(alone.head.root.attributes.ino, of.ino);
+        let below = [&path[..], b"/"].concat();
+        let inside = whole.entries.iter().filter_map(|(path, of)| {
+            let path = path.strip_prefix(&below[..])?;
+            Some((path.to_vec(), of.ino, of.mtime))
+        });
+        let found = alone.entries.iter().filter(|(path, _)| *path != b".");
+        let found = found.map(|(path, of)| (path.clone(), of.ino, of.mtime));
+        assert!(found.eq(inside), "box {}", attached.number);
+    }
 }
 
 fn file(pod: &Pod, dir: Ino, name: &[u8], bytes: &[u8]) -> Ino {

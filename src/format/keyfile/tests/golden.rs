@@ -10,6 +10,24 @@ fn foreign_slot(bytes: &[u8]) -> Vec<u8> {
     layout.encode()
 }
 
+/// Keys that took the place of others.
+fn replaced() -> Bundle {
+    let replaced = Replaced {
+        pod_secret: root().pod(&root().pod_id(0), 1),
+        card: Some(Box::new([7; _])),
+        leaked: true,
+    };
+    Bundle {
+        replaced: Some(replaced),
+        ..bundle()
+    }
+}
+
+fn with_keys_of_before(bytes: &[u8]) -> Vec<u8> {
+    let opener = Opener::Recovery(&recovery());
+    change_bundle(bytes, opener, &replaced(), &mut entropy("replaced")).unwrap()
+}
+
 /// Recipes of the golden files. A file that opens is `Ok`; the others must be refused.
 fn recipes() -> Vec<(&'static str, bool, Vec<u8>)> {
     let good = keyfile("good", FLOOR);
@@ -68,7 +86,8 @@ fn recipes() -> Vec<(&'static str, bool, Vec<u8>)> {
             false,
             bytes_at(good.len() - 1, &[!good[good.len() - 1]]),
         ),
-        ("bundle-version", false, bundle_with(|plain| plain[0] = 2)),
+        ("replaced", true, with_keys_of_before(&good)),
+        ("bundle-version", false, bundle_with(|plain| plain[0] = 3)),
         (
             "bundle-padding",
             false,
@@ -95,7 +114,14 @@ fn golden_files_are_read_and_written_as_ever() {
             "{name}: what is written now differs from the golden file"
         );
         match unlock(&frozen, WORD) {
-            Ok(opened) => assert!(good && same(&opened, &bundle()), "{name}"),
+            Ok(opened) => {
+                let kept = if name == "replaced" {
+                    replaced()
+                } else {
+                    bundle()
+                };
+                assert!(good && same(&opened, &kept), "{name}");
+            }
             Err(error) => assert!(!good && error == KeyfileError::NotOpened, "{name}: {error}"),
         }
     }

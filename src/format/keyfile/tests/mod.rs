@@ -128,6 +128,45 @@ fn with_unknown_slot(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn keys_of_the_next_epoch_are_kept_with_what_leads_to_them() {
+    let mut next = bundle().next(&root(), true, &mut entropy("next")).unwrap();
+    assert_eq!((next.epoch, next.device), (3, 258));
+    assert!(next.device_secret.eq_ct(&bundle().device_secret));
+    assert!(!next.sign_seed.eq_ct(&bundle().sign_seed));
+    for card in [None, Some(Box::new([7; _]))] {
+        let replaced = next.replaced.as_mut().unwrap();
+        assert!(
+            replaced.leaked
+                && replaced
+                    .pod_secret
+                    .secret()
+                    .eq_ct(bundle().pod_secret.secret())
+        );
+        replaced.card = card;
+        let bytes = next.encode(0);
+        assert!(same(&Bundle::decode(&bytes).unwrap(), &next));
+        for (at, wrong) in [(0, 3), (4, 0), (188 + 32, 4), (BUNDLE_LEN - 1, 1)] {
+            let mut changed = bytes.to_vec();
+            changed[at] = wrong;
+            if at == 4 {
+                changed[4..8].fill(0);
+            }
+            assert!(Bundle::decode(&changed).is_err(), "{at}");
+        }
+    }
+    // What opened the file opens it still.
+    let good = keyfile("good", CHEAP);
+    let opener = Opener::Recovery(&recovery());
+    let changed = change_bundle(&good, opener, &next, &mut entropy("other")).unwrap();
+    assert!(same(&unlock_cheap(&changed, WORD).ok().unwrap(), &next));
+    assert!(same(
+        &unlock_with_phrase(&changed, &recovery()).ok().unwrap(),
+        &next
+    ));
+    assert!(unlock_cheap(&changed, b"another").is_err());
+}
+
+#[test]
 fn opens_with_the_passphrase_and_with_the_phrase() {
     let bytes = keyfile("good", CHEAP);
     assert!(bytes.len() <= KEYFILE_LEN_MAX);

@@ -69,8 +69,8 @@ async fn nobody_else_opens_it_or_writes_in_its_name() {
     let chunk = net.store.get(feed.address(0)).await.unwrap();
     let place = feed.place(0);
     let opens = |keys: &MessageKeys| ours.open(keys, chunk.payload(), &place).is_some();
-    assert!(opens(&anna.messages.keys));
-    assert!(!opens(&eve.messages.keys) && !opens(&ben.messages.keys));
+    assert!(opens(&anna.messages.keys()));
+    assert!(!opens(&eve.messages.keys()) && !opens(&ben.messages.keys()));
     // It is that of the own direction.
     assert_eq!(
         theirs.feed(Way::Sent, week_of(NOW)).address(0),
@@ -85,7 +85,7 @@ async fn nobody_else_opens_it_or_writes_in_its_name() {
     let message = ben.written()[0].row.message.clone();
     let at = feed.place(1);
     let forged = anna.pair("Ben").seal(
-        &anna.messages.keys,
+        &anna.messages.keys(),
         &message,
         &at,
         Secret::from_bytes(&[1; 32]),
@@ -133,7 +133,7 @@ async fn a_message_that_was_received_is_not_received_again() {
     for (week, index) in [(week_of(NOW), 1), (week_of(NOW) + 1, 0)] {
         let feed = pair.feed(Way::Sent, week);
         let seed = Secret::from_bytes(&[9; 32]);
-        let sealed = pair.seal(&ben.messages.keys, &message, &feed.place(index), seed);
+        let sealed = pair.seal(&ben.messages.keys(), &message, &feed.place(index), seed);
         let chunk = feed.chunk(index, &sealed.unwrap()).unwrap();
         net.store.put(&chunk).await.unwrap();
     }

@@ -102,7 +102,7 @@ async fn a_flood_is_refused_and_told() {
             body: request("flood"),
         };
         let seed = Secret::from_bytes(blake3::hash(&id).as_bytes());
-        let sealed = pair.seal(&ben.messages.keys, &message, &feed.place(number), seed);
+        let sealed = pair.seal(&ben.messages.keys(), &message, &feed.place(number), seed);
         let chunk = feed.chunk(number, &sealed.unwrap()).unwrap();
         net.store.put(&chunk).await.unwrap();
     }
@@ -137,12 +137,14 @@ fn ten_thousand_messages_are_listed_at_once() {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&number.to_le_bytes());
         let row = MessageRow {
+            epoch: 0,
             contact: print,
             since: NOW,
             state: MessageState::New,
             place: Some(crate::format::rows::FeedPlace::default()),
             card: None,
             sealed: None,
+            recorded: false,
             message: Message {
                 id: MessageId(id),
                 time: NOW,

@@ -103,7 +103,7 @@ async fn one_miss_does_not_end_a_feed() {
     let seed = Secret::from_bytes(&[9; 32]);
     let sealed = ben
         .pair("Anna")
-        .seal(&ben.messages.keys, &message, &week.place(1), seed);
+        .seal(&ben.messages.keys(), &message, &week.place(1), seed);
     let chunk = week.chunk(1, &sealed.unwrap()).unwrap();
     net.store.put(&chunk).await.unwrap();
     assert_eq!(

@@ -1,0 +1,242 @@
+//! The records of the feeds of grants, as they are written and sent.
+
+use crate::crypto::keys::GrantFeed;
+use crate::crypto::publish::{RecordPlace, open_record, record_chunk, seal_record};
+use crate::crypto::swarm::SealedChunk;
+use crate::format::grant::{GrantRecord, RecordState};
+use crate::format::rows::{Given, GivenState, Key, LastRecord};
+use crate::format::wire::Malformed;
+use crate::journal::{Batch, Class};
+use crate::share::error::ShareError;
+use crate::share::feed::newest_record;
+use crate::share::given::{GivenGrants, Told};
+use crate::store::endpoints::Endpoints;
+use crate::types::limits::PAGE;
+use crate::types::{Address, Timespec};
+
+/// A record that waits to be sent.
+pub struct Unsent {
+    /// Its place in the feed.
+    pub index: u64,
+    /// Whether this machine knows of none before it.
+    pub is_first: bool,
+    /// What is sent.
+    pub chunk: SealedChunk,
+}
+
+impl GivenGrants {
+    pub(super) fn tell(
+        &self,
+        given: &Given,
+        state: &RecordState,
+        now: Timespec,
+    ) -> Result<Told, ShareError> {
+        let said = GrantRecord::said(given.terms.until, state).map_err(ShareError::NoRow)?;
+        let last = self.last(&self.grant(given).feed())?;
+        if last.as_ref().is_some_and(|last| last.said == said) {
+            return Ok(Told::Already);
+        }
+        // At its index stands nothing else, ever: a node may have taken it without saying so. An end does not wait for
+        // it, and goes to the next one; who follows looks over the gap.
+        let waiting = last
+            .as_ref()
+            .and_then(|last| Some((last.index, last.pending.as_deref()?)))
+            .map(|waiting| self.waiting(given, waiting))
+            .transpose()?;
+        if waiting.is_some() && matches!(state, RecordState::Live(_)) {
+            return Ok(Told::Later);
+        }
+        let (index, hash) = last.map_or((0, [0; 32]), |last| {
+            (last.index.saturating_add(1), last.hash)
+        });
+        let record = GrantRecord {
+            grant: given.id,
+            index,
+            previous: waiting.map_or(hash, |waiting| waiting.previous),
+            time: now,
+            until: given.terms.until,
+            state: state.clone(),
+        };
+        self.write(given, &record, said)?;
+        Ok(Told::Made)
+    }
+
+    /// From now on the record waits to be sent.
+    fn write(&self, given: &Given, record: &GrantRecord, said: [u8; 32]) -> Result<(), ShareError> {
+        let secret = self.grant(given);
+        let place = RecordPlace {
+            feed: secret.feed(),
+            index: record.index,
+        };
+        let plain = record.encode().map_err(ShareError::NoRow)?;
+        let payload = seal_record(&secret.cap_key(), &place, &plain);
+        self.put_last(
+            &place.feed,
+            &LastRecord {
+                index: place.index,
+                hash: *blake3::hash(payload.as_slice()).as_bytes(),
+                said,
+                pending: Some(payload),
+            },
+        )
+    }
+
+    /// What waits to be sent.
+    fn waiting(
+        &self,
+        given: &Given,
+        (index, payload): (u64, &[u8; PAGE]),
+    ) -> Result<GrantRecord, ShareError> {
+        let secret = self.grant(given);
+        let place = RecordPlace {
+            feed: secret.feed(),
+            index,
+        };
+        let plain = open_record(&secret.cap_key(), &place, payload).map_err(|_| no_record())?;
+        GrantRecord::decode(plain.expose()).map_err(ShareError::NoRow)
+    }
+
+    /// Nothing can ever stand at the index of the record that waits: it goes to the next one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn passes_by(&self, given: &Given, index: u64) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let last = self.last(&self.grant(given).feed())?;
+        let Some(last) = last.filter(|last| last.index == index) else {
+            return Ok(());
+        };
+        let Some(payload) = &last.pending else {
+            return Ok(());
+        };
+        let waiting = self.waiting(given, (index, payload))?;
+        let next = GrantRecord {
+            index: index.saturating_add(1),
+            ..waiting
+        };
+        self.write(given, &next, last.said)
+    }
+
+    /// Whether its feed has a record of this machine.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn is_told(&self, given: &Given) -> Result<bool, ShareError> {
+        Ok(self.last(&self.grant(given).feed())?.is_some())
+    }
+
+    fn last(&self, feed: &GrantFeed) -> Result<Option<LastRecord>, ShareError> {
+        let row = self.rows.get(&Key::last_record(feed))?;
+        let row = row.map(|row| LastRecord::decode(&row)).transpose();
+        row.map_err(ShareError::NoRow)
+    }
+
+    /// Where the newest record of each stands that a node took.
+    ///
+    /// # Errors
+    /// When the log does not give them.
+    pub fn records(&self) -> Result<Vec<Address>, ShareError> {
+        let mut records = Vec::new();
+        for given in self.all()? {
+            let feed = self.grant(&given).feed();
+            if let Some(last) = self.last(&feed)?.filter(|last| last.pending.is_none()) {
+                let index = last.index;
+                records.push(RecordPlace { feed, index }.address());
+            }
+        }
+        Ok(records)
+    }
+
+    /// How many records its feed has.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn told(&self, given: &Given) -> Result<u64, ShareError> {
+        let last = self.last(&self.grant(given).feed())?;
+        Ok(last.map_or(0, |last| last.index.saturating_add(1)))
+    }
+
+    fn put_last(&self, feed: &GrantFeed, last: &LastRecord) -> Result<(), ShareError> {
+        let mut batch = Batch::new(Class::Meta);
+        let row = last.encode().map_err(ShareError::NoRow)?;
+        batch.put(Key::last_record(feed), row);
+        self.rows.append(batch, None)?;
+        // Whoever reads it in the network must not know more than this machine after a power cut.
+        Ok(self.rows.sync()?)
+    }
+
+    /// A record that no node took yet. A version whose time is over is none: the end takes its place.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn unsent(&self, given: &Given, now: Timespec) -> Result<Option<Unsent>, ShareError> {
+        let given = self.read(&given.id)?;
+        if given.state == GivenState::Offered && given.terms.is_past(now) {
+            return Ok(None);
+        }
+        let secret = self.grant(&given);
+        let last = self.last(&secret.feed())?;
+        let Some((index, payload)) = last.and_then(|last| Some((last.index, last.pending?))) else {
+            return Ok(None);
+        };
+        let record = self.waiting(&given, (index, &payload))?;
+        let chunk = record_chunk(&secret, index, &payload);
+        Ok(Some(Unsent {
+            index,
+            is_first: record.previous == [0; 32],
+            chunk: chunk.map_err(|_| no_record())?,
+        }))
+    }
+
+    /// A node took the record at that index.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn is_sent(&self, given: &Given, index: u64) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let feed = self.grant(given).feed();
+        match self.last(&feed)? {
+            Some(last) if last.index == index => self.put_last(
+                &feed,
+                &LastRecord {
+                    pending: None,
+                    ..last
+                },
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Before the first record of this machine is sent: whether another machine of the owner wrote to the feed. Then
+    /// this one goes on behind what is there, and what it would have said has to be told again.
+    ///
+    /// # Errors
+    /// [`ShareError::Store`]: somebody does not answer.
+    pub async fn goes_on(&self, given: &Given, endpoints: &Endpoints) -> Result<bool, ShareError> {
+        let secret = self.grant(given);
+        let found = newest_record(endpoints, (secret.feed(), &secret.cap_key()), 0).await?;
+        let Some(found) = found else {
+            return Ok(false);
+        };
+        let _writing = self.writing.lock();
+        let last = self.last(&secret.feed())?;
+        if last.is_some_and(|last| last.index > found.index || last.hash == found.hash) {
+            return Ok(false);
+        }
+        let said = GrantRecord::said(found.record.until, &found.record.state);
+        self.put_last(
+            &secret.feed(),
+            &LastRecord {
+                index: found.index,
+                hash: found.hash,
+                said: said.map_err(ShareError::NoRow)?,
+                pending: None,
+            },
+        )?;
+        Ok(true)
+    }
+}
+
+fn no_record() -> ShareError {
+    ShareError::NoRow(Malformed("record of a grant"))
+}

@@ -1,0 +1,55 @@
+//! Messages when keys are replaced.
+
+use std::sync::Arc;
+
+use crate::crypto::identity::Fingerprint;
+use crate::format::grant::Grant;
+use crate::format::message::MessageBody;
+use crate::share::messages::error::MessageError;
+use crate::share::messages::{MessageKeys, Messages, Way};
+
+/// As long as it is held, nothing is sent and nothing is read.
+pub struct Still<'a> {
+    _sending: tokio::sync::MutexGuard<'a, ()>,
+    _collecting: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Messages {
+    pub(super) fn keys(&self) -> Arc<MessageKeys> {
+        Arc::clone(&self.keys.read())
+    }
+
+    /// Waits until nothing is sent or read any more.
+    pub async fn still(&self) -> Still<'_> {
+        Still {
+            _sending: self.sending.lock().await,
+            _collecting: self.collecting.lock().await,
+        }
+    }
+
+    /// From now on these are the keys of the pod. What is unsent is sealed with them.
+    pub fn replace_keys(&self, keys: MessageKeys, _still: &Still<'_>) {
+        *self.keys.write() = Arc::new(keys);
+    }
+
+    /// Forgets what is unsent of a grant: it is told of anew.
+    ///
+    /// # Errors
+    /// When the log fails.
+    pub fn withdraw_grant(&self, contact: &Fingerprint, id: &[u8; 16]) -> Result<(), MessageError> {
+        let unsent = self.with_ledger(|ledger| Ok(ledger.unsent.clone()))?;
+        for number in unsent {
+            let Ok(kept) = self.kept(Way::Sent, number) else {
+                continue;
+            };
+            let MessageBody::Grant(bytes) = &kept.row.message.body else {
+                continue;
+            };
+            let is_it = Grant::decode(bytes).is_ok_and(|grant| grant.id == *id);
+            if is_it && kept.row.contact == *contact {
+                self.remove(kept.row.message.id)?;
+            }
+        }
+        Ok(())
+    }
+}
