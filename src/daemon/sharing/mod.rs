@@ -3,6 +3,7 @@
 
 mod adding;
 mod answers;
+mod back;
 mod bring;
 mod client;
 mod far;
