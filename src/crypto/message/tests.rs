@@ -140,9 +140,8 @@ fn sealed_otherwise<S: Kem>(to: &S::PublicKey, info: &[u8]) -> Vec<u8> {
     let front = encapsulated.to_bytes();
     let key = xwing_public_key(&ben.xwing);
     let hash = signed_hash(
-        &MESSAGE,
+        (&MESSAGE, &place(7)),
         body().as_slice(),
-        &place(7),
         between,
         &key,
         &front,

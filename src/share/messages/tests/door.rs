@@ -165,8 +165,8 @@ async fn what_was_overwritten_is_put_again_and_nothing_is_forged() {
         let seen = anna.opens(&net, NOW).await;
         assert_eq!((seen.received, seen.skipped), (0, 32), "{round}");
         // Not at once: each time takes a stamp.
-        assert_eq!(ben.knocks(&net, later(round * 100 + 3)).await, 0);
-        assert_eq!(ben.knocks(&net, later(round * 100 + 50)).await, 1);
+        assert_eq!(ben.knocks(&net, later(round * 4000 + 1)).await, 0);
+        assert_eq!(ben.knocks(&net, later((round + 1) * 4000)).await, 1);
     }
     // Then the vandal goes.
     let seen = anna.opens(&net, NOW).await;
