@@ -1,8 +1,14 @@
-//! What somebody asks for, checked before it is written.
+//! What somebody asks for: checked before it is written, and recorded when it comes.
 
+use crate::daemon::messages::Mail;
 use crate::daemon::refused::Refused;
 use crate::daemon::refused::wrong;
+use crate::format::audit::Kind;
 use crate::format::message::AccessRequest;
+use crate::format::message::MessageBody;
+use crate::share::audit::Happening;
+use crate::share::messages::Kept;
+use crate::share::messages::MessageError;
 use crate::types::PlainText;
 use crate::types::Rights;
 use crate::types::limits::PURPOSE_MAX;
@@ -36,6 +42,43 @@ impl AccessRequest {
             rights: Rights::from_bits(rights).map_err(|error| wrong(&error))?,
             from,
             until,
+        })
+    }
+}
+
+impl Mail {
+    /// Records the requests that came and are not recorded yet.
+    pub(super) async fn note_requests(&self) -> Result<(), MessageError> {
+        let _one = self.noting.lock().await;
+        for kept in self.messages.unrecorded()? {
+            if let MessageBody::Request(asked) = &kept.row.message.body {
+                let happening = self.happened(Kind::RequestReceived, &kept, asked)?;
+                if let Err(fault) = self.audit.record(&happening).await {
+                    tracing::warn!(%fault, "not in the audit log yet");
+                    return Ok(());
+                }
+                self.messages.is_recorded(kept.number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is recorded of a request.
+    pub(super) fn happened(
+        &self,
+        kind: Kind,
+        kept: &Kept,
+        asked: &AccessRequest,
+    ) -> Result<Happening, MessageError> {
+        let contact = self.messages.contact(&kept.row.contact)?;
+        let name = contact.as_ref().map_or("", |contact| contact.name.as_str());
+        let happening = Happening::new(kind)
+            .with(kept.row.contact.0, name)
+            .of(asked.what.as_str().as_bytes())
+            .because(asked.purpose.as_str());
+        Ok(match asked.until {
+            Some(until) => happening.until(until),
+            None => happening,
         })
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::daemon::config::SharedBy;
-use crate::daemon::drawer::read_state;
 use crate::daemon::live::Live;
 use crate::daemon::message_report::report;
 use crate::daemon::messages::Mail;
+use crate::daemon::shelf::read_state;
 use crate::format::message::MessageBody;
 use crate::format::wire::Malformed;
 use crate::pod::Caller;

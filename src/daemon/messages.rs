@@ -35,7 +35,6 @@ use crate::index::Rows;
 use crate::share::Contacts;
 use crate::share::audit::Happening;
 use crate::share::messages::Collected;
-use crate::share::messages::Kept;
 use crate::share::messages::MessageError;
 use crate::share::messages::MessageKeys;
 use crate::share::messages::Messages;
@@ -57,7 +56,7 @@ pub(super) struct Mail {
     pub(super) clock: Clock,
     pub(super) publishing: Arc<Publishing>,
     pub(super) node: Outgoing,
-    audit: Arc<Audit>,
+    pub(super) audit: Arc<Audit>,
     /// What comes is of people who are known here, and of grants that are.
     known: Arc<Reconciliation>,
     /// Told when something was written.
@@ -67,7 +66,7 @@ pub(super) struct Mail {
     /// When the door is looked at by itself.
     pub(super) door_due: Mutex<Option<Instant>>,
     /// Held while requests are recorded: each is once.
-    noting: tokio::sync::Mutex<()>,
+    pub(super) noting: tokio::sync::Mutex<()>,
     running: Mutex<Option<JoinHandle<()>>>,
     hook: Mutex<Option<Hook>>,
 }
@@ -199,41 +198,6 @@ impl Mail {
             }
         }
         Ok(())
-    }
-
-    /// Records the requests that came and are not recorded yet.
-    pub(super) async fn note_requests(&self) -> Result<(), MessageError> {
-        let _one = self.noting.lock().await;
-        for kept in self.messages.unrecorded()? {
-            if let MessageBody::Request(asked) = &kept.row.message.body {
-                let happening = self.happened(Kind::RequestReceived, &kept, asked)?;
-                if let Err(fault) = self.audit.record(&happening).await {
-                    tracing::warn!(%fault, "not in the audit log yet");
-                    return Ok(());
-                }
-                self.messages.is_recorded(kept.number)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What is recorded of a request.
-    pub(super) fn happened(
-        &self,
-        kind: Kind,
-        kept: &Kept,
-        asked: &AccessRequest,
-    ) -> Result<Happening, MessageError> {
-        let contact = self.messages.contact(&kept.row.contact)?;
-        let name = contact.as_ref().map_or("", |contact| contact.name.as_str());
-        let happening = Happening::new(kind)
-            .with(kept.row.contact.0, name)
-            .of(asked.what.as_str().as_bytes())
-            .because(asked.purpose.as_str());
-        Ok(match asked.until {
-            Some(until) => happening.until(until),
-            None => happening,
-        })
     }
 
     /// Records what happened, whatever becomes of the record.

@@ -233,7 +233,12 @@ fn seen_from_both_sides(inside: &Path, app: &Path) {
             reader.read_exact_at(&mut bytes, 0).unwrap();
             listed && bytes == *b"other" && to.join("dir/moved").exists()
         };
-        assert!(wait_until(SOON, is_seen), "{from:?} {to:?}");
+        assert!(
+            wait_until(SOON, is_seen),
+            "{} {}",
+            from.display(),
+            to.display()
+        );
         // The time of change is that of the other side at once or soon, and removing as well.
         fs::remove_file(from.join("known")).unwrap();
         fs::remove_dir_all(from.join("dir")).unwrap();

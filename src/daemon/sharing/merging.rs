@@ -22,8 +22,6 @@ use crate::pod::PodError;
 use crate::pod::Target;
 use crate::types::Ino;
 use crate::types::Name;
-use crate::types::limits::ADDED_SETTLES;
-use crate::types::limits::PAGE;
 
 /// A file that came.
 pub(super) struct Coming<'a> {
@@ -339,24 +337,6 @@ impl Sharing {
             Err(PodError::NotEmpty) => Ok(()),
             removed => removed.map_err(|error| not_now(name, error)),
         }
-    }
-
-    /// What changed a moment ago may be half a file; and what is more than fits waits.
-    pub(super) fn refuse_early(&self, name: &Name, attr: &Attr) -> Result<(), NotNow> {
-        let age = (self.clock)().secs.saturating_sub(attr.ctime.secs);
-        let settles = i64::try_from(ADDED_SETTLES.as_secs()).unwrap_or(i64::MAX);
-        if (0..settles).contains(&age) {
-            return Err(NotNow::Later);
-        }
-        let free = self.pod.statfs().free.saturating_mul(PAGE as u64);
-        if attr.size > free {
-            let name = String::from_utf8_lossy(name.as_bytes());
-            return Err(NotNow::Failed(format!(
-                "{name:?} was added and has {} bytes, and there is room for {free}",
-                attr.size
-            )));
-        }
-        Ok(())
     }
 }
 

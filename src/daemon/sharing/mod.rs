@@ -5,6 +5,7 @@ mod adding;
 mod answers;
 mod arriving;
 mod attributes;
+mod back;
 mod bring;
 mod client;
 mod far;

@@ -1,9 +1,6 @@
 //! What others added to folders of the owner, or changed of what is shared with them: brought out of sight, and taken
 //! over file by file.
 
-use std::collections::BTreeMap;
-
-use crate::crypto::identity::Fingerprint;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::merging::Coming;
 use crate::format::rows::FileKind;
@@ -13,17 +10,15 @@ use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::pod::Attr;
 use crate::pod::PodError;
-use crate::share::ShareError;
-use crate::share::back_id;
 use crate::share::copy_name;
-use crate::share::is_added_to;
 use crate::share::is_written_to;
 use crate::share::messages::MessageError;
-use crate::share::takes_place_of;
 use crate::types::ADDED;
 use crate::types::Ino;
 use crate::types::Name;
 use crate::types::limits::ADDED_COPIES_MAX;
+use crate::types::limits::ADDED_SETTLES;
+use crate::types::limits::PAGE;
 
 /// Whose additions are taken over, and into what.
 pub(super) struct Taking<'a> {
@@ -68,39 +63,6 @@ impl From<PodError> for NotNow {
 }
 
 impl Sharing {
-    /// The grant that the owner gave to that person, for which this one comes back.
-    pub(super) fn answered_by(
-        &self,
-        id: &[u8; 16],
-        contact: &Fingerprint,
-    ) -> Result<Option<Given>, ShareError> {
-        let mut given = self.given.all()?.into_iter();
-        Ok(given.find(|given| {
-            given.contact == *contact && is_added_to(&given.terms) && back_id(&given.id) == *id
-        }))
-    }
-
-    /// Whether a grant of that id belongs to somebody who adds: nobody else gives it.
-    pub(super) fn is_place_of_answer(&self, id: &[u8; 16]) -> Result<bool, ShareError> {
-        let given = self.given.all()?;
-        let mut added_to = given.iter().filter(|given| is_added_to(&given.terms));
-        Ok(added_to.any(|given| takes_place_of(id, &given.id)))
-    }
-
-    /// The grants that come back, with what they come back for.
-    pub(super) fn added_by_others(&self) -> Result<BTreeMap<[u8; 16], Given>, ShareError> {
-        let given = self.given.all()?.into_iter();
-        let given = given.filter(|given| is_added_to(&given.terms));
-        Ok(given.map(|given| (back_id(&given.id), given)).collect())
-    }
-
-    /// The ids of grants that the owner gives back for what they add: nobody asked for them.
-    pub(super) fn added_to_others(&self) -> Result<Vec<[u8; 16]>, ShareError> {
-        let all = self.received.all()?;
-        let added_to = all.iter().filter(|received| is_added_to(&received.terms));
-        Ok(added_to.map(|received| back_id(&received.id)).collect())
-    }
-
     /// There is something to be looked at, of what was added by others or to what they share.
     pub(super) fn is_due(&self, id: &[u8; 16]) {
         self.due.lock().insert(*id);
@@ -314,6 +276,24 @@ impl Sharing {
             | FileKind::CharDevice
             | FileKind::BlockDevice => Ok(()),
         }
+    }
+
+    /// What changed a moment ago may be half a file; and what is more than fits waits.
+    pub(super) fn refuse_early(&self, name: &Name, attr: &Attr) -> Result<(), NotNow> {
+        let age = (self.clock)().secs.saturating_sub(attr.ctime.secs);
+        let settles = i64::try_from(ADDED_SETTLES.as_secs()).unwrap_or(i64::MAX);
+        if (0..settles).contains(&age) {
+            return Err(NotNow::Later);
+        }
+        let free = self.pod.statfs().free.saturating_mul(PAGE as u64);
+        if attr.size > free {
+            let name = String::from_utf8_lossy(name.as_bytes());
+            return Err(NotNow::Failed(format!(
+                "{name:?} was added and has {} bytes, and there is room for {free}",
+                attr.size
+            )));
+        }
+        Ok(())
     }
 
     /// The folder as it is now, or the one that a single file is in; nothing is added to it when the grant is over, or it

@@ -279,8 +279,8 @@ fn silence_is_never_no_head() {
 fn the_feed_that_nobody_went_on_from_is_chosen() {
     let (old, new) = (FEED, feed(0, 1, 9));
     let feeds = Feeds::of(&[(old, 5)]);
-    let adopted = Some(adopted(old, 4));
-    let hash = adopted.unwrap().hash;
+    let adopted = adopted(old, 4);
+    let (hash, adopted) = (adopted.hash, Some(adopted));
     feeds.add(feed(0, 0, 8), 0);
     let first = Head {
         adopted,

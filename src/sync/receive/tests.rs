@@ -324,12 +324,12 @@ fn a_link_that_leads_out_of_what_is_shared_is_not_taken() {
     let both = [named(&inside, "in"), named(&outside, "out")].concat();
     let below = world.directory(31, &both);
     // At the top, the directory above is not shared.
-    let names = [
+    let entries = [
         entry("below", below),
         entry("up", link(50, "..")),
         entry("x", link(51, "below")),
     ];
-    let of = world.directory(30, &names);
+    let of = world.directory(30, &entries);
     world.receive(&of).unwrap();
     let links = (0..inside.len()).map(|at| format!("lab/below/in{at}"));
     let mut expected: Vec<_> = ["lab", "lab/below", "lab/x"].map(str::to_owned).into();

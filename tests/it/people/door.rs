@@ -232,7 +232,9 @@ fn a_vandal_at_the_door_delays_strangers_and_nobody_else() {
         [("Labs", "treatment", true), ("Plans", "work", false)]
     );
     until_listed(&ben, "requests", |all| all[0]["state"] == "arrived");
-    mounts.into_iter().for_each(|mount| mount.unmount());
+    for mount in mounts {
+        mount.unmount();
+    }
 }
 
 #[test]

@@ -298,10 +298,10 @@ fn nobody_tells_from_addresses_who_knows_whom() {
     }
     let mounts = pods.each_ref().map(|pod| mounted(pod, &[]));
     let cards = pods.each_ref().map(introduce);
-    for at in 0..3 {
+    for (at, pod) in pods.iter().enumerate() {
         for other in (0..3).filter(|other| *other != at) {
             let card = text(&cards[other], "identity");
-            says(&pods[at], &["contact", "add", NAMES[other], card]);
+            says(pod, &["contact", "add", NAMES[other], card]);
         }
     }
     let given = exchange(&pods, &mounts);

@@ -41,6 +41,10 @@ const EDGES: [u64; 18] = [
 /// Bytes of a file, holes left out, about.
 pub(super) const DENSE: u64 = 400_000;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of some test"
+)]
 pub struct World {
     pub dir: tempfile::TempDir,
     pod: Option<Pod>,
