@@ -35,7 +35,7 @@ const CHANGED: [Changed; 39] = [
     ("record-header-wrong-jump-body", "record-header-jump", 8, 5),
     ("record-header-wrong-jump-far", "record-header-jump", 20, 1),
     ("record-body-wrong-frees", "record-body-good", 23, 0xff),
-    ("record-body-wrong-key", "record-body-good", 49, b'Z'),
+    ("record-body-wrong-key", "record-body-good", 49, b'J'),
     ("record-body-wrong-mark", "record-body-good", 58, 2),
     ("rows-key-wrong-type", "rows-key-inode", 0, b'D'),
     ("rows-inode-wrong-mode", "rows-inode-file", 1, 0),
