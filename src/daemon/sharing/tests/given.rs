@@ -61,19 +61,15 @@ async fn what_takes_the_place_of_a_shared_thing_keeps_no_other_back() {
         let now = followed.clone();
         (followed, Some(crate::sync::Seen { now, attributes }))
     };
-    // A link stands where the first was; in the second another box is attached, which no record can tell.
+    // A link stands where the first was; the second says something that no record can tell.
     let mut link = folder(given[0].target, 2);
     link.mode = 0o120_777;
     link.target = b"elsewhere".to_vec().into();
     link.directory = None;
-    let mut attached = folder(given[1].target, 2);
-    attached.attached = Some(crate::format::rows::Attached {
-        number: 4,
-        one_scope: false,
-    });
-    attached.directory = None;
+    let mut odd = folder(given[1].target, 2);
+    odd.nlink = 0;
     let last = folder(given[2].target, 2);
-    let all = given.iter().zip([link, attached, last]);
+    let all = given.iter().zip([link, odd, last]);
     let told = all.map(|(given, attributes)| seen(given, attributes));
     anna.sharing.published(told.collect()).unwrap();
     anna.sharing.send_records(&*node).await.unwrap();
