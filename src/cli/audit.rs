@@ -99,7 +99,7 @@ Fields of --json, one object a line, and columns of --csv (bytes are hexadecimal
               granted, grant-received, grant-accepted, grant-expired, grant-revoked, revocation-received,
               added, changed, removed (by the other person, in what they may change),
               requested, request-received, request-approved, request-denied, keys-rotated, keys-replaced,
-              integrity-failure, rollback-alarm, exported
+              integrity-failure, rollback-alarm, exported, read-failed
   outcome     done, refused or failed
   device      which machine of the pod
   object      path from the top of the pod, or a name

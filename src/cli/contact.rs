@@ -32,7 +32,7 @@ enum ContactCommand {
     Show(NameArgs),
     Verify(VerifyArgs),
     /// Forget somebody, and what was pinned of them
-    Remove(NameArgs),
+    Remove(RemoveArgs),
     Block(BlockArgs),
     /// Take what somebody writes again
     Unblock(WhoArgs),
@@ -72,6 +72,16 @@ struct NameArgs {
     pod: PodArgs,
     #[command(flatten)]
     format: FormatArgs,
+}
+
+/// Forget a contact. What they share stays until it ends; nothing they write is read any more.
+#[derive(Args, Clone, Debug)]
+struct RemoveArgs {
+    #[command(flatten)]
+    contact: NameArgs,
+    /// End what is shared with them; without this a contact with whom something is shared stays
+    #[arg(long)]
+    revoke: bool,
 }
 
 /// Take nothing of somebody any more: no message, and no request at the door. Without a name: show who is blocked.
@@ -141,7 +151,8 @@ impl ContactArgs {
         match &self.command {
             ContactCommand::Add(args) => args.format.json,
             ContactCommand::List(args) => args.format.json,
-            ContactCommand::Show(args) | ContactCommand::Remove(args) => args.format.json,
+            ContactCommand::Show(args) => args.format.json,
+            ContactCommand::Remove(args) => args.contact.format.json,
             ContactCommand::Verify(args) => args.format.json,
             ContactCommand::Block(args) => args.format.json,
             ContactCommand::Unblock(args) => args.format.json,
@@ -254,9 +265,10 @@ fn differ(name: &str, flag: &str) -> Fault {
     ))
 }
 
-fn remove(args: &NameArgs) -> Result<Exit, Fault> {
+fn remove(args: &RemoveArgs) -> Result<Exit, Fault> {
+    let (args, revoke) = (&args.contact, args.revoke);
     let mut daemon = PeopleClient::of_pod(&args.pod.paths()?)?;
-    daemon.remove(&args.name)?;
+    daemon.remove(&args.name, revoke)?;
     if args.format.json {
         print::json(&serde_json::json!({ "name": args.name, "removed": true }));
     } else if print::is_terminal() {

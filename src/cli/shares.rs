@@ -45,7 +45,8 @@ Fields of --json, an object with two lists, given and received; times in seconds
   ended        since when it is over
   version      received: when the newest version was made that is here
   added        received: files that were added to it, changed or removed, and are not so at its owner's yet
-  trouble      received: why a newer one is not; given: why what they added is not taken over";
+  trouble      received: why a newer one is not; given: why what they added is not taken over,
+               or why they are told nothing new";
 
 /// Prints them.
 pub(super) fn run(args: &SharesArgs) -> Result<Exit, Fault> {
@@ -83,9 +84,7 @@ pub(super) fn describe(grant: &GivenReport) -> String {
     );
     let ended = grant.ended.map(|when| (grant.state.as_str(), when));
     let trouble = grant.trouble.as_ref();
-    let trouble = trouble.map_or_else(String::new, |why| {
-        format!(" (what they added waits: {why})")
-    });
+    let trouble = trouble.map_or_else(String::new, |why| format!(" ({why})"));
     what + &times(&grant.state, (grant.from, grant.until), ended)
         + &purpose(&grant.purpose, grant.snapshot)
         + &trouble

@@ -52,6 +52,8 @@ pub enum PeopleRequest {
     Remove {
         /// Their name.
         name: String,
+        /// End what is shared with them; else a contact with whom something is shared stays.
+        revoke: bool,
     },
     /// Take nothing of somebody any more, or take it again.
     Block {
@@ -249,7 +251,10 @@ mod tests {
                 name: name(),
                 fingerprint: name(),
             },
-            PeopleRequest::Remove { name: name() },
+            PeopleRequest::Remove {
+                name: name(),
+                revoke: true,
+            },
             PeopleRequest::Block {
                 who: name(),
                 on: true,

@@ -1,9 +1,11 @@
 //! The audit log of a mounted pod: what is recorded in it, and how it is handed out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
 use crate::control::AuditEvidence;
 use crate::control::AuditFile;
@@ -12,6 +14,7 @@ use crate::control::AuditResponse;
 use crate::crypto::Secret;
 use crate::crypto::audit::origin;
 use crate::crypto::identity::sign_public_key;
+use crate::crypto::merkle;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::happened;
@@ -19,17 +22,22 @@ use crate::daemon::keyfile::system_entropy;
 use crate::daemon::shelf::read_state;
 use crate::format::audit::Checkpoint;
 use crate::format::audit::Kind;
+use crate::format::audit::SignedCheckpoint;
 use crate::format::audit::Witness;
 use crate::format::grant::Receipt;
 use crate::format::grant::SignedReceipt;
 use crate::format::keyfile::Bundle;
+use crate::format::wire::Malformed;
 use crate::pod::Pod;
 use crate::pod::PodError;
 use crate::share::audit::Circumstances;
+use crate::share::audit::Countersigned;
 use crate::share::audit::Happening;
 use crate::share::audit::LOG;
+use crate::share::audit::PublishedLog;
 use crate::share::audit::Tail;
 use crate::share::audit::WITNESSES;
+use crate::share::audit::countersigned;
 use crate::share::audit::read;
 use crate::sync::Publisher;
 use crate::types::Clock;
@@ -44,8 +52,10 @@ pub(super) struct Audit {
     seed: RwLock<Secret<32>>,
     origin: [u8; 32],
     device: u16,
-    /// Where the log ends, once it was read. Held from reading it to appending.
+    /// Where the log ends, once it was read; what fails has it read anew. Held from reading it to appending.
     tail: Mutex<Option<Tail>>,
+    /// Records of the log that others countersigned, by their fingerprints.
+    held: parking_lot::Mutex<BTreeMap<[u8; 32], u64>>,
 }
 
 impl Audit {
@@ -63,6 +73,7 @@ impl Audit {
             origin: origin(&bundle.pod_id.0),
             device: bundle.device,
             tail: Mutex::const_new(None),
+            held: parking_lot::Mutex::default(),
         })
     }
 
@@ -112,7 +123,6 @@ impl Audit {
             Some(tail) => tail,
             None => self.read_tail().await?,
         };
-        *held = Some(tail.clone());
         let mut salt = [0; 16];
         system_entropy(&mut salt).map_err(|error| not_recorded(&error))?;
         let said = Circumstances {
@@ -150,18 +160,58 @@ impl Audit {
         *self.seed.write() = Secret::from_bytes(seed.expose());
     }
 
-    /// Keeps a checkpoint of this pod that somebody countersigned. Whose key it is, the caller has made sure of.
+    /// Keeps a checkpoint of this pod that somebody countersigned. Whose key it is, the caller has made sure of. Says
+    /// whether this shows for the first time that the log is not what it was.
     ///
     /// # Errors
-    /// When it is not signed as it has to be, is of another log, or cannot be written.
-    #[expect(dead_code, reason = "messages, which bring them, come next")]
-    pub(super) async fn witnessed(&self, witness: &Witness) -> Result<(), Fault> {
+    /// When the log cannot be read, or it cannot be written.
+    pub(super) async fn witnessed(&self, witness: &Witness) -> Result<bool, Fault> {
         if !witness.is_signed() || witness.seen.checkpoint.origin != self.origin {
-            let what = "a checkpoint of the audit log is not signed as it has to be";
-            return Err(Fault::new(FaultKind::State, what));
+            tracing::info!("a checkpoint that was countersigned is not of this pod");
+            return Ok(false);
         }
         let _one = self.tail.lock().await;
-        append(&self.pod, WITNESSES, &witness.encode()).await
+        let (log, held) = (self.whole(LOG).await?, self.read_witnesses().await?);
+        let damaged = |error: Malformed| unread(&error);
+        let own = sign_public_key(&self.seed.read());
+        let said = countersigned((self.origin, &log), held, *witness, own);
+        let (kept, differs) = match said.map_err(damaged)? {
+            Countersigned::Known => return Ok(false),
+            Countersigned::Foreign => {
+                tracing::warn!("a contact countersigned what this pod has never signed");
+                return Ok(false);
+            }
+            Countersigned::Agrees(kept) => (kept, false),
+            Countersigned::Differs(kept) => (kept, true),
+        };
+        let file: Vec<u8> = kept.iter().flat_map(Witness::encode).collect();
+        let put = self.pod.put_state(WITNESSES, &file);
+        put.map_err(|error| not_recorded(&error))?;
+        self.is_held(&kept, &Tail::of(self.origin, &log).map_err(damaged)?);
+        Ok(differs)
+    }
+
+    /// Those of them that the log has are what others know of it.
+    fn is_held(&self, witnesses: &[Witness], tail: &Tail) {
+        let mut held = BTreeMap::new();
+        for witness in witnesses {
+            let checkpoint = &witness.seen.checkpoint;
+            let leaves = usize::try_from(checkpoint.size).ok();
+            let leaves = leaves.and_then(|size| tail.leaves().get(..size));
+            if leaves.is_some_and(|leaves| merkle::root(leaves) == checkpoint.root) {
+                let size = held.entry(witness.who).or_insert(0);
+                *size = checkpoint.size.max(*size);
+            }
+        }
+        *self.held.lock() = held;
+    }
+
+    /// The log as it is published with this checkpoint.
+    pub(super) fn published(&self, checkpoint: SignedCheckpoint) -> PublishedLog {
+        // While something is recorded nothing is shown of what was before: the next time it is.
+        let tail = self.tail.try_lock().ok();
+        let tail = tail.as_ref().and_then(|tail| tail.as_ref());
+        PublishedLog::new(checkpoint, tail, self.held.lock().clone())
     }
 
     /// As long as the mount lasts: heads have the checkpoint that stands behind the log, also before something is
@@ -196,6 +246,10 @@ impl Audit {
         match self.read_tail().await {
             Ok(tail) => {
                 self.tell_publisher(&tail);
+                match self.read_witnesses().await {
+                    Ok(witnesses) => self.is_held(&witnesses, &tail),
+                    Err(fault) => tracing::warn!(%fault, "what others countersigned is not read"),
+                }
                 *held = Some(tail);
             }
             Err(fault) => tracing::warn!(%fault, "the audit log is not read"),
@@ -208,9 +262,18 @@ impl Audit {
         }
     }
 
+    async fn whole(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let file = read_state(&self.pod, name, PEOPLE_FILE_PATIENCE).await;
+        Ok(file.map_err(|error| unread(&error))?.unwrap_or_default())
+    }
+
+    async fn read_witnesses(&self) -> Result<Vec<Witness>, Fault> {
+        let file = self.whole(WITNESSES).await?;
+        Witness::decode_all(&file).map_err(|error| unread(&error))
+    }
+
     async fn read_tail(&self) -> Result<Tail, Fault> {
-        let log = read_state(&self.pod, LOG, PEOPLE_FILE_PATIENCE).await;
-        let log = log.map_err(|error| unread(&error))?.unwrap_or_default();
+        let log = self.whole(LOG).await?;
         Tail::of(self.origin, &log).map_err(|_| {
             let what = "the audit log is damaged, and takes no record more";
             Fault::new(FaultKind::Damaged, what).next("podfs audit verify")
@@ -303,7 +366,7 @@ async fn append(pod: &Pod, name: &str, bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
-fn unread(why: &PodError) -> Fault {
+fn unread(why: &dyn std::fmt::Display) -> Fault {
     let what = format!("the audit log cannot be read: {why}");
     Fault::new(FaultKind::State, what)
 }

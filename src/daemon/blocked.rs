@@ -1,9 +1,10 @@
-//! Of whom nothing is taken any more.
+//! Contacts who are forgotten, and of whom nothing is taken any more.
 
 use crate::control::BlockedReport;
 use crate::control::PeopleResponse;
 use crate::control::Refusal;
 use crate::crypto::identity::Fingerprint;
+use crate::daemon::happened;
 use crate::daemon::people::People;
 use crate::daemon::refused::Refused;
 use crate::share::ShareError;
@@ -13,6 +14,16 @@ use crate::types::limits::CONTACTS_AT_ONCE;
 const DIGITS_MIN: usize = 8;
 
 impl People {
+    /// They are a contact no more.
+    pub(super) async fn remove(&self, name: &str) -> Result<PeopleResponse, Refused> {
+        let card = self.contacts().named(name)?.card();
+        let card = card.map_err(ShareError::from)?;
+        self.contacts().remove(name)?;
+        self.rows().forget_log(&Fingerprint::of(&card.identity))?;
+        self.record(&happened::removed(&card, name)).await?;
+        Ok(PeopleResponse::Done)
+    }
+
     /// Nothing of theirs is taken from now on, or it is again. What somebody wrote who is no contact is forgotten.
     pub(super) fn block(&self, who: &str, on: bool) -> Result<PeopleResponse, Refused> {
         let print = self.meant(who)?;

@@ -13,6 +13,15 @@ use crate::daemon::options::MountOptions;
 use crate::daemon::paths::PodPaths;
 use crate::daemon::paths::clean_source;
 
+/// How something can be shared through a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SharedBy {
+    /// By commands alone.
+    Commands,
+    /// By programs that set attributes too.
+    Attributes,
+}
+
 /// One mount of one pod.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServeConfig {
@@ -26,6 +35,8 @@ pub struct ServeConfig {
     flags: u32,
     /// Other users may enter.
     pub allow_other: bool,
+    /// How something can be shared.
+    pub shared_by: SharedBy,
     /// Who is to own the top folder, when asked for.
     pub uid: Option<u32>,
     /// Its group, when asked for.
@@ -55,6 +66,11 @@ impl ServeConfig {
             source,
             flags: options.flags.bits(),
             allow_other: options.allow_other,
+            shared_by: if options.share_xattr {
+                SharedBy::Attributes
+            } else {
+                SharedBy::Commands
+            },
             uid: options.uid,
             gid: options.gid,
             budget: options.budget,

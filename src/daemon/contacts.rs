@@ -208,15 +208,26 @@ impl PeopleClient {
         self.done(&contact.name, asked)
     }
 
-    /// Forgets a contact.
+    /// Forgets a contact. What is shared with them ends before, or they stay.
     ///
     /// # Errors
-    /// [`FaultKind::NoContact`].
-    pub fn remove(&mut self, name: &str) -> Result<(), Fault> {
+    /// [`FaultKind::NoContact`]; [`FaultKind::Usage`]: something is shared with them, and is not to end.
+    pub fn remove(&mut self, name: &str, revoke: bool) -> Result<(), Fault> {
         let asked = PeopleRequest::Remove {
             name: name.to_owned(),
+            revoke,
         };
-        self.done(name, asked)
+        let flag = &self.flag;
+        let next = format!(
+            "podfs shares{flag} shows what; podfs contact remove {name:?} --revoke{flag} ends it and forgets them"
+        );
+        self.done(name, asked).map_err(|fault| {
+            if fault.kind == FaultKind::Usage {
+                fault.next(next)
+            } else {
+                fault
+            }
+        })
     }
 
     /// Takes nothing of somebody any more, or takes it again.
@@ -272,13 +283,13 @@ impl PeopleClient {
             (
                 FaultKind::CardChanged,
                 format!(
-                    "talk to them; if their keys really are new: podfs contact remove {name:?}{flag}, add them again, and compare the words"
+                    "talk to them; if their keys really are new: podfs contact remove {name:?} --revoke{flag}, add them again, and compare the words"
                 ),
             ),
             (
                 FaultKind::Missing,
                 format!(
-                    "ask them to run podfs id publish, or for the file of podfs id show --out FILE; if cards of theirs are lost: podfs contact remove {name:?}{flag}, add them again, and compare the words"
+                    "ask them to run podfs id publish, or for the file of podfs id show --out FILE; if cards of theirs are lost: podfs contact remove {name:?} --revoke{flag}, add them again, and compare the words"
                 ),
             ),
             (

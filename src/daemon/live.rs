@@ -22,6 +22,7 @@ use crate::daemon::boxes;
 use crate::daemon::build::Activity;
 use crate::daemon::build::House;
 use crate::daemon::config::ServeConfig;
+use crate::daemon::failures::Failures;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::leave::Left;
@@ -60,6 +61,7 @@ pub(super) struct Live {
     activity: Activity,
     since: Instant,
     leave: Arc<Notify>,
+    failures: Arc<Failures>,
 }
 
 impl Live {
@@ -80,6 +82,7 @@ impl Live {
             activity,
             since: Instant::now(),
             leave: Arc::new(Notify::new()),
+            failures: Arc::default(),
         }
     }
 
@@ -137,9 +140,9 @@ impl Live {
                 Request::Progress { path } => Ok(network::progress(&live.house, &path)),
                 Request::Scrub { all } => Ok(network::scrub(&live.house, all)),
                 Request::Pin { path, on } => Ok(network::pin(&live.house, &path, on)),
-                Request::People(request) => {
-                    Ok(Response::People(live.house.people().answer(request).await))
-                }
+                Request::People(request) => Ok(Response::People(
+                    live.house.sharing().answer_people(request).await,
+                )),
                 Request::Audit(request) => Ok(Response::Audit(
                     live.house.people().audit_answer(request).await,
                 )),
@@ -210,7 +213,20 @@ impl Live {
         });
     }
 
-    fn report(&self) -> crate::control::StatusReport {
+    /// Reads that failed.
+    pub(super) const fn failures(&self) -> &Arc<Failures> {
+        &self.failures
+    }
+
+    pub(super) const fn house(&self) -> &House {
+        &self.house
+    }
+
+    pub(super) fn config(&self) -> &ServeConfig {
+        &self.config
+    }
+
+    pub(super) fn report(&self) -> crate::control::StatusReport {
         let mut report = report::of_disk(&self.config.paths);
         self.house.fill(&mut report);
         let network = network::report(&self.house);

@@ -53,7 +53,7 @@ pub(super) fn report(messages: &Messages, kept: &Kept) -> Result<MessageReport, 
                 report.why = Some(why.as_str().to_owned());
             }
             MessageBody::Grant(_) => "granted".clone_into(&mut report.state),
-            MessageBody::Request(_) | MessageBody::Arrived => {}
+            MessageBody::Request(_) | MessageBody::Arrived | MessageBody::Witness(_) => {}
         }
     }
     Ok(report)
@@ -84,6 +84,7 @@ fn fill(report: &mut MessageReport, body: &MessageBody) {
             report.why = Some(why.as_str().to_owned());
         }
         MessageBody::Arrived => "arrived".clone_into(&mut report.kind),
+        MessageBody::Witness(_) => "witness".clone_into(&mut report.kind),
     }
 }
 

@@ -10,7 +10,6 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::control::CollectReport;
-use crate::control::MessageWay;
 use crate::control::MessagesRequest;
 use crate::control::MessagesResponse;
 use crate::control::Refusal;
@@ -45,7 +44,6 @@ use crate::types::Clock;
 use crate::types::PlainText;
 use crate::types::limits::MAIL_AGAIN;
 use crate::types::limits::MAIL_PATIENCE;
-use crate::types::limits::MESSAGES_IN_ANSWER;
 use crate::types::limits::PUBLISH_STOP;
 
 /// Contacts who wrote too much that an answer names.
@@ -268,47 +266,6 @@ impl Mail {
         }))
     }
 
-    fn list(&self, way: MessageWay, after: u64) -> Answered {
-        let way = match way {
-            MessageWay::Received => Way::Received,
-            MessageWay::Sent => Way::Sent,
-        };
-        let mut found = self.messages.all(way, after, MESSAGES_IN_ANSWER + 1)?;
-        let more = found.len() > MESSAGES_IN_ANSWER;
-        found.truncate(MESSAGES_IN_ANSWER);
-        let reports = found.iter().map(|kept| report(&self.messages, kept));
-        Ok(MessagesResponse::Messages {
-            messages: reports.collect::<Result<_, _>>()?,
-            more,
-        })
-    }
-
-    fn show(&self, id: &str) -> Answered {
-        let kept = self.messages.one(id)?;
-        let report = report(&self.messages, &kept)?;
-        Ok(MessagesResponse::Message(Box::new(report)))
-    }
-
-    fn seen(&self, ids: &[String]) -> Answered {
-        for id in ids {
-            match self.messages.one(id) {
-                Ok(kept) => self
-                    .messages
-                    .mark(kept.row.message.id, MessageState::Seen)?,
-                // It was forgotten since it was shown.
-                Err(MessageError::Unknown(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(MessagesResponse::Done)
-    }
-
-    fn forget(&self, id: &str) -> Answered {
-        let id = self.messages.one(id)?.row.message.id;
-        self.messages.remove(id)?;
-        Ok(MessagesResponse::Done)
-    }
-
     async fn ask(&self, name: &str, request: AccessRequest) -> Answered {
         let now = (self.clock)();
         if request.until.is_some_and(|until| until <= now.secs) {
@@ -367,7 +324,7 @@ pub(super) fn message_keys(bundle: &Bundle) -> MessageKeys {
     }
 }
 
-type Answered = Result<MessagesResponse, Refused>;
+pub(super) type Answered = Result<MessagesResponse, Refused>;
 
 fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)

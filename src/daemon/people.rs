@@ -150,7 +150,7 @@ impl People {
             PeopleRequest::Verified { name, fingerprint } => {
                 self.verified(&name, &fingerprint).await
             }
-            PeopleRequest::Remove { name } => self.remove(&name).await,
+            PeopleRequest::Remove { name, .. } => self.remove(&name).await,
             PeopleRequest::Block { who, on } => self.block(&who, on),
         }
     }
@@ -256,15 +256,8 @@ impl People {
         hex::decode_to_slice(fingerprint, &mut compared.0)
             .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
         self.contacts.verify(name, &compared)?;
+        self.rows.forget_log(&compared)?;
         self.record(&happened::verified(&compared, name)).await?;
-        Ok(PeopleResponse::Done)
-    }
-
-    async fn remove(&self, name: &str) -> Answered {
-        let card = self.contacts.named(name)?.card();
-        let card = card.map_err(ShareError::from)?;
-        self.contacts.remove(name)?;
-        self.record(&happened::removed(&card, name)).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -290,7 +283,7 @@ impl People {
         self.show(name.as_str())
     }
 
-    async fn record(&self, happening: &Happening) -> Result<(), Refused> {
+    pub(super) async fn record(&self, happening: &Happening) -> Result<(), Refused> {
         let recorded = self.audit.record(happening).await;
         recorded.map_err(|fault| {
             let what = format!("it was done, but {}", fault.what);

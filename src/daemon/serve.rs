@@ -29,6 +29,7 @@ use crate::daemon::mountpoint::Mountpoint;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::stale;
 use crate::daemon::tenancy;
+use crate::pod::Desk;
 use crate::types::limits::CONTROL_DELIVERY;
 use crate::types::limits::POD_CLOSE;
 use crate::types::limits::START_EXTEND_US;
@@ -123,12 +124,15 @@ impl Stage<'_> {
     ) -> Result<(), Fault> {
         let signals = Signals::new()?;
         let live = Live::new(self.config, &self.point.path, self.house, mounted);
+        let desk: Arc<dyn Desk> = Arc::new(live.clone());
+        self.house.pod().set_desk(Arc::downgrade(&desk));
         let deliveries = server.deliveries();
         let inbox = live::listen(server);
         if !self.config.read_only() {
             // It ends with the runtime: what is paid was taken down before.
             tokio::spawn(tenancy::settle_daily(self.config.paths.clone()));
             tokio::spawn(Arc::clone(self.house.people().audit()).watch());
+            tokio::spawn(Arc::clone(live.failures()).record(self.house.clone()));
         }
         let (program, path) = (self.program.clone(), self.point.path.clone());
         let probing = tokio::task::spawn_blocking(move || probe(&program, &path)).await;
@@ -143,6 +147,7 @@ impl Stage<'_> {
         notify(&[NotifyState::Ready, NotifyState::Status("mounted")]);
         let why = live.until_the_end(signals, inbox, mounted.ended()).await;
         tracing::info!(?why, "ending");
+        drop(desk);
         if tokio::time::timeout(CONTROL_DELIVERY, deliveries.done())
             .await
             .is_err()

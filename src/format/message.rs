@@ -1,8 +1,10 @@
-//! What people write to each other: grants, requests, that a request was denied, and that one has arrived.
+//! What people write to each other: grants, requests, that a request was denied, that one has arrived, and what they saw
+//! of each other's audit logs.
 
 use zeroize::Zeroizing;
 
 use crate::crypto::message::{MESSAGE_BODY_LEN, MessageBytes};
+use crate::format::audit::{WITNESS_LEN, Witness};
 use crate::format::wire::{Malformed, Reader, put_long};
 use crate::types::{PlainText, Rights, Timespec};
 
@@ -18,6 +20,7 @@ const GRANT: u8 = 1;
 const REQUEST: u8 = 2;
 const DENIED: u8 = 3;
 const ARRIVED: u8 = 4;
+const WITNESS: u8 = 5;
 
 const ANSWERS: u8 = 1;
 const FROM: u8 = 2;
@@ -54,6 +57,8 @@ pub enum MessageBody {
     },
     /// The request that this answers came through the door: it need not be put there again.
     Arrived,
+    /// The sender countersigns a checkpoint of the recipient's audit log. It answers nothing.
+    Witness(Box<Witness>),
 }
 
 /// What somebody asks for.
@@ -89,6 +94,7 @@ impl Message {
             MessageBody::Request(request) => request.put(&mut out),
             MessageBody::Denied { why } => put_text(&mut out, why),
             MessageBody::Arrived => {}
+            MessageBody::Witness(witness) => out.extend_from_slice(&witness.encode()),
         }
         // What would not be read is not written.
         Self::decode(&out).map(|_| out)
@@ -143,6 +149,7 @@ impl Message {
         let known = match kind {
             REQUEST => ANSWERS | FROM | UNTIL,
             GRANT | DENIED | ARRIVED => ANSWERS,
+            WITNESS => 0,
             _ => return Err(reader.malformed()),
         };
         let id = MessageId(reader.array()?);
@@ -161,6 +168,10 @@ impl Message {
         let body = match kind {
             GRANT => MessageBody::Grant(reader.long()?.into()),
             REQUEST => MessageBody::Request(AccessRequest::read(&mut reader, flags)?),
+            WITNESS => {
+                let witness = Witness::decode(reader.bytes(WITNESS_LEN)?)?;
+                MessageBody::Witness(Box::new(witness))
+            }
             DENIED => MessageBody::Denied {
                 why: read_text(&mut reader)?,
             },
@@ -179,7 +190,10 @@ impl Message {
         let answers = if self.answers.is_some() { ANSWERS } else { 0 };
         let limits = match &self.body {
             MessageBody::Request(request) => request.flags(),
-            MessageBody::Grant(_) | MessageBody::Denied { .. } | MessageBody::Arrived => 0,
+            MessageBody::Grant(_)
+            | MessageBody::Denied { .. }
+            | MessageBody::Arrived
+            | MessageBody::Witness(_) => 0,
         };
         answers | limits
     }
@@ -192,6 +206,7 @@ impl MessageBody {
             Self::Request(_) => REQUEST,
             Self::Denied { .. } => DENIED,
             Self::Arrived => ARRIVED,
+            Self::Witness(_) => WITNESS,
         }
     }
 }

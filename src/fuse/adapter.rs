@@ -13,14 +13,14 @@ use fuser::{
 };
 use rustix::fs::FallocateFlags;
 
-use crate::fuse::answer::{Listing, Probe};
+use crate::fuse::answer::{HANDLE, Listing, Probe};
 use crate::fuse::contents::Contents;
 use crate::fuse::listing::{list, list_plus};
 use crate::fuse::serve::{Adapter, Effect};
 use crate::fuse::time::from_request;
 use crate::fuse::translate::{COPY_MAX, agree, caller, found, seek, set_time, taken, xattr_mode};
 use crate::fuse::watchdog::STATFS;
-use crate::pod::{Pod, PodError, SetAttr};
+use crate::pod::{Pod, PodError, SetAttr, told};
 
 impl Filesystem for Adapter {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> io::Result<()> {
@@ -30,7 +30,7 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, _req: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.run("lookup", dir, reply, |pod, ino| {
-            found(pod, pod.lookup(ino, name.as_bytes()))
+            found(pod, ino, name.as_bytes())
         });
     }
 
@@ -69,8 +69,8 @@ impl Filesystem for Adapter {
             mtime: mtime.map(set_time),
             ctime: ctime.map(from_request),
         };
-        let caller = caller(req);
-        let work = move |pod: &Pod, ino| pod.setattr_meant(ino, &set, caller);
+        let asked = caller(req);
+        let work = move |pod: &Pod, ino| pod.setattr_meant(ino, &set, asked);
         self.run_far(("setattr", node, Effect::Changes), reply, work, || work);
     }
 
@@ -156,6 +156,9 @@ impl Filesystem for Adapter {
 
     fn open(&self, _req: &Request, node: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let writes = flags.acc_mode() != OpenAccMode::O_RDONLY;
+        if let Some(told) = told(self.mount.ino(node)) {
+            return self.open_told(node, told, writes, reply);
+        }
         self.run("open", node, reply, |pod, ino| {
             if writes {
                 pod.may_be_written(ino)?;
@@ -185,13 +188,16 @@ impl Filesystem for Adapter {
         &self,
         _req: &Request,
         node: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         offset: u64,
         size: u32,
         _flags: OpenFlags,
         _owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        if fh != HANDLE {
+            return self.read_told(fh, offset, size, reply);
+        }
         let work = move |pod: &Pod, ino| Contents::read(pod, ino, offset, size);
         self.run_far(("read", node, Effect::Reads), reply, work, || work);
     }
@@ -221,12 +227,15 @@ impl Filesystem for Adapter {
         &self,
         _req: &Request,
         node: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         _flags: OpenFlags,
         _owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        if fh != HANDLE {
+            return self.release_told(fh, reply);
+        }
         self.run("release", node, reply, |pod, _| {
             self.mount.release(pod, node)
         });
@@ -243,8 +252,7 @@ impl Filesystem for Adapter {
         self.run("fsync", node, reply, |pod, _| pod.fsync());
     }
 
-    /// Directories have no state of their own. The kernel remembers this answer, opens and closes them itself from
-    /// then on, and keeps what it read of them.
+    /// Directories have no state of their own: the kernel opens and closes them itself then, and keeps what it read.
     fn opendir(&self, _req: &Request, _node: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         reply.error(Errno::ENOSYS);
     }
@@ -294,7 +302,7 @@ impl Filesystem for Adapter {
 
     fn setxattr(
         &self,
-        _req: &Request,
+        req: &Request,
         node: INodeNo,
         name: &OsStr,
         value: &[u8],
@@ -302,30 +310,22 @@ impl Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        self.change(("setxattr", node), &[], reply, |pod, ino| {
-            let name = name.as_bytes();
-            pod.setxattr(pod.to_change(ino)?, name, value, xattr_mode(flags))
-        });
+        let what = (name.as_bytes(), value, xattr_mode(flags));
+        self.set_attribute(node, what, caller(req), reply);
     }
 
-    fn getxattr(&self, _req: &Request, node: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
-        self.run("getxattr", node, reply, |pod, ino| {
-            let bytes = pod.getxattr(ino, name.as_bytes())?;
-            Ok(Probe { bytes, room })
-        });
+    fn getxattr(&self, req: &Request, node: INodeNo, name: &OsStr, room: u32, reply: ReplyXattr) {
+        self.get_attribute(node, (name.as_bytes(), room), caller(req), reply);
     }
 
     fn listxattr(&self, _req: &Request, node: INodeNo, room: u32, reply: ReplyXattr) {
         self.run("listxattr", node, reply, |pod, ino| {
-            let bytes = pod.listxattr(ino)?;
-            Ok(Probe { bytes, room })
+            pod.listxattr(ino).map(|bytes| Probe { bytes, room })
         });
     }
 
-    fn removexattr(&self, _req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.change(("removexattr", node), &[], reply, |pod, ino| {
-            pod.removexattr(pod.to_change(ino)?, name.as_bytes())
-        });
+    fn removexattr(&self, req: &Request, node: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.remove_attribute(node, name.as_bytes(), caller(req), reply);
     }
 
     fn ioctl(

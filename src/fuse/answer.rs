@@ -10,6 +10,7 @@ use fuser::{
 use crate::fuse::attr::{bare_attr, file_attr};
 use crate::fuse::contents::Contents;
 use crate::fuse::errno::errno;
+use crate::fuse::told::keeps;
 use crate::pod::{Attr, FileKind, PodError, StatFs};
 use crate::types::Ino;
 
@@ -52,7 +53,7 @@ macro_rules! answer {
 
 answer!(ReplyEmpty, (), |reply, _given| reply.ok());
 answer!(ReplyAttr, Attr, |reply, attr| reply
-    .attr(&TTL, &file_attr(&attr)));
+    .attr(&keeps(attr.ino), &file_attr(&attr)));
 answer!(ReplyOpen, (), |reply, _given| reply.opened(HANDLE, OPENED));
 answer!(ReplyData, Box<[u8]>, |reply, bytes| reply.data(&bytes));
 answer!(ReplyData, Contents, |reply, read| reply
@@ -74,11 +75,12 @@ pub(super) const GENERATION: Generation = Generation(0);
 /// `None`: there is no such name, and the kernel may remember that.
 impl Answer<Option<Attr>> for ReplyEntry {
     fn give(self, found: Option<Attr>) {
+        let ttl = found.map_or(TTL, |attr| keeps(attr.ino));
         let attr = found.map_or_else(
             || bare_attr(Ino(0), FileKind::Regular),
             |attr| file_attr(&attr),
         );
-        self.entry(&TTL, &attr, GENERATION);
+        self.entry(&ttl, &attr, GENERATION);
     }
     fn fail(self, errno: Errno) {
         self.error(errno);

@@ -4,8 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use fuser::{INodeNo, ReplyDirectory, ReplyDirectoryPlus};
 
-use crate::fuse::answer::{GENERATION, TTL};
+use crate::fuse::answer::GENERATION;
 use crate::fuse::attr::{bare_attr, file_attr, file_type};
+use crate::fuse::told::keeps;
 use crate::pod::{Entry, Pod, PodError};
 use crate::types::Ino;
 
@@ -66,7 +67,14 @@ pub(super) fn list_plus(
             }
         };
         let name = OsStr::from_bytes(entry.name);
-        !reply.add(attr.ino, entry.cookie, name, &TTL, &attr, GENERATION)
+        !reply.add(
+            attr.ino,
+            entry.cookie,
+            name,
+            &keeps(entry.ino),
+            &attr,
+            GENERATION,
+        )
     })?;
     failed.map_or(Ok(()), Err)
 }

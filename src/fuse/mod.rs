@@ -12,6 +12,7 @@ mod mounts;
 mod serve;
 mod session;
 mod time;
+mod told;
 mod translate;
 mod wait;
 mod watchdog;

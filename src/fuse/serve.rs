@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::fuse::answer::Answer;
 use crate::fuse::errno::errno;
 use crate::fuse::mounts::Mount;
+use crate::fuse::told::Shared;
 use crate::fuse::wait::Waiting;
 use crate::fuse::watchdog::Running;
 use crate::pod::{Pod, PodError};
@@ -20,6 +21,8 @@ pub(super) struct Adapter {
     pub(super) running: Arc<Running>,
     /// Where requests wait for the network.
     pub(super) runtime: Handle,
+    /// What is told, as long as it is open.
+    pub(super) told: Shared,
 }
 
 impl Adapter {
@@ -88,6 +91,7 @@ impl Adapter {
             }
             outcome => {
                 effect.tell(&self.mount, ino, outcome.as_ref());
+                tell_failure(&self.pod, turn.at(), outcome.as_ref());
                 answer(turn.at(), reply, outcome);
             }
         }
@@ -126,6 +130,19 @@ fn serve<T, R: Answer<T>>(
 /// What the work gives; `None` when it panics.
 fn caught<T>(work: impl FnOnce() -> Result<T, PodError>) -> Option<Result<T, PodError>> {
     catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+/// What could not be read is worth a record.
+pub(super) fn tell_failure<T>(
+    pod: &Pod,
+    (op, ino): (&'static str, u64),
+    outcome: Option<&Result<T, PodError>>,
+) {
+    if op == "read"
+        && let Some(Err(error)) = outcome
+    {
+        pod.tell_failure(Ino(ino), error);
+    }
 }
 
 /// Answers an operation on an inode with what it gave, `None` being a panic.

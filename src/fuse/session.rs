@@ -98,6 +98,7 @@ pub fn serve(
         mount: Arc::clone(&mount),
         running: Arc::clone(&running),
         runtime: options.runtime,
+        told: Arc::default(),
     };
     let acl = match options.allow {
         Allow::Owner => SessionACL::Owner,

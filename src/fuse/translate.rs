@@ -2,6 +2,7 @@ use fuser::{InitFlags, KernelConfig, RenameFlags, Request, TimeOrNow};
 
 use crate::fuse::time::from_request;
 use crate::pod::{Attr, Caller, Pod, PodError, Seek, SetTime, Taken, XattrMode};
+use crate::types::Ino;
 
 /// Largest write request: what the kernel makes of it is at most `fs.fuse.max_pages_limit` pages.
 const WRITE_MAX: u32 = 1 << 20;
@@ -78,14 +79,12 @@ pub(super) fn xattr_mode(flags: i32) -> XattrMode {
     }
 }
 
-/// A name that is not there is an answer too: the kernel may remember it.
-pub(super) fn found(
-    pod: &Pod,
-    looked_up: Result<Attr, PodError>,
-) -> Result<Option<Attr>, PodError> {
-    match looked_up {
+/// A name that is not there is an answer too: the kernel may remember it, unless it is one of what podfs tells, which
+/// comes and goes.
+pub(super) fn found(pod: &Pod, dir: Ino, name: &[u8]) -> Result<Option<Attr>, PodError> {
+    match pod.lookup(dir, name) {
         Ok(attr) => Ok(Some(pod.told(attr))),
-        Err(PodError::NotFound) => Ok(None),
+        Err(PodError::NotFound) if !pod.tells(dir, name) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::fuse::answer::Answer;
 use crate::fuse::mounts::Mount;
-use crate::fuse::serve::{Effect, answer};
+use crate::fuse::serve::{Effect, answer, tell_failure};
 use crate::fuse::watchdog::Turn;
 use crate::pod::{Pod, PodError};
 use crate::types::Ino;
@@ -54,6 +54,7 @@ impl<W> Waiting<W> {
             }
         }
         self.effect.tell(&self.mount, node, outcome.as_ref());
+        tell_failure(&self.pod, self.turn.at(), outcome.as_ref());
         answer(self.turn.at(), reply, outcome);
     }
 }
@@ -123,6 +124,7 @@ mod tests {
                 mount: Arc::new(Arc::new(Mounts::default()).mount(ROOT)),
                 running: Arc::new(Running::default()),
                 runtime: tokio::runtime::Handle::current(),
+                told: Arc::default(),
             };
             Self { adapter, fake, ino }
         }

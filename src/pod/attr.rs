@@ -83,6 +83,9 @@ impl Pod {
         if ino == ROOT {
             return self.getattr_root();
         }
+        if ino.is_told() {
+            return self.attr_told(ino);
+        }
         match self.find_inode(ino)? {
             Some(inode) => self.shown(ino, &inode),
             None => self.opens.gone(ino).ok_or(PodError::NotFound),

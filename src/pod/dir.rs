@@ -6,7 +6,7 @@ use crate::pod::attr::Attr;
 use crate::pod::error::PodError;
 use crate::pod::received::SHARED_NAME;
 use crate::pod::state::is_reserved;
-use crate::types::{ADDED, Ino, ROOT, SHARED};
+use crate::types::{ADDED, Ino, ROOT, SHARED, TOLD};
 
 /// Rows read at a time while a directory is listed.
 const SCAN: usize = 128;
@@ -34,7 +34,10 @@ impl Pod {
     /// What `name` in `dir` names.
     pub fn lookup(&self, dir: Ino, name: &[u8]) -> Result<Attr, PodError> {
         if is_reserved(dir, name) {
-            return Err(PodError::NotFound);
+            return self.told_top();
+        }
+        if dir.is_told() {
+            return self.lookup_told(dir, name);
         }
         let Some(spot) = self.seen_spot(dir, name)? else {
             return Err(PodError::NotFound);
@@ -63,13 +66,16 @@ impl Pod {
 
     /// The directory that holds `dir`; of the root the root, of a removed directory itself.
     pub fn parent(&self, dir: Ino) -> Result<Ino, PodError> {
-        if matches!(dir, ROOT | SHARED | ADDED) {
+        if matches!(dir, ROOT | SHARED | ADDED | TOLD) {
             return Ok(ROOT);
         }
         let (from, to) = (
             Key::parent(dir, Ino(0), 0),
             Key::parent(dir, Ino(u64::MAX), u64::MAX),
         );
+        if dir.is_told() {
+            return Ok(TOLD);
+        }
         let found = self.rows.scan(&from, &to, 1)?;
         Ok(found.first().map_or(dir, |(key, _)| Ino(key.field(1))))
     }
@@ -99,6 +105,9 @@ impl Pod {
             if !take(entry) {
                 return Ok(());
             }
+        }
+        if dir.is_told() {
+            return self.list_told(dir, cookie, take);
         }
         let next = cookie.max(PARENT).saturating_add(1);
         let mut own = Listing::new(self, (dir, dir), next);

@@ -62,6 +62,12 @@ pub enum PodError {
     /// An offset behind the end of the file.
     #[error("no such offset")]
     NoSuchOffset,
+    /// No contact of that name.
+    #[error("no such contact")]
+    NoSuchPerson,
+    /// Too much of what podfs tells is open.
+    #[error("too many open files")]
+    TooManyOpen,
     /// The budget or the disk is full.
     #[error("no space left")]
     NoSpace,

@@ -10,6 +10,7 @@ mod boxes;
 mod check;
 mod contents;
 mod create;
+mod desk;
 mod dir;
 mod edit;
 mod error;
@@ -34,7 +35,7 @@ mod xattr;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::format::rows::{Inode, Key};
 use crate::index::Rows;
@@ -52,6 +53,7 @@ pub use attr::Attr;
 pub use boxes::{BoxError, Extent};
 pub use check::{Finding, Report};
 pub use contents::Seek;
+pub use desk::{Desk, Doing, Drawer, Item, ShareWish, Told, contact_of, told};
 pub use dir::Entry;
 pub use error::PodError;
 pub use received::{Arrived, Kernel};
@@ -106,6 +108,8 @@ pub struct Pod {
     reaper: Reaper,
     /// Who remembers names and attributes, and must hear when somebody else changes them.
     kernel: OnceLock<Arc<dyn Kernel>>,
+    /// Who tells programs what is in `.pod`.
+    desk: OnceLock<Weak<dyn Desk>>,
     /// Held while files in `.pod` change.
     state: parking_lot::Mutex<()>,
     /// Where what is added to what others share stands.
@@ -131,6 +135,7 @@ impl Pod {
             shared: parking_lot::Mutex::new(()),
             reaper: Reaper::new(),
             kernel: OnceLock::new(),
+            desk: OnceLock::new(),
             state: parking_lot::Mutex::new(()),
             trays: parking_lot::RwLock::default(),
             numbers: Numbers::default(),

@@ -79,6 +79,9 @@ impl Pod {
     /// there is none.
     pub fn getxattr(&self, ino: Ino, name: &[u8]) -> Result<Box<[u8]>, PodError> {
         check_name(name)?;
+        if ino.is_told() {
+            return Err(PodError::NoData);
+        }
         let inode = self.inode(ino)?;
         if name == STATE {
             return Ok(self.remote.state(ino).as_bytes().into());
@@ -95,6 +98,9 @@ impl Pod {
     /// all attributes of a file would fail to set them.
     pub fn listxattr(&self, ino: Ino) -> Result<Vec<u8>, PodError> {
         let mut names = Vec::new();
+        if ino.is_told() {
+            return Ok(names);
+        }
         if self.inode(ino)?.xattrs == 0 {
             return Ok(names);
         }

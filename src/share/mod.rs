@@ -26,6 +26,7 @@ mod received_tests;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
+mod seen_logs;
 #[cfg(test)]
 mod tests;
 
@@ -38,3 +39,4 @@ pub use error::ShareError;
 pub use given::{GivenGrants, Told, Unsent};
 pub use received::{Arrival, ReceivedGrants};
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};
+pub use seen_logs::{LogSeen, LogTrouble, SeenLogs};

@@ -52,6 +52,7 @@ fn record(index: u64, previous: [u8; 32], why: Ended) -> GrantRecord {
         time: NOW,
         until: Some(9),
         state: RecordState::Ended(why),
+        log: None,
     }
 }
 

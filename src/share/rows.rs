@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::format::rows::{
     Key, check_blocked_row, check_card_row, check_given_row, check_received_row,
-    check_revocation_row,
+    check_revocation_row, check_seen_log_row,
 };
 use crate::format::wire::Malformed;
 use crate::index::Rows;
@@ -56,6 +56,11 @@ const KINDS: &[Kind] = &[
         letter: b'W',
         fields: 1,
         check: check_revocation_row,
+    },
+    Kind {
+        letter: b'Z',
+        fields: 1,
+        check: check_seen_log_row,
     },
 ];
 
@@ -135,6 +140,16 @@ impl PeopleRows {
         let _writing = self.writing.lock();
         self.append(key, value)?;
         self.shelve(&key)
+    }
+
+    /// The row has this value from now on, and its file when it is put or at the next mount: for what is written often,
+    /// and would have the pod published each time.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub fn note(&self, key: Key, value: Vec<u8>) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        Ok(self.append(key, value)?)
     }
 
     /// The same for a row of which something else follows already: it counts, and its file is written later if it cannot

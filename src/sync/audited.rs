@@ -40,6 +40,12 @@ impl Publisher {
         self.checkpoints.lock().newest = Some(checkpoint.into());
     }
 
+    /// The checkpoint that belongs to the publication under way: its head will have it. Nothing after a start.
+    pub fn published_checkpoint(&self) -> Option<Box<[u8]>> {
+        let checkpoints = self.checkpoints.lock();
+        checkpoints.cut.as_ref().and_then(|(_, seen)| seen.clone())
+    }
+
     /// The checkpoint in the newest head of this machine, if it has one.
     ///
     /// # Errors

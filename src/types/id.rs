@@ -15,6 +15,9 @@ pub const SHARED: Ino = Ino::new(RECEIVED, 1);
 /// The directory of what others added to what the owner shares. No path leads to it.
 pub const ADDED: Ino = Ino::new(RECEIVED, 0);
 
+/// The directory of what podfs tells programs. No row has this number or one behind it.
+pub const TOLD: Ino = Ino::new(RECEIVED, 1 << 47);
+
 impl Ino {
     /// Bits of the counter; the device number stands above them.
     pub const COUNTER_BITS: u32 = 48;
@@ -37,7 +40,12 @@ impl Ino {
         self.0 >> Self::COUNTER_BITS
     }
 
-    /// Whether it is something that another person shares.
+    /// Whether it is something that podfs tells programs.
+    pub const fn is_told(self) -> bool {
+        self.0 >= TOLD.0
+    }
+
+    /// Whether it is something that another person shares, or that podfs tells: not the owner's to change.
     pub const fn is_received(self) -> bool {
         self.device() == RECEIVED as u64
     }

@@ -10,7 +10,7 @@ mod rights;
 mod time;
 
 pub use contact::{ContactName, ContactNameError};
-pub use id::{ADDED, Address, AddressError, Ino, RECEIVED, ROOT, SHARED};
+pub use id::{ADDED, Address, AddressError, Ino, RECEIVED, ROOT, SHARED, TOLD};
 pub use name::{Name, NameError};
 pub use plain_text::{PlainText, PlainTextError};
 pub use purpose::{Purpose, PurposeError};

@@ -73,13 +73,20 @@ class Record:
         self.previous, self.time = fields.take(32), take_time(fields)
         begin, flags = fields.at, fields.number(1)
         self.state = STATES[fields.number(1)]
-        need(flags < 2, "flags")
-        self.end = fields.number(8, signed=True) if flags else None
+        need(flags < 4, "flags")
+        self.end = fields.number(8, signed=True) if flags & 1 else None
         self.name = self.entry = None
         if self.state == "live":
             self.name, self.entry = take_name(fields), take_attributes(fields)
             need(self.entry.is_kind(stat.S_IFREG, stat.S_IFDIR) and self.entry.box is None, "what is shared")
-        self.said = blake3(plain[begin : fields.at]).digest()
+        self.said = blake3(bytes([flags & 1]) + plain[begin + 1 : fields.at]).digest()
+        self.log = self.since = None
+        if flags & 2:
+            self.log, size, count = fields.take(213), fields.u64(), fields.number(1)
+            proof = [fields.take(32) for _ in range(count)]
+            need(count <= 33 and size <= int.from_bytes(self.log[33:41], "little"), "the proof of an audit log")
+            need(size or not count, "the proof of an audit log")
+            self.since = (size, proof) if size else None
         need(not any(fields.take(len(plain) - fields.at)), "something behind a record")
 
     def show(self):
@@ -91,6 +98,10 @@ class Record:
             say("size", self.entry.size)
             for name, ref in (("inode", self.entry.inode), ("names", self.entry.tree)):
                 say(name, ref and ref.address + ref.key + ref.tag)
+        if self.log:
+            say("log", blake3(self.log).digest())
+            since = self.since and f"{self.since[0]} {blake3(b''.join(self.since[1])).hexdigest()}"
+            say("since", since)
 
 
 def main():

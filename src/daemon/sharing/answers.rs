@@ -41,15 +41,15 @@ use crate::types::limits::GRANTS_AT_ONCE;
 type Answered = Result<SharingResponse, Refused>;
 
 /// What is to be shared, and how.
-struct Wish<'a> {
-    path: &'a Path,
-    with: &'a str,
-    rights: &'a str,
-    from: Option<i64>,
-    until: Option<i64>,
-    purpose: &'a str,
-    snapshot: bool,
-    answers: Option<MessageId>,
+pub(super) struct Wish<'a> {
+    pub(super) path: &'a Path,
+    pub(super) with: &'a str,
+    pub(super) rights: &'a str,
+    pub(super) from: Option<i64>,
+    pub(super) until: Option<i64>,
+    pub(super) purpose: &'a str,
+    pub(super) snapshot: bool,
+    pub(super) answers: Option<MessageId>,
 }
 
 impl Sharing {
@@ -101,7 +101,7 @@ impl Sharing {
         }
     }
 
-    async fn share(&self, wish: &Wish<'_>) -> Answered {
+    pub(super) async fn share(&self, wish: &Wish<'_>) -> Answered {
         let contact = self.people.contacts().named(wish.with)?;
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(wish.with.to_owned()).into());
@@ -218,6 +218,10 @@ impl Sharing {
         }
         let above = find(&self.pod, path.parent().unwrap_or(Path::new("")));
         let directory = above.map_err(|error| missing(path, &error))?;
+        if ino.is_told() {
+            let what = "this is what podfs tells of the pod, and cannot be shared";
+            return Err(Refused(Refusal::Taken, what.to_owned()));
+        }
         if ino.is_received() || directory.is_received() {
             let what = "this is what somebody else shares: only they can share it";
             return Err(Refused(Refusal::Taken, what.to_owned()));

@@ -123,6 +123,9 @@ impl Sharing {
         let Some((seen, record)) = newest.map_err(failed)? else {
             return Ok(News::Nothing);
         };
+        if received.state == ReceivedState::Accepted {
+            self.see_log(received, &record).await;
+        }
         Ok(match record.state {
             RecordState::Ended(why) => News::Over(why),
             RecordState::Live(_) if received.state == ReceivedState::Offered => News::Nothing,

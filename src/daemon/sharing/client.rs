@@ -17,6 +17,7 @@ use crate::daemon::contacts::kind;
 use crate::daemon::contacts::unexpected;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
+use crate::daemon::fault::Quoted;
 use crate::daemon::follow;
 use crate::daemon::follow::daemon_fault;
 use crate::daemon::paths::PodPaths;
@@ -203,6 +204,55 @@ impl SharingClient {
             return Err(unexpected());
         };
         Ok(*report)
+    }
+
+    /// The same, and makes a link to it in the directory that this client is of, which is at `dir`. Gives its place too.
+    ///
+    /// # Errors
+    /// Those of [`SharingClient::accept`]; [`FaultKind::Usage`]: it was taken, and the link cannot be made.
+    pub fn accept_into(
+        &mut self,
+        id: &str,
+        name: Option<&str>,
+        dir: &Path,
+    ) -> Result<(ReceivedReport, PathBuf), Fault> {
+        if !dir.is_dir() {
+            let what = format!("{} is no folder", Quoted(dir));
+            return Err(Fault::new(FaultKind::Usage, what).next("name a folder in the pod"));
+        }
+        let report = self.accept(id, name)?;
+        let seen = report.path.as_deref().map(Path::new);
+        let names = seen.and_then(|seen| Some((seen, seen.file_name()?)));
+        let Some((seen, name)) = names else {
+            let what = "what it gave is over: there is nothing to be seen of it";
+            return Err(Fault::new(FaultKind::GrantOver, what));
+        };
+        let link = dir.join(name);
+        let up = self.path.components().map(|_| "..");
+        let target: PathBuf = up.collect::<PathBuf>().join(seen);
+        let made = if report
+            .path
+            .as_deref()
+            .is_some_and(|path| path.contains('\u{fffd}'))
+        {
+            Err(std::io::Error::other(
+                "the name is no UTF-8, choose one with --name",
+            ))
+        } else {
+            std::os::unix::fs::symlink(&target, &link)
+        };
+        match made {
+            Err(_) if std::fs::read_link(&link).is_ok_and(|there| there == target) => {}
+            made => made.map_err(|error| {
+                let what = format!("it is taken, and the link {} is not made", Quoted(&link));
+                let next = format!(
+                    "it is seen in {}; --into another folder makes a link there",
+                    Quoted(seen)
+                );
+                Fault::io(FaultKind::Usage, what, &error).next(next)
+            })?,
+        }
+        Ok((report, link))
     }
 
     fn ask(&mut self, asked: SharingRequest) -> Result<SharingResponse, Fault> {

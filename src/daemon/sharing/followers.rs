@@ -1,4 +1,5 @@
 use crate::daemon::sharing::Sharing;
+use crate::format::audit::SignedCheckpoint;
 use crate::format::grant::Renewed;
 use crate::format::rows::Given;
 use crate::format::rows::Revocation;
@@ -12,12 +13,22 @@ use crate::types::Address;
 impl Followers for Sharing {
     fn followed(&self) -> Result<Vec<Followed>, String> {
         let given = self.given.followed().map_err(failed)?;
-        Ok(given.iter().map(followed).collect())
+        let given = given.iter();
+        let told = given.filter(|given| !self.is_stopped(given).unwrap_or(true));
+        Ok(told.map(followed).collect())
     }
 
     fn published(&self, seen: Vec<(Followed, Option<Seen>)>) -> Result<(), String> {
+        let checkpoint = self.publishing.publisher().published_checkpoint();
+        if let Some(Ok(checkpoint)) = checkpoint.map(|bytes| SignedCheckpoint::decode(&bytes)) {
+            self.given
+                .set_log(self.people.audit().published(checkpoint));
+        }
         // A grant that came meanwhile asks for itself; one that ended has said so.
         for given in self.given.followed().map_err(failed)? {
+            if self.is_stopped(&given).unwrap_or(true) {
+                continue;
+            }
             let of_grant = followed(&given);
             let Some((_, seen)) = seen.iter().find(|(it, _)| *it == of_grant) else {
                 continue;

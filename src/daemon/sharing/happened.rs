@@ -3,7 +3,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::crypto::identity::Fingerprint;
 use crate::format::audit::Kind;
+use crate::format::audit::Outcome;
 use crate::format::grant::Ended;
 use crate::format::grant::Renewed;
 use crate::format::grant::RevocationLevel;
@@ -62,6 +64,22 @@ pub(super) fn over(received: &Received, why: Ended, name: &str) -> Happening {
         Ended::Expired | Ended::Gone => Kind::GrantExpired,
     };
     of_received(kind, received, name)
+}
+
+/// The audit log of somebody had more records, or others, when it was seen before.
+pub(super) fn rolled_back(who: &Fingerprint, name: &str, (before, now): (u64, u64)) -> Happening {
+    let why = format!(
+        "their audit log was seen with {before} records, and {now} are not of the same log"
+    );
+    let happening = Happening::new(Kind::RollbackAlarm).with(who.0, name);
+    happening.went(Outcome::Refused).because(&why)
+}
+
+/// Somebody saw records of the log of this pod that are not in it any more.
+pub(super) fn is_another(who: &Fingerprint, name: &str, size: u64) -> Happening {
+    let why = format!("they have seen {size} records of this log, and these are not they");
+    let happening = Happening::new(Kind::RollbackAlarm).with(who.0, name);
+    happening.went(Outcome::Failed).because(&why)
 }
 
 /// Somebody did something to what the owner shares with them; `path` is what it is now.

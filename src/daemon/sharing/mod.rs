@@ -3,12 +3,15 @@
 
 mod adding;
 mod answers;
+mod arriving;
+mod attributes;
 mod back;
 mod bring;
 mod client;
 mod far;
 mod followers;
 mod happened;
+mod leaving;
 mod letting;
 mod merging;
 mod moving;
@@ -19,6 +22,7 @@ mod taking;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod witness;
 
 pub use client::SharingClient;
 pub use client::Wish;
@@ -28,6 +32,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
@@ -44,31 +49,24 @@ use crate::daemon::publishing::Publishing;
 use crate::daemon::sharing::sending::Held;
 use crate::daemon::sharing::tree::PodTree;
 use crate::format::grant::Ended;
-use crate::format::grant::Grant;
 use crate::format::message::MessageBody;
-use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
-use crate::format::rows::ReceivedState;
 use crate::pod::Caller;
 use crate::pod::Pod;
-use crate::share::Arrival;
 use crate::share::GivenGrants;
 use crate::share::ReceivedGrants;
+use crate::share::SeenLogs;
 use crate::share::ShareError;
 use crate::share::Told;
 use crate::share::audit::Happening;
-use crate::share::messages::Kept;
 use crate::share::messages::MessageError;
 use crate::share::messages::Messages;
-use crate::share::messages::Way;
 use crate::store::Store;
 use crate::sync::Followers;
 use crate::sync::fetch::Fetcher;
 use crate::sync::receive::Receiver;
 use crate::types::Clock;
-use crate::types::Timespec;
-use crate::types::limits::MESSAGES_TAKEN;
 use crate::types::limits::PUBLISH_STOP;
 use crate::types::limits::SHARING_TICK;
 
@@ -80,6 +78,7 @@ pub(super) struct Sharing {
     publishing: Arc<Publishing>,
     given: GivenGrants,
     received: ReceivedGrants,
+    seen_logs: SeenLogs,
     receiver: Receiver,
     owner: Caller,
     clock: Clock,
@@ -88,6 +87,8 @@ pub(super) struct Sharing {
     news: Notify,
     /// A record waits for the one before it: once that is sent, publications are asked again.
     again: AtomicBool,
+    /// Grants of people who are stopped.
+    stopped: AtomicUsize,
     /// The way of records into the network.
     node: Outgoing,
     /// Why records of grants that the owner gave are not sent.
@@ -134,12 +135,14 @@ impl Sharing {
             publishing: Arc::clone(publishing),
             given: GivenGrants::new(Arc::clone(people.rows()), rows(), keys),
             received: ReceivedGrants::new(Arc::clone(people.rows()), rows()),
+            seen_logs: SeenLogs::new(Arc::clone(people.rows())),
             receiver,
             owner,
             clock,
             wake: Notify::new(),
             news: Notify::new(),
             again: AtomicBool::new(false),
+            stopped: AtomicUsize::new(0),
             node: Outgoing(Arc::clone(publishing)),
             held: Mutex::default(),
             untold: Mutex::default(),
@@ -205,8 +208,10 @@ impl Sharing {
         told("other machines are not told", carried.map_err(Into::into));
         told("grants do not go on with other keys", self.move_grants());
         told("grants do not begin and end", self.keep_time().await);
+        told("who is stopped is not known", self.look_at_stopped());
         told("no grants are taken", self.take_grants().await);
         told("no records are sent", self.send_records(&self.node).await);
+        told("no audit log is countersigned", self.countersign());
         told(
             "no receipts are signed",
             self.sign_receipts().await.map_err(Into::into),
@@ -295,81 +300,6 @@ impl Sharing {
     fn is_not_handed_over(&self, given: &Given, why: &str) {
         let why = format!("it is not handed over yet: {why}");
         self.untold.lock().insert(given.id, why);
-    }
-
-    /// Grants in messages that came.
-    async fn take_grants(&self) -> Result<(), MessageError> {
-        let mut after = self.taken.load(Ordering::Acquire);
-        loop {
-            let messages = self.messages.all(Way::Received, after, MESSAGES_TAKEN);
-            let messages = messages?;
-            let Some(last) = messages.last() else {
-                return Ok(());
-            };
-            let until = last.number;
-            for kept in messages {
-                // What cannot be kept of one person keeps nobody else's back.
-                if let Err(error) = self.take_grant(&kept).await {
-                    tracing::info!(%error, "a grant that came is not kept");
-                }
-            }
-            after = until;
-            self.taken.store(after, Ordering::Release);
-        }
-    }
-
-    /// The grant in a message, if there is one.
-    async fn take_grant(&self, kept: &Kept) -> Result<(), MessageError> {
-        let MessageBody::Grant(bytes) = &kept.row.message.body else {
-            return Ok(());
-        };
-        let Ok(grant) = Grant::decode(bytes) else {
-            tracing::debug!("a grant that this podfs cannot read");
-            return Ok(());
-        };
-        let told = (kept.row.epoch, kept.row.message.time);
-        if self.takes(kept.row.contact, grant, told).await? {
-            self.messages.remove(kept.row.message.id)?;
-        }
-        Ok(())
-    }
-
-    /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add, and its
-    /// message is of no use to anybody: then this is true.
-    async fn takes(
-        &self,
-        from: Fingerprint,
-        grant: Grant,
-        told: (u32, Timespec),
-    ) -> Result<bool, MessageError> {
-        let id = grant.id;
-        let answered = self.answered_by(&id, &from)?;
-        if let Some(given) = &answered {
-            let is_over = matches!(given.state, GivenState::Ended { .. });
-            if is_over || grant.terms.kind != FileKind::Directory {
-                return Ok(true);
-            }
-        }
-        if answered.is_none() && self.is_place_of_answer(&id)? {
-            tracing::info!("a grant is in the place of one that somebody else is to give");
-            return Ok(true);
-        }
-        let label = grant.terms.name.clone();
-        let arrival = self.received.arrives(from, grant, told)?;
-        if arrival == Arrival::Anothers {
-            tracing::info!("a grant has the id of one that somebody else gave");
-            return Ok(answered.is_some());
-        }
-        let Some(received) = self.received.find(&id)? else {
-            return Ok(false);
-        };
-        if answered.is_none() && arrival == Arrival::New {
-            let name = self.name_of(&from)?;
-            self.note(&happened::received(&received, &name)).await;
-        } else if answered.is_some() && received.state == ReceivedState::Offered {
-            self.received.accept(&id, &label)?;
-        }
-        Ok(answered.is_some())
     }
 }
 

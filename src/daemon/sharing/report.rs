@@ -20,6 +20,10 @@ use crate::share::messages::MessageError;
 use crate::types::Name;
 use crate::types::Timespec;
 
+/// Why somebody is told nothing new.
+const STOPPED: &str = "nothing new is published to them: a card of theirs was met that nothing vouches for. Talk to them; podfs contact \
+     show says what was pinned";
+
 impl Sharing {
     pub(super) fn given_report(&self, given: &Given) -> Result<GivenReport, MessageError> {
         let contact = self.messages.contact(&given.contact)?;
@@ -45,18 +49,22 @@ impl Sharing {
             made: given.made.secs,
             state: state.to_owned(),
             ended: ended.map(|when: Timespec| when.secs),
-            trouble: self.trouble_of(given),
+            trouble: self.trouble_of(given)?,
         })
     }
 
     /// What the owner has to know of a grant that they gave.
-    fn trouble_of(&self, given: &Given) -> Option<String> {
+    fn trouble_of(&self, given: &Given) -> Result<Option<String>, MessageError> {
+        let is_over = matches!(given.state, GivenState::Ended { .. });
+        if !is_over && self.is_stopped(given)? {
+            return Ok(Some(STOPPED.to_owned()));
+        }
         let held = self.held.lock();
         let held = held.get(&given.id).map(|held| held.why.clone());
         let untold = || self.untold.lock().get(&given.id).cloned();
         let waits = || self.waits.lock().get(&back_id(&given.id)).cloned();
         let uncarried = || self.uncarried(&Key::given(&given.id));
-        held.or_else(untold).or_else(waits).or_else(uncarried)
+        Ok(held.or_else(untold).or_else(waits).or_else(uncarried))
     }
 
     /// Why the owner's other machines will not know of it yet.
@@ -104,7 +112,9 @@ impl Sharing {
                 .filter(|seen| seen.is_brought)
                 .map(|seen| seen.time.secs),
             added: self.count_added(received),
-            trouble: trouble.or_else(|| self.uncarried(&Key::received(&received.id))),
+            trouble: trouble
+                .or_else(|| self.log_trouble(&received.contact))
+                .or_else(|| self.uncarried(&Key::received(&received.id))),
         })
     }
 }

@@ -133,7 +133,7 @@ pub struct Witness {
 }
 
 /// Bytes of what a witness says.
-const WITNESS_LEN: usize = SIGNED_CHECKPOINT_LEN + 32 + 32 + SIGNATURE_LEN;
+pub const WITNESS_LEN: usize = SIGNED_CHECKPOINT_LEN + 32 + 32 + SIGNATURE_LEN;
 
 impl Witness {
     /// Countersigns a checkpoint of somebody else, as the person with this fingerprint.

@@ -97,10 +97,12 @@ kinds! {
     KeysReplaced = 49 "keys-replaced",
     /// Something could not be verified, and was not served.
     IntegrityFailure = 64 "integrity-failure",
-    /// The state of this machine is older than what was published from it.
+    /// The state of this machine is older than what was published from it, or an audit log than what was seen of it.
     RollbackAlarm = 65 "rollback-alarm",
     /// This log was handed out.
     Exported = 66 "exported",
+    /// A file could not be read.
+    ReadFailed = 67 "read-failed",
 }
 
 /// How it went.

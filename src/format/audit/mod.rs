@@ -5,7 +5,7 @@ mod event;
 mod record;
 
 pub use checkpoint::{
-    CHECKPOINT_LEN, Checkpoint, SIGNED_CHECKPOINT_LEN, SignedCheckpoint, Witness,
+    CHECKPOINT_LEN, Checkpoint, SIGNED_CHECKPOINT_LEN, SignedCheckpoint, WITNESS_LEN, Witness,
 };
 pub use event::{Event, Kind, Outcome};
 pub use record::{Content, Record, records};

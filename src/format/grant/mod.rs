@@ -11,7 +11,7 @@ pub use body::Grant;
 pub(in crate::format) use body::{put_cap, take_cap};
 pub use receipt::{RECEIPT_LEN, Receipt, Renewed, RevocationLevel, SignedReceipt};
 pub(in crate::format) use receipt::{put_renewed, take_renewed};
-pub use record::{GrantRecord, RecordState};
+pub use record::{GrantRecord, RecordState, ShownLog};
 
 use crate::format::published::{put_name, take_name};
 use crate::format::rows::FileKind;

@@ -80,6 +80,7 @@ fn record(state: RecordState) -> GrantRecord {
         time: THEN,
         until: Some(-3),
         state,
+        log: None,
     }
 }
 

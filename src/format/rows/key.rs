@@ -177,6 +177,16 @@ impl Key {
         (Self::build(b'W', &[0]), Self::build(b'W', &[u64::MAX]))
     }
 
+    /// `Z ‖ first eight bytes of the fingerprint`: what was seen of the audit log of a contact.
+    pub fn seen_log(contact: &Fingerprint) -> Self {
+        Self::build(b'Z', &[Self::contact_with(contact).field(0)])
+    }
+
+    /// The first and the last key that such a row can have.
+    pub fn all_seen_logs() -> (Self, Self) {
+        (Self::build(b'Z', &[0]), Self::build(b'Z', &[u64::MAX]))
+    }
+
     /// `B ‖ ino`: what another person added under that number, and is taken over.
     pub fn taken_over(ino: Ino) -> Self {
         Self::build(b'B', &[ino.0])
@@ -213,7 +223,7 @@ impl Key {
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
             b'A' | b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L'
-            | b'V' | b'T' | b'U' | b'W' | b'Y' => bytes.len() == 9,
+            | b'V' | b'T' | b'U' | b'W' | b'Y' | b'Z' => bytes.len() == 9,
             b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,

@@ -12,6 +12,7 @@ mod key;
 mod message;
 mod published;
 mod revocation;
+mod seen_log;
 mod shared;
 mod taken;
 mod xattr;
@@ -32,6 +33,7 @@ pub use message::{
 };
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use revocation::{Revocation, RevocationState, check_revocation_row};
+pub use seen_log::{RecordAt, SeenLog, ToldLog, check_seen_log_row};
 pub use shared::{SHARED_PAGES_MAX, Shared};
 pub use taken::Taken;
 pub use xattr::{Xattr, Xattrs};

@@ -227,7 +227,7 @@ impl Pod {
         let bounds = [0, u8::MAX].map(|byte| {
             let fields = match kind {
                 b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'I' | b'K' | b'L' | b'O' | b'R'
-                | b'S' | b'T' | b'U' | b'V' | b'W' | b'Y' => 8,
+                | b'S' | b'T' | b'U' | b'V' | b'W' | b'Y' | b'Z' => 8,
                 b'P' => 24,
                 _ => 16,
             };

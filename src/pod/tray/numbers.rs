@@ -67,10 +67,12 @@ impl Pod {
     /// What is changed when the kernel changes what it knows by that number.
     ///
     /// # Errors
-    /// [`PodError::ReadOnly`]: it was received, and may not be changed.
+    /// [`PodError::ReadOnly`]: it was received, and may not be changed, or podfs tells it.
     pub fn to_change(&self, ino: Ino) -> Result<Ino, PodError> {
         let meant = self.meant(ino);
-        if meant.is_received() {
+        if meant.is_told() {
+            Err(PodError::ReadOnly)
+        } else if meant.is_received() {
             self.lift(meant)
         } else {
             Ok(meant)

@@ -6,15 +6,19 @@
 
 mod happening;
 mod line;
+mod published;
 mod tail;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod witnesses;
 
 pub use happening::Happening;
 pub use line::{Header, HeldLine, Line, object_text};
+pub use published::PublishedLog;
 pub use tail::{Circumstances, Tail};
 pub use verify::{Agreed, Evidence, Fault, Held, Holder, Verdict, Wrong, read, verify};
+pub use witnesses::{Countersigned, countersigned};
 
 /// Name of the log among the files that the pod keeps for itself.
 pub const LOG: &str = "audit";

@@ -1,6 +1,6 @@
 use crate::crypto::Secret;
 use crate::crypto::identity::sign_public_key;
-use crate::crypto::merkle::Edge;
+use crate::crypto::merkle::{Edge, Hash, leaf_hash};
 use crate::format::audit::{Checkpoint, Content, Record, SignedCheckpoint, records};
 use crate::format::wire::Malformed;
 use crate::share::audit::Happening;
@@ -17,11 +17,13 @@ pub struct Circumstances {
     pub salt: [u8; 16],
 }
 
-/// Where a log ends: all that it takes to append to it.
+/// Where a log ends: all that it takes to append to it, and to show that it grew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail {
     origin: [u8; 32],
     edge: Edge,
+    /// Hashes of all leaves.
+    leaves: Vec<Hash>,
     /// Hash of the newest checkpoint.
     previous: [u8; 32],
     /// The key that signed last.
@@ -35,6 +37,7 @@ impl Tail {
         Self {
             origin,
             edge: Edge::default(),
+            leaves: Vec::new(),
             previous: [0; 32],
             key: None,
             newest: None,
@@ -72,7 +75,9 @@ impl Tail {
 
     /// The checkpoint behind one more leaf.
     fn grown(&mut self, leaf: &[u8; 32], time: Timespec) -> Checkpoint {
-        self.edge.push(leaf);
+        let leaf = leaf_hash(leaf);
+        self.leaves.push(leaf);
+        self.edge.push_hash(leaf);
         let checkpoint = Checkpoint {
             origin: self.origin,
             size: self.edge.size(),
@@ -114,6 +119,11 @@ impl Tail {
     /// Records so far.
     pub const fn size(&self) -> u64 {
         self.edge.size()
+    }
+
+    /// Hashes of the leaves of its tree.
+    pub fn leaves(&self) -> &[Hash] {
+        &self.leaves
     }
 
     /// The newest checkpoint.

@@ -10,6 +10,7 @@ use crate::format::grant::{Ended, Grant, RecordState};
 use crate::format::published::{Attributes, Entry};
 use crate::format::rows::{Epochs, Given, GivenState, Key};
 use crate::index::Rows;
+use crate::share::audit::PublishedLog;
 use crate::share::error::ShareError;
 use crate::share::rows::PeopleRows;
 use crate::types::limits::GRANTS_MAX;
@@ -43,6 +44,8 @@ pub struct GivenGrants {
     /// For rows of this machine alone.
     pub(super) rows: Arc<Rows>,
     keys: RwLock<OwnKeys>,
+    /// The audit log as it is published.
+    pub(super) log: Mutex<Option<PublishedLog>>,
     /// Held from reading a row to writing it.
     pub(super) writing: Mutex<()>,
 }
@@ -58,6 +61,7 @@ impl GivenGrants {
             people,
             rows,
             keys: RwLock::new(OwnKeys { epoch, secret }),
+            log: Mutex::default(),
             writing: Mutex::new(()),
         }
     }
@@ -211,6 +215,11 @@ impl GivenGrants {
             }
         }
         Ok(followed)
+    }
+
+    /// The audit log that is published with what is told from now on.
+    pub fn set_log(&self, log: PublishedLog) {
+        *self.log.lock() = Some(log);
     }
 
     /// A publication has what a grant is of, there and so; or has it no more. One whose time is over, which has only not

@@ -49,6 +49,7 @@ impl GivenGrants {
         let (index, hash) = last.map_or((0, [0; 32]), |last| {
             (last.index.saturating_add(1), last.hash)
         });
+        let log = self.log.lock();
         let record = GrantRecord {
             grant: given.id,
             index,
@@ -56,7 +57,9 @@ impl GivenGrants {
             time: now,
             until: given.terms.until,
             state: state.clone(),
+            log: log.as_ref().map(|log| log.shown_to(&given.contact.0)),
         };
+        drop(log);
         self.write(given, &record, said)?;
         Ok(Told::Made)
     }

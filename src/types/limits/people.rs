@@ -63,6 +63,12 @@ pub const SHARES_MAX: u8 = 32;
 /// Longest file with a share or a phrase, in bytes.
 pub const PHRASE_FILE_MAX: u64 = 4096;
 
+/// Files of what podfs tells that are open at once: each is kept as it was when it was opened.
+pub const TOLD_OPEN_MAX: usize = 64;
+/// Files of which a failed read is recorded in one stretch of time; other failures are counted.
+pub const FAILURES_TOLD: usize = 8;
+/// How long such a stretch is.
+pub const FAILURES_WINDOW: Duration = Duration::from_secs(3600);
 /// Longest text in a message, in bytes: a path, a purpose, a reason.
 pub const MESSAGE_TEXT_MAX: usize = 1024;
 /// Messages of one contact that are kept in each direction; more are not read, and not written.
@@ -139,5 +145,13 @@ pub const AUDIT_RECORD_MAX: usize = 16 << 10;
 pub const AUDIT_AT_ONCE: usize = 24 << 10;
 /// Longest line of an exported log that is read: a record in hexadecimal digits, and what it says.
 pub const AUDIT_LINE_MAX: usize = 64 << 10;
+/// How long after a checkpoint of somebody's audit log was countersigned a later one is.
+pub const WITNESS_AGAIN: Duration = Duration::from_secs(86_400);
+/// How long after that a log that was not shown to go on there is worth a word.
+pub const WITNESS_PATIENCE: Duration = Duration::from_secs(7 * 86_400);
+/// Hashes in the proof that an audit log goes on where it was seen to end: enough for any log that fits.
+pub const LOG_PROOF_MAX: usize = 33;
+/// Countersigned checkpoints that are kept.
+pub const WITNESSES_MAX: usize = 1000;
 /// How often a command that follows the inbox has it looked into.
 pub const MAIL_FOLLOW: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use podfs::crypto::publish::HEAD_LEN;
 use podfs::format::base::Base;
 use podfs::format::grant::{Grant, GrantRecord, SignedReceipt};
-use podfs::format::rows::{Given, LastRecord, Received, Revocation, SeenRecord};
+use podfs::format::rows::{Given, LastRecord, Received, Revocation, SeenLog, SeenRecord};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(grant) = Grant::decode(data) {
@@ -36,6 +36,9 @@ fuzz_target!(|data: &[u8]| {
         assert!(!receipt.is_signed() || receipt.says().is_ok());
     }
     if let Ok(row) = Revocation::decode(data) {
+        assert_eq!(row.encode(), data);
+    }
+    if let Ok(row) = SeenLog::decode(data) {
         assert_eq!(row.encode(), data);
     }
     if let Ok(row) = SeenRecord::decode(data) {

@@ -40,6 +40,7 @@ use crate::layouts::people;
 use crate::layouts::published;
 use crate::layouts::publishing;
 use crate::layouts::revoked;
+use crate::layouts::seen_logs;
 
 const fn slot(segment: u32, page: u32) -> Slot {
     Slot { segment, page }
@@ -238,6 +239,7 @@ pub(super) fn good() -> Named {
         audit::good(),
         grants::good(),
         revoked::good(),
+        seen_logs::good(),
         messages::good(),
         door::good(),
     ]
@@ -288,6 +290,10 @@ fn keys() -> Named {
         (
             "rows-key-taken-over",
             bytes(Key::taken_over(Ino::new(0xffff, 7))),
+        ),
+        (
+            "rows-key-seen-log",
+            bytes(Key::seen_log(&Fingerprint([0xf1; 32]))),
         ),
         ("rows-key-message", bytes(Key::message(true, 7))),
         (

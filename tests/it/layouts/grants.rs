@@ -6,8 +6,9 @@ use podfs::crypto::identity::Fingerprint;
 use podfs::crypto::keys::{CapKey, GrantSecret, RootKey};
 use podfs::crypto::publish::{RecordPlace, Reference, open_record, record_chunk, seal_record};
 use podfs::crypto::swarm::SealedChunk;
+use podfs::format::audit::Checkpoint;
 use podfs::format::base::Base;
-use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
+use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, ShownLog, Terms};
 use podfs::format::message::MessageId;
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::{
@@ -18,8 +19,8 @@ use podfs::types::{ContactName, Ino, Name, Purpose, Rights, Timespec};
 use crate::layouts::Named;
 use crate::layouts::wrong::{Changed, Cut};
 
-const ID: [u8; 16] = [0x1d; 16];
-const MADE: Timespec = time(1_795_000_000, 5);
+pub(super) const ID: [u8; 16] = [0x1d; 16];
+pub(super) const MADE: Timespec = time(1_795_000_000, 5);
 
 const fn time(secs: i64, nanos: u32) -> Timespec {
     Timespec { secs, nanos }
@@ -137,6 +138,26 @@ fn record(index: u64, state: RecordState) -> GrantRecord {
         time: MADE,
         until: (index == 0).then_some(1_800_000_000),
         state,
+        log: None,
+    }
+}
+
+/// Of a log of nine records, shown to somebody who saw five.
+pub(super) fn shown(since: Option<(u64, Vec<[u8; 32]>)>) -> GrantRecord {
+    let checkpoint = Checkpoint {
+        origin: [0xe1; 32],
+        size: 9,
+        root: [0xe2; 32],
+        time: MADE,
+        previous: [0xe3; 32],
+    };
+    let log = ShownLog {
+        checkpoint: checkpoint.sign(&Secret::from_bytes(&[1; 32])),
+        since,
+    };
+    GrantRecord {
+        log: Some(log),
+        ..record(1, RecordState::Live(Box::new(file())))
     }
 }
 
@@ -228,6 +249,11 @@ pub(super) fn good() -> Named {
         ("grant-record-directory", plain(&first())),
         ("grant-record-file", plain(&of_file)),
         ("grant-record-ended", plain(&revoked)),
+        ("grant-record-log", plain(&shown(None))),
+        (
+            "grant-record-log-since",
+            plain(&shown(Some((5, vec![[0xe4; 32], [0xe5; 32]])))),
+        ),
         ("grant-chunk-good", chunk(&first())),
         (
             "grant-base-file",
@@ -260,7 +286,8 @@ pub(super) fn good() -> Named {
     ]
 }
 
-pub(super) const CHANGED: [Changed; 28] = [
+pub(super) const CHANGED: [Changed; 29] = [
+    ("grant-record-wrong-log", "grant-record-file", 70, 2),
     ("grant-body-wrong-version", "grant-body-good", 0, 2),
     ("grant-body-wrong-rights", "grant-body-good", 102, 2),
     ("grant-body-wrong-kind", "grant-body-good", 103, 2),
@@ -271,7 +298,7 @@ pub(super) const CHANGED: [Changed; 28] = [
     ("grant-record-wrong-first", "grant-record-file", 18, 0),
     ("grant-record-wrong-before", "grant-record-directory", 26, 1),
     ("grant-record-wrong-nanos", "grant-record-file", 69, 0x40),
-    ("grant-record-wrong-flags", "grant-record-file", 70, 2),
+    ("grant-record-wrong-flags", "grant-record-file", 70, 4),
     ("grant-record-wrong-state", "grant-record-ended", 71, 4),
     ("grant-record-wrong-live", "grant-record-ended", 71, 0),
     ("grant-record-wrong-behind", "grant-record-ended", 4035, 1),

@@ -8,6 +8,7 @@ use podfs::crypto::keys::RootKey;
 use podfs::crypto::message::{Correspondents, MessagePlace, open_message, seal_message};
 use podfs::crypto::pairwise::{Direction, PairSecret};
 use podfs::crypto::{Phrase, Secret};
+use podfs::format::audit::{Checkpoint, Witness};
 use podfs::format::message::{AccessRequest, Message, MessageBody, MessageId};
 use podfs::format::rows::{
     FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage,
@@ -68,6 +69,19 @@ fn row(state: MessageState, sealed: bool) -> MessageRow {
     }
 }
 
+fn witness() -> MessageBody {
+    let checkpoint = Checkpoint {
+        origin: [0xe1; 32],
+        size: 1,
+        root: [0xe2; 32],
+        time: Timespec::default(),
+        previous: [0; 32],
+    };
+    let signed = checkpoint.sign(&Secret::from_bytes(&[1; 32]));
+    let witness = Witness::sign(signed, [7; 32], &Secret::from_bytes(&[2; 32]));
+    MessageBody::Witness(Box::new(witness))
+}
+
 pub(super) fn good() -> Named {
     let answer = Some(MessageId([0xa2; 16]));
     let open_ended = AccessRequest {
@@ -103,6 +117,7 @@ pub(super) fn good() -> Named {
         ),
         ("message-plain-denied", encoded(message(denied, answer))),
         ("message-plain-grant", encoded(message(grant, answer))),
+        ("message-plain-witness", encoded(message(witness(), None))),
         (
             "message-plain-arrived",
             encoded(message(MessageBody::Arrived, answer)),
@@ -137,9 +152,10 @@ pub(super) fn good() -> Named {
     ]
 }
 
-pub(super) const CHANGED: [Changed; 15] = [
+pub(super) const CHANGED: [Changed; 16] = [
+    ("message-plain-wrong-answer", "message-plain-witness", 3, 1),
     ("message-plain-wrong-version", "message-plain-request", 0, 2),
-    ("message-plain-wrong-kind", "message-plain-denied", 2, 5),
+    ("message-plain-wrong-kind", "message-plain-denied", 2, 6),
     ("message-plain-wrong-flag", "message-plain-request", 3, 14),
     ("message-plain-wrong-limits", "message-plain-denied", 3, 3),
     (

@@ -11,6 +11,7 @@ mod published_wrong;
 mod publishing;
 mod revoked;
 mod sealed;
+mod seen_logs;
 mod wrong;
 
 use std::collections::BTreeSet;
@@ -37,7 +38,7 @@ use crate::layouts::good::good;
 use crate::layouts::wrong::wrong;
 
 const FOLDER: &str = "tests/golden/v1";
-const KINDS: [&str; 54] = [
+const KINDS: [&str; 55] = [
     "segment-header",
     "record-header",
     "record-body",
@@ -82,6 +83,7 @@ const KINDS: [&str; 54] = [
     "rows-seen-record",
     "rows-revocation",
     "rows-taken",
+    "rows-seen-log",
     "message-plain",
     "rows-message",
     "rows-feeds",
@@ -142,6 +144,7 @@ fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         | "rows-received" | "rows-last-record" | "rows-seen-record" | "rows-taken" => {
             return grants::written_again(kind, bytes);
         }
+        "rows-seen-log" => return seen_logs::written_again(bytes),
         "grant-receipt" | "rows-revocation" => return revoked::written_again(kind, bytes),
         "message-plain" | "rows-message" | "rows-feeds" => {
             return messages::written_again(kind, bytes);

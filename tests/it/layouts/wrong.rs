@@ -12,6 +12,7 @@ use crate::layouts::people;
 use crate::layouts::published_wrong;
 use crate::layouts::publishing;
 use crate::layouts::revoked;
+use crate::layouts::seen_logs;
 
 /// Name, the good one it is made from, which byte changes, into what.
 pub(super) type Changed = (&'static str, &'static str, usize, u8);
@@ -34,7 +35,7 @@ const CHANGED: [Changed; 39] = [
     ("record-header-wrong-jump-body", "record-header-jump", 8, 5),
     ("record-header-wrong-jump-far", "record-header-jump", 20, 1),
     ("record-body-wrong-frees", "record-body-good", 23, 0xff),
-    ("record-body-wrong-key", "record-body-good", 49, b'Z'),
+    ("record-body-wrong-key", "record-body-good", 49, b'J'),
     ("record-body-wrong-mark", "record-body-good", 58, 2),
     ("rows-key-wrong-type", "rows-key-inode", 0, b'D'),
     ("rows-inode-wrong-mode", "rows-inode-file", 1, 0),
@@ -123,7 +124,7 @@ pub(super) fn wrong() -> Named {
     let changed = changed.chain(publishing::CHANGED).chain(people::CHANGED);
     let changed = changed.chain(grants::CHANGED).chain(revoked::CHANGED);
     let changed = changed.chain(messages::CHANGED).chain(door::CHANGED);
-    let changed = changed.chain(audit::CHANGED);
+    let changed = changed.chain(audit::CHANGED).chain(seen_logs::CHANGED);
     let changed = changed.map(|(name, from, at, byte)| {
         let mut bytes = good[from].clone();
         assert_ne!(bytes[at], byte, "{name}");
@@ -137,7 +138,7 @@ pub(super) fn wrong() -> Named {
         .chain(revoked::CUT)
         .chain(messages::CUT)
         .chain(door::CUT);
-    let cut = cut.chain(audit::CUT);
+    let cut = cut.chain(audit::CUT).chain(seen_logs::CUT);
     let cut = cut.map(|(name, from, kept, more)| {
         let kept = &good[from][..kept.min(good[from].len())];
         (name, [kept, more].concat())

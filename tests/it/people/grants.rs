@@ -7,7 +7,8 @@ use std::process::Command;
 use podfs::crypto::Secret;
 use podfs::crypto::keys::{GrantSecret, PodSecret};
 use podfs::crypto::publish::{RecordPlace, Reference, record_chunk, seal_record};
-use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, Terms};
+use podfs::format::audit::Checkpoint;
+use podfs::format::grant::{Ended, Grant, GrantRecord, RecordState, ShownLog, Terms};
 use podfs::format::published::{Attributes, Entry};
 use podfs::format::rows::FileKind;
 use podfs::types::{Ino, Name, Purpose, Rights, Timespec};
@@ -86,6 +87,25 @@ fn entry(random: &mut Random, kind: FileKind) -> Entry {
     }
 }
 
+/// An audit log, nobody's, as far as it is shown.
+fn log(random: &mut Random) -> ShownLog {
+    let mut hash = || random.bytes(32).try_into().unwrap();
+    let checkpoint = Checkpoint {
+        origin: hash(),
+        size: 1000,
+        root: hash(),
+        time: Timespec::default(),
+        previous: hash(),
+    };
+    let path: Vec<_> = (0..3).map(|_| hash()).collect();
+    let path = path[..random.index(4)].to_vec();
+    let since = (random.below(3) != 0).then(|| (1 + random.below(1000), path));
+    ShownLog {
+        checkpoint: checkpoint.sign(&Secret::from_bytes(&[7; 32])),
+        since,
+    }
+}
+
 /// As the other program says it.
 fn line(name: &str, value: Option<String>) -> String {
     format!("{name:<12} {}\n", value.unwrap_or_else(|| "-".to_owned()))
@@ -146,6 +166,17 @@ fn said_of_record(record: &GrantRecord, place: &RecordPlace) -> String {
             line("names", reference(&attributes.directory)),
         ]);
     }
+    if let Some(log) = &record.log {
+        let hash = |bytes: &[u8]| hexadecimal(blake3::hash(bytes).as_bytes());
+        let since = log.since.as_ref();
+        said.extend([
+            line("log", Some(hash(&log.checkpoint.encode()))),
+            line(
+                "since",
+                since.map(|(size, path)| format!("{size} {}", hash(&path.concat()))),
+            ),
+        ]);
+    }
     said.concat()
 }
 
@@ -166,6 +197,7 @@ fn feed(random: &mut Random, secret: &GrantSecret, grant: &Grant) -> Vec<(Vec<u8
             time: time(random),
             until: (random.below(2) == 0).then_some(-1),
             state,
+            log: (random.below(2) == 0).then(|| log(random)),
         };
         let place = RecordPlace {
             feed: grant.feed,

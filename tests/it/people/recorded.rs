@@ -18,7 +18,7 @@ use crate::support::{applicable, run, tool};
 
 /// The kinds of all records.
 #[track_caller]
-fn kinds(pod: &Pod, flags: &[&str]) -> Vec<String> {
+pub(super) fn kinds(pod: &Pod, flags: &[&str]) -> Vec<String> {
     let said = lines(pod, flags);
     said.iter().map(|it| text(it, "kind").to_owned()).collect()
 }
@@ -38,7 +38,7 @@ fn lines(pod: &Pod, flags: &[&str]) -> Vec<Value> {
 }
 
 #[track_caller]
-fn verified(pod: &Pod) -> Value {
+pub(super) fn verified(pod: &Pod) -> Value {
     json(pod, &["audit", "verify", "--json"])
 }
 
@@ -154,7 +154,7 @@ fn is_verified_anywhere(pod: &Pod, file: &str) {
 }
 
 /// Whoever has the keys of the machine writes into the log what he likes.
-fn tamper(pod: &Pod, change: impl FnOnce(&mut Vec<Record>)) {
+pub(super) fn tamper(pod: &Pod, change: impl FnOnce(&mut Vec<Record>)) {
     with_pod(pod, |opened, _| {
         let (ino, size) = opened.state_file("audit").unwrap().unwrap();
         let mut log = Vec::new();
@@ -194,7 +194,7 @@ fn checkpoint(pod: &Pod, at: usize) -> SignedCheckpoint {
 }
 
 #[track_caller]
-fn is_named(pod: &Pod, record: u64, wrong: &str, words: &str) {
+pub(super) fn is_named(pod: &Pod, record: u64, wrong: &str, words: &str) {
     let mount = mounted(pod, &[]);
     mount.expect_warnings();
     let said = fails(pod, 62, &["audit", "verify"]);

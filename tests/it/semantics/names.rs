@@ -225,14 +225,19 @@ fn the_reserved_name_is_out_of_reach(dir: &Path) {
     File::create(&file).unwrap();
     let reserved = top.join(".pod");
     let before = fs::read_dir(top).unwrap().count();
-    assert_eq!(refusal(rustix::fs::stat(&reserved)), Errno::NOENT);
+    let told = fs::metadata(&reserved).unwrap();
+    assert_eq!((told.is_dir(), told.mode() & 0o777), (true, 0o500));
     let made = [
         rustix::fs::mkdir(&reserved, Mode::RWXU),
         rustix::fs::link(&file, &reserved),
         rustix::fs::symlink("file", &reserved),
         rustix::fs::rename(&file, &reserved),
     ];
-    assert_eq!(made.map(refusal), [Errno::PERM; 4]);
+    let there = [Errno::EXIST, Errno::EXIST, Errno::EXIST, Errno::ISDIR];
+    assert_eq!(made.map(refusal), there);
+    assert_eq!(refusal(rustix::fs::rmdir(&reserved)), Errno::PERM);
+    let moved = rustix::fs::rename(&reserved, top.join("moved"));
+    assert_eq!(refusal(moved), Errno::PERM);
     assert_eq!(fs::read_dir(top).unwrap().count(), before);
     fs::create_dir(dir.join(".pod")).unwrap();
     File::create(dir.join(".pod/file")).unwrap();

@@ -6,9 +6,10 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::support::applicable;
 use crate::support::pod::Pod;
+use crate::support::{applicable, wait_until};
 
 /// What a remount must not change of anything below `dir`.
 fn seen(dir: &Path) -> Vec<(String, [i64; 9])> {
@@ -120,6 +121,14 @@ fn promise_3_never_a_wrong_byte() {
     }
     assert!(refused > 0, "no page was hit");
     drop(file);
+    // However many pages it was, one record tells of the file.
+    let recorded = wait_until(Duration::from_secs(20), || {
+        fs::read_to_string(mount.path(".pod/audit.jsonl"))
+            .is_ok_and(|log| log.contains("integrity-failure"))
+    });
+    assert!(recorded, "the log does not tell of it");
+    let log = fs::read_to_string(mount.path(".pod/audit.jsonl")).unwrap();
+    assert_eq!(log.matches("\"object\":\"file\"").count(), 1, "{log}");
     mount.unmount();
 }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::share::messages::Way;
 
 #[tokio::test]
 async fn a_record_that_is_refused_keeps_no_other_back() {

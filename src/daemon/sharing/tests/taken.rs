@@ -4,6 +4,7 @@ use super::*;
 use crate::control::MessageWay;
 use crate::control::MessagesRequest;
 use crate::control::MessagesResponse;
+use crate::share::Arrival;
 
 #[tokio::test]
 async fn one_who_shares_too_much_keeps_nobody_else_back() {

@@ -129,9 +129,10 @@ impl Person {
         let received = self.received();
         let purposes = received.iter().map(|kept| match &kept.row.message.body {
             MessageBody::Request(request) => request.purpose.as_str().to_owned(),
-            MessageBody::Grant(_) | MessageBody::Denied { .. } | MessageBody::Arrived => {
-                String::new()
-            }
+            MessageBody::Grant(_)
+            | MessageBody::Denied { .. }
+            | MessageBody::Arrived
+            | MessageBody::Witness(_) => String::new(),
         });
         purposes.collect()
     }

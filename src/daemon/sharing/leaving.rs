@@ -1,0 +1,64 @@
+//! Contacts who are forgotten, or stopped: what becomes of what is shared with them.
+
+use std::sync::atomic::Ordering;
+
+use crate::control::PeopleRequest;
+use crate::control::PeopleResponse;
+use crate::control::Refusal;
+use crate::crypto::identity::Fingerprint;
+use crate::daemon::refused::Refused;
+use crate::daemon::sharing::Sharing;
+use crate::format::grant::Ended;
+use crate::format::rows::Given;
+use crate::share::ShareError;
+use crate::share::messages::MessageError;
+
+impl Sharing {
+    /// The answer to a request about people: nobody is forgotten with whom something is shared.
+    pub(in crate::daemon) async fn answer_people(&self, request: PeopleRequest) -> PeopleResponse {
+        if let PeopleRequest::Remove { name, revoke } = &request
+            && self.publishing.is_running()
+            && let Err(Refused(why, what)) = self.let_go(name, *revoke).await
+        {
+            return PeopleResponse::Refused { why, what };
+        }
+        self.people.answer(request).await
+    }
+
+    async fn let_go(&self, name: &str, revoke: bool) -> Result<(), Refused> {
+        self.people.complete().await?;
+        let contact = self.people.contacts().named(name)?;
+        let card = contact.card().map_err(ShareError::from)?;
+        let shared = self.given.of(&Fingerprint::of(&card.identity))?;
+        let back = self.added_to_others()?;
+        let count = shared.iter().filter(|it| !back.contains(&it.id)).count();
+        if count > 0 && !revoke {
+            let what =
+                format!("{count} grants of {name:?} are alive: forgotten people keep nothing");
+            return Err(Refused(Refusal::Taken, what));
+        }
+        for given in &shared {
+            self.end(given, Ended::Revoked).await?;
+        }
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Whether nothing new is told to whom it was given to: a card of theirs was met that nothing vouches for.
+    pub(super) fn is_stopped(&self, given: &Given) -> Result<bool, MessageError> {
+        let contact = self.messages.contact(&given.contact)?;
+        Ok(contact.is_some_and(|contact| contact.alarm.is_some()))
+    }
+
+    /// Who was stopped and is no more is told what is published by now.
+    pub(super) fn look_at_stopped(&self) -> Result<(), MessageError> {
+        let mut count = 0;
+        for given in self.given.followed()? {
+            count += usize::from(self.is_stopped(&given)?);
+        }
+        if self.stopped.swap(count, Ordering::AcqRel) > count {
+            self.publishing.publisher().follow_now();
+        }
+        Ok(())
+    }
+}

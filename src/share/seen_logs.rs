@@ -1,0 +1,376 @@
+//! Checkpoints of the audit logs of others, as the records of their grants bring them: the highest is kept, so that a
+//! log that was cut or written anew is met again, and is countersigned now and then, so that its owner can show it.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::crypto::identity::Fingerprint;
+use crate::crypto::merkle::is_consistent;
+use crate::format::grant::ShownLog;
+use crate::format::rows::{Key, RecordAt, SeenLog, ToldLog};
+use crate::share::error::ShareError;
+use crate::share::rows::PeopleRows;
+use crate::types::Timespec;
+use crate::types::limits::{WITNESS_AGAIN, WITNESS_PATIENCE};
+
+/// What a checkpoint is to those that were seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogSeen {
+    /// The highest so far.
+    Higher,
+    /// Nothing new.
+    Known,
+    /// Not of the log that was seen before: that was cut, or written anew. Said once.
+    Other {
+        /// Records that the log had before.
+        before: u64,
+        /// Records that it has now.
+        now: u64,
+    },
+}
+
+/// Why the log of somebody is not countersigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogTrouble {
+    /// Another one was seen.
+    Other,
+    /// For long it was not shown that it goes on where it was countersigned last.
+    NotShown,
+}
+
+/// What was seen of the audit logs of others. There is one of these for a pod.
+pub struct SeenLogs {
+    people: Arc<PeopleRows>,
+    /// Held from reading a row to writing it.
+    writing: Mutex<()>,
+}
+
+impl SeenLogs {
+    /// Those among the rows of a pod.
+    pub fn new(people: Arc<PeopleRows>) -> Self {
+        let writing = Mutex::new(());
+        Self { people, writing }
+    }
+
+    /// A record in the feed of a grant of this contact shows this of their log.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn see(
+        &self,
+        contact: &Fingerprint,
+        at: RecordAt,
+        shown: &ShownLog,
+    ) -> Result<LogSeen, ShareError> {
+        let newest = shown.checkpoint;
+        if !newest.is_signed() {
+            return Ok(LogSeen::Known);
+        }
+        let _writing = self.writing.lock();
+        let Some(before) = self.of(contact)? else {
+            self.note(&SeenLog {
+                contact: *contact,
+                newest,
+                at,
+                is_shown: true,
+                told: None,
+                alarm: None,
+            })?;
+            return Ok(LogSeen::Higher);
+        };
+        if before.alarm.is_some() {
+            return Ok(LogSeen::Known);
+        }
+        let (had, has) = (&before.newest.checkpoint, &newest.checkpoint);
+        let is_other = had.origin != has.origin || had.size == has.size && had.hash() != has.hash();
+        let goes_on = goes_on(&before, shown);
+        if is_other || is_back(&before, &at, has.size) || goes_on == Some(false) {
+            let alarm = Some(has.hash());
+            self.put(&SeenLog { alarm, ..before })?;
+            return Ok(LogSeen::Other {
+                before: had.size,
+                now: has.size,
+            });
+        }
+        let is_shown = goes_on == Some(true) || before.is_shown && had.size == has.size;
+        if has.size < had.size || had.size == has.size && is_shown == before.is_shown {
+            return Ok(LogSeen::Known);
+        }
+        self.note(&SeenLog {
+            newest,
+            at,
+            is_shown,
+            ..before
+        })?;
+        Ok(LogSeen::Higher)
+    }
+
+    /// What is to be countersigned now: at once what was seen first of somebody, and then no more often than once a day.
+    ///
+    /// # Errors
+    /// When the log of the pod does not give it.
+    pub fn due(&self, now: Timespec) -> Result<Vec<SeenLog>, ShareError> {
+        let (from, to) = Key::all_seen_logs();
+        let rows = self.people.scan(&from, &to, usize::MAX)?;
+        let all = rows.iter().map(|(_, row)| SeenLog::decode(row));
+        let mut all: Vec<SeenLog> = all.collect::<Result<_, _>>().map_err(ShareError::NoRow)?;
+        all.retain(|seen| {
+            let is_due = seen.told.is_none_or(|told| {
+                let since = now.secs.abs_diff(told.when.secs);
+                told.size != seen.newest.checkpoint.size && since >= WITNESS_AGAIN.as_secs()
+            });
+            is_due && seen.is_shown && seen.alarm.is_none()
+        });
+        Ok(all)
+    }
+
+    /// It was countersigned.
+    ///
+    /// # Errors
+    /// When that cannot be kept.
+    pub fn is_told(&self, seen: &SeenLog, now: Timespec) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let Some(row) = self.of(&seen.contact)? else {
+            return Ok(());
+        };
+        let countersigned = &seen.newest.checkpoint;
+        self.put(&SeenLog {
+            is_shown: row.is_shown && row.newest == seen.newest,
+            told: Some(ToldLog {
+                size: countersigned.size,
+                root: countersigned.root,
+                when: now,
+            }),
+            ..row
+        })
+    }
+
+    /// What is wrong with the log of this contact.
+    ///
+    /// # Errors
+    /// When the log of the pod does not give it.
+    pub fn trouble(&self, contact: &Fingerprint) -> Result<Option<LogTrouble>, ShareError> {
+        let Some(seen) = self.of(contact)? else {
+            return Ok(None);
+        };
+        if seen.alarm.is_some() {
+            return Ok(Some(LogTrouble::Other));
+        }
+        let is_late = seen.told.is_some_and(|told| {
+            let since = seen.at.time.secs.saturating_sub(told.when.secs);
+            !seen.is_shown && since > WITNESS_PATIENCE.as_secs().cast_signed()
+        });
+        Ok(is_late.then_some(LogTrouble::NotShown))
+    }
+
+    fn of(&self, contact: &Fingerprint) -> Result<Option<SeenLog>, ShareError> {
+        let row = self.people.get(&Key::seen_log(contact))?;
+        let row = row.map(|row| SeenLog::decode(&row)).transpose();
+        let row = row.map_err(ShareError::NoRow)?;
+        Ok(row.filter(|row| row.contact == *contact))
+    }
+
+    fn note(&self, seen: &SeenLog) -> Result<(), ShareError> {
+        let key = Key::seen_log(&seen.contact);
+        self.people.note(key, seen.encode())
+    }
+
+    fn put(&self, seen: &SeenLog) -> Result<(), ShareError> {
+        let key = Key::seen_log(&seen.contact);
+        self.people.put(key, seen.encode())
+    }
+}
+
+/// Whether the log is shown to go on where it was countersigned last; nothing when that is not said.
+fn goes_on(before: &SeenLog, shown: &ShownLog) -> Option<bool> {
+    let Some(told) = &before.told else {
+        return Some(true);
+    };
+    let (size, path) = shown.since.as_ref()?;
+    let now = &shown.checkpoint.checkpoint;
+    (*size == told.size).then(|| is_consistent((*size, &told.root), (now.size, &now.root), path))
+}
+
+/// Whether the log has become smaller. A record that was made before the one with the highest checkpoint may be met
+/// after it: the feed tells, or between two feeds the time.
+fn is_back(before: &SeenLog, at: &RecordAt, size: u64) -> bool {
+    let is_later = if at.grant == before.at.grant {
+        at.index > before.at.index
+    } else {
+        at.time > before.at.time
+    };
+    is_later && size < before.newest.checkpoint.size
+}
+
+impl PeopleRows {
+    /// What is seen of the audit log of this contact from now on is not compared with what was seen before.
+    ///
+    /// # Errors
+    /// When it cannot be forgotten.
+    pub fn forget_log(&self, contact: &Fingerprint) -> Result<(), ShareError> {
+        let key = Key::seen_log(contact);
+        match self.get(&key)? {
+            Some(_) => self.delete(key),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Secret;
+    use crate::crypto::merkle::{Hash, consistency, leaf_hash, root};
+    use crate::format::audit::Checkpoint;
+    use crate::index::Rows;
+    use crate::share::rows::{Shelf, ShelfError};
+
+    struct NoShelf;
+
+    impl Shelf for NoShelf {
+        fn put(&self, _name: &str, _bytes: &[u8]) -> Result<(), ShelfError> {
+            Ok(())
+        }
+        fn remove(&self, _name: &str) -> Result<(), ShelfError> {
+            Ok(())
+        }
+        fn holds(&self, _name: &str) -> Result<bool, ShelfError> {
+            Ok(false)
+        }
+    }
+
+    const BEN: Fingerprint = Fingerprint([7; 32]);
+
+    fn logs() -> SeenLogs {
+        let rows = Arc::new(Rows::memory());
+        SeenLogs::new(Arc::new(PeopleRows::new(rows, Arc::new(NoShelf))))
+    }
+
+    fn time(secs: i64) -> Timespec {
+        Timespec { secs, nanos: 0 }
+    }
+
+    /// Leaves of a log of so many records, the first of which was this.
+    fn leaves(size: u64, first: u8) -> Vec<Hash> {
+        let leaf = |at: u64| leaf_hash(&if at == 0 { u64::from(first) } else { at }.to_le_bytes());
+        (0..size).map(leaf).collect()
+    }
+
+    /// A log, shown to somebody who saw it end there.
+    fn shown(size: u64, first: u8, since: Option<u64>) -> ShownLog {
+        let leaves = leaves(size, first);
+        let checkpoint = Checkpoint {
+            origin: [1; 32],
+            size,
+            root: root(&leaves),
+            time: time(0),
+            previous: [u8::from(size > 1); 32],
+        };
+        ShownLog {
+            checkpoint: checkpoint.sign(&Secret::from_bytes(&[2; 32])),
+            since: since.map(|since| {
+                let size = usize::try_from(since).unwrap();
+                (since, consistency(&leaves, size).unwrap())
+            }),
+        }
+    }
+
+    const fn at(grant: u8, index: u64, secs: i64) -> RecordAt {
+        RecordAt {
+            grant: [grant; 16],
+            index,
+            time: Timespec { secs, nanos: 0 },
+        }
+    }
+
+    #[test]
+    fn a_log_that_grows_is_no_alarm_whatever_is_met_first() {
+        let logs = logs();
+        let see = |at, size| logs.see(&BEN, at, &shown(size, 1, None)).unwrap();
+        assert_eq!(see(at(1, 0, 10), 5), LogSeen::Higher);
+        assert_eq!(see(at(1, 1, 20), 9), LogSeen::Higher);
+        assert_eq!(see(at(1, 1, 20), 9), LogSeen::Known);
+        // An older record of another grant, and one of the same.
+        assert_eq!(see(at(2, 7, 15), 6), LogSeen::Known);
+        assert_eq!(see(at(1, 0, 10), 5), LogSeen::Known);
+        assert_eq!(logs.trouble(&BEN).unwrap(), None);
+        let mut unsigned = shown(3, 1, None);
+        unsigned.checkpoint.signature[0] ^= 1;
+        assert_eq!(
+            logs.see(&BEN, at(1, 2, 30), &unsigned).unwrap(),
+            LogSeen::Known
+        );
+    }
+
+    #[test]
+    fn a_log_that_was_cut_or_written_anew_is_an_alarm_once() {
+        for (where_to, size, root) in [
+            (at(1, 2, 1), 8, 1),
+            (at(2, 0, 21), 8, 1),
+            (at(2, 0, 1), 9, 2),
+        ] {
+            let logs = logs();
+            logs.see(&BEN, at(1, 1, 20), &shown(9, 1, None)).unwrap();
+            assert_eq!(logs.due(time(0)).unwrap().len(), 1);
+            let wrong = shown(size, root, None);
+            let said = logs.see(&BEN, where_to, &wrong).unwrap();
+            let (before, now) = (9, size);
+            assert_eq!(said, LogSeen::Other { before, now });
+            assert_eq!(logs.trouble(&BEN).unwrap(), Some(LogTrouble::Other));
+            // Nothing is countersigned, and nothing more is said, until the owner has looked after it.
+            let said = logs.see(&BEN, at(1, 3, 40), &shown(20, 3, None)).unwrap();
+            assert_eq!(said, LogSeen::Known);
+            assert_eq!(logs.due(time(0)).unwrap(), []);
+            logs.people.forget_log(&BEN).unwrap();
+            let said = logs.see(&BEN, at(1, 3, 40), &shown(20, 3, None)).unwrap();
+            assert_eq!(said, LogSeen::Higher);
+        }
+    }
+
+    #[test]
+    fn one_is_countersigned_at_once_and_then_once_a_day() {
+        let logs = logs();
+        let first = shown(5, 1, None);
+        logs.see(&BEN, at(1, 0, 0), &first).unwrap();
+        let due = logs.due(time(1000)).unwrap();
+        assert_eq!(due[0].newest, first.checkpoint);
+        logs.is_told(&due[0], time(1000)).unwrap();
+        assert_eq!(logs.due(time(1_000_000)).unwrap(), []);
+        logs.see(&BEN, at(1, 1, 1), &shown(6, 1, Some(5))).unwrap();
+        assert_eq!(logs.due(time(1000 + 86_399)).unwrap(), []);
+        assert_eq!(logs.due(time(1000 + 86_400)).unwrap().len(), 1);
+        // Also when the clock was wrong then.
+        assert_eq!(logs.due(time(1000 - 86_400)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_does_not_go_on_where_it_was_countersigned_is_an_alarm() {
+        let told = |logs: &SeenLogs| {
+            logs.see(&BEN, at(1, 0, 0), &shown(5, 1, None)).unwrap();
+            let due = logs.due(time(0)).unwrap();
+            logs.is_told(&due[0], time(0)).unwrap();
+        };
+        let later = time(1_000_000);
+        let logs_of_ben = logs();
+        told(&logs_of_ben);
+        // Nothing is countersigned before it is shown to be the same log.
+        let see = |index, log| logs_of_ben.see(&BEN, at(1, index, 1), &log).unwrap();
+        assert_eq!(see(1, shown(7, 1, None)), LogSeen::Higher);
+        assert_eq!(see(2, shown(8, 1, Some(3))), LogSeen::Higher);
+        assert_eq!(logs_of_ben.due(later).unwrap(), []);
+        assert_eq!(logs_of_ben.trouble(&BEN).unwrap(), None);
+        let late = at(1, 2, 8 * 86_400);
+        let log = shown(9, 1, Some(3));
+        assert_eq!(logs_of_ben.see(&BEN, late, &log).unwrap(), LogSeen::Higher);
+        let trouble = logs_of_ben.trouble(&BEN).unwrap();
+        assert_eq!(trouble, Some(LogTrouble::NotShown));
+        assert_eq!(see(3, shown(9, 1, Some(5))), LogSeen::Higher);
+        assert_eq!(see(3, shown(9, 1, Some(5))), LogSeen::Known);
+        assert_eq!(logs_of_ben.due(later).unwrap().len(), 1);
+        // Written anew from the first record on, and grown.
+        let other = LogSeen::Other { before: 9, now: 11 };
+        assert_eq!(see(4, shown(11, 2, Some(5))), other);
+        assert_eq!(logs_of_ben.trouble(&BEN).unwrap(), Some(LogTrouble::Other));
+    }
+}
