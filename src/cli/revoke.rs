@@ -319,7 +319,7 @@ mod tests {
             "may have been kept",
             "not known here",
             "70 chunks",
-            "280 KiB",
+            "280.0 KiB",
             "4.0 KiB fetched first",
             "goes on reading, whatever the level",
         ] {
