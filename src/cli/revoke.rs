@@ -32,7 +32,8 @@ use crate::daemon::units::show_size;
 /// 1 is to move the feeds of all others. Everybody has a feed of their own that nobody else knows: it does what 0 does.
 /// 2 also seals all names, attributes, small files and whatever says where the rest is anew. Who kept nothing but the key
 ///   to a version reads nothing any more. Who kept the keys to pages of larger files goes on reading those.
-/// 3 also seals the pages anew. Keys that they kept open nothing that is still paid for.
+/// 3 also seals the pages anew. Keys that they kept open nothing of it that is still paid for. What was moved out of it before,
+/// to another place in the pod, is not sealed anew: copy it and remove the old one.
 ///
 /// 2 and 3 have full effect once the batches that paid until now have ended: carry the pod to a new batch with podfs
 /// migrate, and let the old one end. Whoever else can read goes on reading; a grant of one version does so as long as

@@ -182,7 +182,11 @@ impl Audit {
                 return Ok(false);
             }
             Countersigned::Agrees(kept) => (kept, false),
-            Countersigned::Differs(kept) => (kept, true),
+            // What is kept of it by now was told of before.
+            Countersigned::Differs(kept) => {
+                let is_new = kept.contains(witness);
+                (kept, is_new)
+            }
         };
         let file: Vec<u8> = kept.iter().flat_map(Witness::encode).collect();
         let put = self.pod.put_state(WITNESSES, &file);

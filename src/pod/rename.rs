@@ -31,6 +31,10 @@ impl Pod {
                 PodError::CrossDevice
             });
         }
+        // What stands in a tray has pages of others, and nothing else comes into one.
+        if self.tray_around(dir)?.is_some() || self.tray_around(ino)?.is_some() {
+            return Err(PodError::CrossDevice);
+        }
         let spot = self.spot(dir, name)?;
         self.rows.admit(0)?;
         let _borders = self.within_a_box(ino, dir)?;

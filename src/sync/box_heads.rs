@@ -66,6 +66,10 @@ impl Publisher {
                 one_scope: false,
             };
             let feed = self.feed().of_box(&self.boxes.read(), any);
+            // One of an epoch that is over belongs into no feed of this one.
+            if head.state == HeadState::Made && !feed.is_of(&head) {
+                continue;
+            }
             while head.state == HeadState::Made {
                 let (mut taken, mut refusal) = (false, None);
                 for chunk in feed.chunks(&head)? {

@@ -114,6 +114,9 @@ impl Sharing {
         {
             return Ok(News::Over(why));
         }
+        if self.is_blocked(received).map_err(failed)? {
+            return Ok(News::Nothing);
+        }
         self.refuse_replaced(received)?;
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
@@ -139,7 +142,8 @@ impl Sharing {
         // It may have ended since it was looked for, or goes on in another feed.
         let now = self.received.find(&received.id).map_err(failed)?;
         let is_over = |now: &Received| matches!(now.state, ReceivedState::Ended { .. });
-        let Some(now) = now.filter(|now| !is_over(now) && now.feed == received.feed) else {
+        let now = now.filter(|now| !is_over(now) && now.feed == received.feed);
+        let Some(now) = now.filter(|now| !self.is_blocked(now).unwrap_or(true)) else {
             return Ok(());
         };
         match news {
@@ -187,6 +191,11 @@ impl Sharing {
         seen_in(&seen).map_err(failed)?;
         self.is_due(&received.id);
         Ok(())
+    }
+
+    /// Nothing new is taken of somebody who is blocked.
+    fn is_blocked(&self, received: &Received) -> Result<bool, ShareError> {
+        self.people.contacts().is_blocked(&received.contact)
     }
 
     /// Nothing is believed of a feed that was told of with keys which were replaced since: somebody else may write there.

@@ -1,6 +1,7 @@
 //! One file that others added or changed, or removed: taken over where the owner's is what they made it from, and else
 //! beside it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -78,6 +79,9 @@ impl Sharing {
             let Some(whole) = copy.as_ref() else {
                 return Err(NotNow::Later);
             };
+            if over.as_ref().is_some_and(|over| self.pod.is_open(over.ino)) {
+                return Err(not_now(&named, PodError::InUse));
+            }
             let target = Target {
                 at: (dir, &named),
                 over: over.as_ref(),
@@ -264,9 +268,9 @@ impl Sharing {
                 rest.add(Err(NotNow::Later));
                 continue;
             };
+            let names: BTreeMap<Name, Ino> = names.into_iter().collect();
             for (name, note) in notes {
-                let own = names.iter().find(|(own, _)| *own == name);
-                let own = own.map(|(_, own)| *own);
+                let own = names.get(&name).copied();
                 let (Ok(of_note), Ok(there)) = (
                     self.pod.getattr(note),
                     self.pod.lookup(dir, name.as_bytes()),
@@ -308,6 +312,9 @@ impl Sharing {
         if !self.was_made(note, &there)? && !self.is_base(note, &there).await? {
             return Ok(self.pod.has_taken_over((note, None), None)?);
         }
+        if self.pod.is_open(there.ino) {
+            return Err(not_now(name, PodError::InUse));
+        }
         self.record(taking, Kind::Removed, (dir, name)).await?;
         self.shared_folder(taking)?;
         let removed = self.pod.remove_over(note, (dir, name), &there);
@@ -330,6 +337,10 @@ impl Sharing {
         };
         if !self.pod.own_names(there.ino)?.is_empty() {
             return Ok(());
+        }
+        // A box stays, and is not asked for again.
+        if self.pod.box_at(there.ino).is_ok() {
+            return Ok(self.pod.has_taken_over((note, None), None)?);
         }
         self.record(taking, Kind::Removed, (dir, name)).await?;
         self.shared_folder(taking)?;

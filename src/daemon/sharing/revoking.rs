@@ -47,18 +47,21 @@ impl Sharing {
         if is_over && !level.seals() {
             return Err(ShareError::IsOver.into());
         }
-        if level.seals() {
-            self.can_be_sealed(&given, level)?;
-        }
+        // The end costs nothing, and waits for nothing.
         if !is_over {
             self.end(&given, Ended::Revoked).await?;
+            self.wake.notify_one();
+        }
+        if level.seals() {
+            self.can_be_sealed(&given, level)?;
         }
         let mut renewal = RenewalId([0; 16]);
         if level.seals() {
             getrandom::fill(&mut renewal.0)
                 .map_err(|error| Refused(Refusal::State, error.to_string()))?;
         }
-        let asked = (self.clock)();
+        let signing = self.signing.lock().await;
+        let asked = self.later_than_all((self.clock)())?;
         let state = if level.seals() {
             RevocationState::Asked
         } else {
@@ -76,11 +79,22 @@ impl Sharing {
             renewal,
             state,
         })?;
+        drop(signing);
         // Whoever asks for the receipt of what is done at once has it at once.
         self.sign_receipts().await?;
         self.publishing.publisher().publish_now();
         self.wake.notify_one();
         self.gave(&self.given.one(&hex::encode(given.id))?)
+    }
+
+    /// Now, or just after the last that was asked for, should the clock have gone back: the newest counts.
+    fn later_than_all(&self, now: Timespec) -> Result<Timespec, ShareError> {
+        let last = self.revocations()?.iter().map(|row| row.asked).max();
+        let after = last.map(|last| Timespec {
+            secs: last.secs.saturating_add(1),
+            nanos: 0,
+        });
+        Ok(after.map_or(now, |after| after.max(now)))
     }
 
     fn can_be_sealed(&self, given: &Given, level: RevocationLevel) -> Result<(), Refused> {
@@ -97,7 +111,7 @@ impl Sharing {
         if level == RevocationLevel::Pages && fetched > free {
             let what = format!(
                 "{fetched} bytes would have to be fetched first, and this machine has room for {free}: \
-                 level 2 needs none"
+                 level 2 needs only what says where pages are; the grant is ended"
             );
             return Err(Refused(Refusal::Taken, what));
         }
@@ -200,7 +214,7 @@ impl Sharing {
         let given = self.given.one(id)?;
         let all = self.revocations()?;
         let row = all.into_iter().find(|row| row.grant == given.id);
-        let row = row.ok_or_else(|| wrong(&"this grant was not revoked"))?;
+        let row = row.ok_or_else(|| wrong(&"podfs revoke did not end this grant"))?;
         let mut report = ReceiptReport {
             id: hex::encode(given.id),
             with: self.with(&given)?,

@@ -1,6 +1,8 @@
 //! What others added to folders of the owner, or changed of what is shared with them: brought out of sight, and taken
 //! over file by file.
 
+use std::collections::BTreeMap;
+
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::merging::Coming;
 use crate::format::rows::FileKind;
@@ -213,14 +215,14 @@ impl Sharing {
                 rest.is_later = true;
                 continue;
             };
+            let notes: BTreeMap<Name, Ino> = notes.into_iter().collect();
             names.sort_unstable();
             for (name, ino) in names {
                 let Ok(attr) = self.pod.getattr(ino) else {
                     rest.is_later = true;
                     continue;
                 };
-                let note = notes.iter().find(|(noted, _)| *noted == name);
-                let note = note.map(|(_, note)| *note);
+                let note = notes.get(&name).copied();
                 if attr.kind == FileKind::Directory {
                     let below = Came {
                         now: ino,

@@ -38,6 +38,9 @@ impl Sharing {
     pub(super) fn countersign(&self) -> Result<(), MessageError> {
         let now = (self.clock)();
         for seen in self.seen_logs.due(now)? {
+            if self.people.contacts().is_blocked(&seen.contact)? {
+                continue;
+            }
             match self.messages.countersign(&seen.contact, seen.newest, now) {
                 Ok(()) => {
                     self.seen_logs.is_told(&seen, now)?;

@@ -295,16 +295,26 @@ impl Pod {
         let _one = self.boxes.making.lock();
         let attached = self.box_at(dir)?;
         let extent = self.extent_within(dir)?;
+        {
+            let mut borders = self.boxes.borders.write();
+            let border = borders.get_mut(&dir).ok_or(BoxError::NoBox)?;
+            if border.is_mounted {
+                return Err(BoxError::Mounted);
+            }
+            if preview {
+                return Ok((attached, extent));
+            }
+            border.is_made = false;
+        }
+        // Not while the borders are held: who holds a directory waits for them.
+        let written = self.write_border(dir, None);
         let mut borders = self.boxes.borders.write();
-        let border = borders.get(&dir).ok_or(BoxError::NoBox)?;
-        if border.is_mounted {
-            return Err(BoxError::Mounted);
-        }
-        if !preview {
-            self.write_border(dir, None)?;
+        if written.is_ok() {
             borders.remove(&dir);
+        } else if let Some(border) = borders.get_mut(&dir) {
+            border.is_made = true;
         }
-        Ok((attached, extent))
+        written.map(|()| (attached, extent))
     }
 
     /// One record: the row of the box, the number of the next one, and the change of the directory.

@@ -262,7 +262,7 @@ impl Pod {
     }
 
     /// The tray that a directory of the owner's is, or stands in.
-    fn tray_around(&self, dir: Ino) -> Result<Option<Tray>, PodError> {
+    pub(in crate::pod) fn tray_around(&self, dir: Ino) -> Result<Option<Tray>, PodError> {
         let trays = Arc::clone(&self.trays.read());
         let mut at = dir;
         while !trays.is_empty() && at != ROOT {

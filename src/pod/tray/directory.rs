@@ -162,6 +162,9 @@ impl Pod {
             edit.finish(&mut batch);
             self.append_removals(batch, None, [&one, &other])?;
         }
+        if goes {
+            self.is_itself_again(own);
+        }
         Ok(())
     }
 

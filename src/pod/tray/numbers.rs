@@ -177,9 +177,8 @@ impl Pod {
     /// What was received is itself again: `own` is no more.
     pub(super) fn is_itself_again(&self, own: Ino) {
         let mut map = self.numbers.map.lock();
-        if let Some(received) = map.was.remove(&own) {
-            map.became.remove(&received);
-        }
+        map.was.remove(&own);
+        map.became.retain(|_, is| *is != own);
     }
 
     /// Whether what was received has become another inode.
