@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use podfs::types::limits::ADDED_SETTLES;
 
-use crate::carried::{confirmed, mounted};
+use crate::carried::mounted;
 use crate::network::{fails, json, says};
 use crate::node::Route;
-use crate::people::shared::{PATIENCE, accept, elsewhere, share};
+use crate::people::shared::{PATIENCE, accept, confirmed, elsewhere, share};
 use crate::people::*;
 use crate::support::mount::Mount;
 use crate::support::pod::Pod;
