@@ -46,7 +46,7 @@ pub(super) struct WaitArgs {
 
 pub(super) const FIELDS_HELP: &str = "\
 Fields of --json (more may come, none goes away; null means not known now):
-  level               local, queued, on-node or confirmed
+  level               local, queued, on-node or confirmed; when a wait is over, of what it was for
   chunks_unsent       chunks that no node has yet
   chunks_sent         chunks a node took that were not seen in the network yet
   chunks_confirmed    chunks seen in the network since the mount
@@ -88,7 +88,9 @@ pub(super) fn run(args: &WaitArgs) -> Result<Exit, Fault> {
         report.has_reached(level, number)
     });
     bars.clear();
-    let report = waited?;
+    let mut report = waited?;
+    // What was there at the beginning is as safe as was asked, whatever came since.
+    report.level = report.level.max(level);
     if args.format.json {
         print::json(&report);
     } else if print::is_terminal() {

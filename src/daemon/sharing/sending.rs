@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::crypto::swarm::SealedChunk;
 use crate::daemon::sharing::Sharing;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
@@ -76,7 +77,11 @@ impl Sharing {
                 return Ok(());
             }
             match node.put(&unsent.chunk).await {
-                Ok(_) => self.given.is_sent(given, unsent.index)?,
+                // A node may say so of what it does not keep: it is put again until it is seen.
+                Ok(_) if self.is_held(&unsent.chunk).await? => {
+                    self.given.is_sent(given, unsent.index)?;
+                }
+                Ok(_) => return Err(ShareError::from(StoreError::NotFound).into()),
                 // Nothing ever stands there; whoever follows looks behind a few that are missing.
                 Err(StoreError::Rejected(Rejection::BucketFull(_))) if self.may_pass(given) => {
                     self.given.passes_by(given, unsent.index)?;
@@ -102,11 +107,24 @@ impl Sharing {
 
     async fn goes_on(&self, given: &Given) -> Result<bool, ShareError> {
         let endpoints = self.publishing.sources().now();
-        let goes_on = self.given.goes_on(given, &endpoints);
-        let late = |_| StoreError::unavailable(Outage::Late(MAIL_PATIENCE));
-        let goes_on = tokio::time::timeout(MAIL_PATIENCE, goes_on).await;
-        goes_on.map_err(late)?
+        in_time(self.given.goes_on(given, &endpoints)).await
     }
+
+    async fn is_held(&self, record: &SealedChunk) -> Result<bool, ShareError> {
+        let endpoints = self.publishing.sources().now();
+        let there = in_time(endpoints.search(record.address())).await?;
+        Ok(there.is_some())
+    }
+}
+
+/// What the network says, when it says it in time.
+async fn in_time<T, E: From<StoreError>>(
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let late = |_| StoreError::unavailable(Outage::Late(MAIL_PATIENCE));
+    tokio::time::timeout(MAIL_PATIENCE, asked)
+        .await
+        .map_err(late)?
 }
 
 /// Whether no other record would fare better.

@@ -214,17 +214,23 @@ impl Key {
         (Self::build(b'U', &[0]), Self::build(b'U', &[u64::MAX]))
     }
 
-    /// `Y ‖ 0`: what came through the door and was forgotten.
-    pub fn door_forgotten() -> Self {
-        Self::build(b'Y', &[0])
+    /// `Y ‖ day ‖ first eight bytes of its id`: a message that was received on that day and forgotten.
+    pub fn forgotten(day: u32, id: &[u8; 16]) -> Self {
+        Self::build(b'Y', &[day.into(), first_8(id)])
+    }
+
+    /// The first and the last key of those that were received up to this day.
+    pub fn forgotten_until(day: u32) -> (Self, Self) {
+        let last = Self::build(b'Y', &[day.into(), u64::MAX]);
+        (Self::build(b'Y', &[0, 0]), last)
     }
 
     /// The key of these bytes, if any row can have it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let known = match bytes.first()? {
             b'A' | b'B' | b'I' | b'O' | b'R' | b'F' | b'H' | b'K' | b'C' | b'G' | b'S' | b'L'
-            | b'V' | b'T' | b'U' | b'W' | b'Y' | b'Z' => bytes.len() == 9,
-            b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' => bytes.len() == 17,
+            | b'V' | b'T' | b'U' | b'W' | b'Z' => bytes.len() == 9,
+            b'D' | b'E' | b'X' | b'N' | b'Q' | b'M' | b'Y' => bytes.len() == 17,
             b'P' => bytes.len() == 25,
             _ => false,
         };

@@ -5,6 +5,7 @@ use crate::crypto::message::MessagePayload;
 use crate::crypto::swarm::PAYLOAD_MAX;
 use crate::format::card::SIGNED_CARD_LEN;
 use crate::format::message::{Message, MessageId};
+use crate::format::rows::Key;
 use crate::format::wire::{Malformed, Reader, put_long};
 use crate::types::Timespec;
 
@@ -249,32 +250,14 @@ impl FeedCursor {
     }
 }
 
-/// Value of the `Y` row: messages that came through the door and were forgotten, by the day on which that was. They may
-/// stand there still.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DoorForgotten(pub Vec<(u32, MessageId)>);
-
-impl DoorForgotten {
-    /// Bytes of the row: for each of them day u32 and id 16.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for (day, id) in &self.0 {
-            out.extend_from_slice(&day.to_le_bytes());
-            out.extend_from_slice(&id.0);
-        }
-        out
-    }
-
-    /// Reads a row.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes, "row of what was forgotten");
-        let mut all = Vec::new();
-        while !reader.is_empty() {
-            all.push((reader.u32()?, MessageId(reader.array()?)));
-        }
-        Ok(Self(all))
-    }
+/// The message of a `Y` row, whose value is its id: it was received and forgotten, and may be met again.
+///
+/// # Errors
+/// When it is no such row, or another one than the key says.
+pub fn forgotten_message(key: &Key, row: &[u8]) -> Result<MessageId, Malformed> {
+    let malformed = Malformed("row of what was forgotten");
+    let id = row.try_into().map_err(|_| malformed)?;
+    let day = u32::try_from(key.field(0)).map_err(|_| malformed)?;
+    let is_it = *key == Key::forgotten(day, &id);
+    is_it.then_some(MessageId(id)).ok_or(malformed)
 }

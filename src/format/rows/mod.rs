@@ -29,7 +29,7 @@ pub use heads::{HeadState, OwnHead, SeenHead, SeenHeads};
 pub use inode::{FileKind, Inode};
 pub use key::Key;
 pub use message::{
-    DoorForgotten, FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage,
+    FeedCursor, FeedPlace, KeysTag, MessageRow, MessageState, SealedMessage, forgotten_message,
 };
 pub use published::{KeptNode, KeptNodes, Published, Queued};
 pub use revocation::{Revocation, RevocationState, check_revocation_row};

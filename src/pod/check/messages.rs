@@ -1,6 +1,6 @@
 //! Messages, how far the feeds of contacts were read, and what is not taken any more.
 
-use crate::format::rows::{DoorForgotten, FeedCursor, Key, MessageRow, check_blocked_row};
+use crate::format::rows::{FeedCursor, Key, MessageRow, check_blocked_row, forgotten_message};
 use crate::format::wire::Malformed;
 use crate::pod::Pod;
 use crate::pod::check::{Finding, Report};
@@ -33,10 +33,8 @@ impl Pod {
             Ok(())
         })?;
         self.each_row(b'Y', |key, row| {
-            let fits = key == Key::door_forgotten() && DoorForgotten::decode(&row).is_ok();
-            if !fits {
-                let what = Malformed("row of what was forgotten").to_string();
-                report.add(Finding::Malformed(key, what));
+            if let Err(error) = forgotten_message(&key, &row) {
+                report.add(Finding::Malformed(key, error.to_string()));
             }
             Ok(())
         })

@@ -9,13 +9,13 @@ use crate::crypto::swarm::SealedChunk;
 use crate::format::message::{Message, MessageBody};
 use crate::format::rows::{FeedPlace, KeysTag, MessageRow, MessageState};
 use crate::share::messages::error::MessageError;
-use crate::share::messages::pair::{Pair, week};
+use crate::share::messages::pair::{Feed, Pair, week};
 use crate::share::messages::{Messages, Way};
 use crate::store::StoreError;
 use crate::store::endpoints::Endpoints;
 use crate::types::limits::{
-    MAIL_CONTACTS_AT_ONCE, MAIL_SKEW, MAIL_SURE, MAIL_WEEK, MAIL_WEEKS_AT_ONCE, MAIL_WEEKS_MAX,
-    MESSAGES_AT_ONCE, MESSAGES_KEPT_MAX,
+    MAIL_AHEAD, MAIL_CONTACTS_AT_ONCE, MAIL_SKEW, MAIL_SURE, MAIL_WEEK, MAIL_WEEKS_AT_ONCE,
+    MAIL_WEEKS_MAX, MESSAGES_AT_ONCE, MESSAGES_KEPT_MAX,
 };
 use crate::types::{ContactName, Timespec};
 
@@ -49,6 +49,8 @@ struct Progress {
     next: u64,
     /// When nothing more was there first and last, since there was something: seconds since 1970.
     empty: Option<(i64, i64)>,
+    /// When it was looked last whether something stands behind.
+    ahead: Option<i64>,
 }
 
 /// One look at the feeds of a contact.
@@ -163,11 +165,17 @@ impl Messages {
             };
             let chunk = match found {
                 Ok(Some(chunk)) => chunk,
-                Ok(None) => {
-                    let (first, _) = progress.empty.unwrap_or((now.secs, now.secs));
-                    progress.empty = Some((first, now.secs));
-                    return Ok(true);
-                }
+                Ok(None) => match look.behind(&feed, progress).await {
+                    Ok(Some(next)) => {
+                        progress.next = next;
+                        continue;
+                    }
+                    Ok(None) => return Ok(true),
+                    Err(why) => {
+                        read.silent = Some(why);
+                        return Ok(false);
+                    }
+                },
                 Err(why) => {
                     read.silent = Some(why);
                     return Ok(false);
@@ -188,10 +196,7 @@ impl Messages {
                     return Ok(false);
                 }
             }
-            *progress = Progress {
-                next: index.saturating_add(1),
-                empty: None,
-            };
+            *progress = Progress::at(index.saturating_add(1));
         }
         Ok(true)
     }
@@ -219,7 +224,8 @@ impl Messages {
             message,
         };
         self.with_ledger(|ledger| {
-            if ledger.ids.contains_key(&row.message.id) {
+            let id = row.message.id;
+            if ledger.ids.contains_key(&id) || ledger.forgotten.contains(&id) {
                 return Ok(Taken::Repeated);
             }
             if ledger.kept(row.contact, Way::Received) >= MESSAGES_KEPT_MAX {
@@ -239,10 +245,7 @@ impl Messages {
             Some(known) if known.keys == pair.keys => known,
             _ => {
                 let received = self.cursor(pair, now)?.received;
-                let progress = Progress {
-                    next: received.index,
-                    empty: None,
-                };
+                let progress = Progress::at(received.index);
                 Reading {
                     keys: pair.keys,
                     weeks: BTreeMap::from([(received.week, progress)]),
@@ -266,11 +269,10 @@ impl Messages {
             let end = i64::from(*oldest.key())
                 .saturating_add(1)
                 .saturating_mul(MAIL_WEEK);
-            let is_over = now.secs >= end.saturating_add(MAIL_SKEW);
+            // What was not there before says nothing of what came until then.
+            let over = end.saturating_add(MAIL_SKEW);
             let empty = oldest.get().empty;
-            let is_sure =
-                empty.is_some_and(|(first, last)| last.saturating_sub(first) >= MAIL_SURE);
-            if !is_over || !is_sure {
+            if !empty.is_some_and(|(first, last)| is_sure((first.max(over), last))) {
                 break;
             }
             oldest.remove();
@@ -287,7 +289,44 @@ impl Messages {
     }
 }
 
+impl Progress {
+    fn at(next: u64) -> Self {
+        Self {
+            next,
+            ..Self::default()
+        }
+    }
+}
+
+/// Whether what was not there first and last is not there.
+fn is_sure((first, last): (i64, i64)) -> bool {
+    last.saturating_sub(first) >= MAIL_SURE
+}
+
 impl Look<'_> {
+    /// Nothing is at the next place. When that is sure, the places behind it are looked at, as often as it becomes sure
+    /// anew: who writes goes on when a message was seen, so one that a node took and lost hides those behind it.
+    async fn behind(
+        &self,
+        feed: &Feed,
+        progress: &mut Progress,
+    ) -> Result<Option<u64>, StoreError> {
+        let now = self.now.secs;
+        let (first, _) = progress.empty.unwrap_or((now, now));
+        let since = progress.ahead.unwrap_or(first);
+        if is_sure((since, now)) {
+            for step in 1..=MAIL_AHEAD {
+                let index = progress.next.saturating_add(step);
+                if self.endpoints.search(feed.address(index)).await?.is_some() {
+                    return Ok(Some(index));
+                }
+            }
+            progress.ahead = Some(now);
+        }
+        progress.empty = Some((first, now));
+        Ok(None)
+    }
+
     /// What stands next in each of these weeks, asked for at once: to say that there is nothing takes the network long.
     async fn firsts(&self, weeks: &[u32], reading: &Reading) -> BTreeMap<u32, Found> {
         let mut looking = JoinSet::new();

@@ -177,7 +177,7 @@ impl Messages {
                 }
                 return Ok(Taken::Repeated);
             }
-            if self.forgotten()?.0.iter().any(|(_, it)| *it == id) {
+            if ledger.forgotten.contains(&id) {
                 return Ok(Taken::Repeated);
             }
             let (of_all, of_one) = ledger.strangers(&print);

@@ -1,14 +1,14 @@
 //! Forgetting messages.
 
 use crate::crypto::identity::Fingerprint;
-use crate::format::message::{MessageBody, MessageId};
-use crate::format::rows::{DoorForgotten, Key, MessageRow};
+use crate::format::message::MessageId;
+use crate::format::rows::{Key, MessageRow};
 use crate::journal::{Batch, Class};
 use crate::share::messages::door::day;
 use crate::share::messages::error::MessageError;
 use crate::share::messages::ledger::Ledger;
 use crate::share::messages::{Messages, Way};
-use crate::types::limits::{DOOR_DAYS_OLD, DOOR_FORGOTTEN};
+use crate::types::limits::{MAIL_FORGOTTEN, MAIL_FORGOTTEN_AT_ONCE};
 
 impl Messages {
     /// Forgets a message. One that was not sent yet is not sent any more, unless it is on its way; to somebody who is
@@ -40,6 +40,9 @@ impl Messages {
             self.rows.append(batch, None)?;
             for (way, number, row) in &gone {
                 ledger.remove(*way, *number, row);
+                if *way == Way::Received {
+                    ledger.forgotten.insert(row.message.id);
+                }
             }
             Ok(())
         })
@@ -74,25 +77,19 @@ impl Messages {
         Ok(all)
     }
 
-    /// It may still stand at the door.
+    /// It may be met again: at the door, in the feed of a week that is not over, and when a feed is read again.
     fn remember_forgotten(&self, row: &MessageRow, batch: &mut Batch) -> Result<(), MessageError> {
-        if !matches!(row.message.body, MessageBody::Request(_)) {
-            return Ok(());
-        }
-        let DoorForgotten(mut all) = self.forgotten()?;
         let today = day(row.since.secs);
-        all.retain(|(day, _)| today.saturating_sub(*day) <= DOOR_DAYS_OLD);
-        all.push((today, row.message.id));
-        let excess = all.len().saturating_sub(DOOR_FORGOTTEN);
-        all.drain(..excess);
-        batch.put(Key::door_forgotten(), DoorForgotten(all).encode());
+        batch.put(
+            Key::forgotten(today, &row.message.id.0),
+            row.message.id.0.to_vec(),
+        );
+        if let Some(over) = today.checked_sub(MAIL_FORGOTTEN) {
+            let (first, last) = Key::forgotten_until(over);
+            for (key, _) in self.rows.scan(&first, &last, MAIL_FORGOTTEN_AT_ONCE)? {
+                batch.delete(key);
+            }
+        }
         Ok(())
-    }
-
-    /// What came through the door and was forgotten.
-    pub(super) fn forgotten(&self) -> Result<DoorForgotten, MessageError> {
-        let row = self.rows.get(&Key::door_forgotten())?;
-        let row = row.map(|row| DoorForgotten::decode(&row)).transpose()?;
-        Ok(row.unwrap_or_default())
     }
 }

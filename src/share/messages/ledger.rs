@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::identity::Fingerprint;
 use crate::format::message::{MessageBody, MessageId};
-use crate::format::rows::{Key, MessageRow, MessageState};
+use crate::format::rows::{Key, MessageRow, MessageState, forgotten_message};
 use crate::index::Rows;
 use crate::share::messages::error::MessageError;
 use crate::share::messages::{Kept, Messages, Way};
@@ -25,6 +25,8 @@ pub(super) struct Ledger {
     pub(super) acquainted: BTreeSet<Fingerprint>,
     /// Received requests of which was told since the start that they have arrived.
     pub(super) told: BTreeSet<MessageId>,
+    /// Received messages that were forgotten: some are met again.
+    pub(super) forgotten: BTreeSet<MessageId>,
     /// Messages that came with a card, by who wrote them.
     strangers: BTreeMap<Fingerprint, BTreeMap<u64, MessageId>>,
     /// Requests that came and that the audit log does not have.
@@ -36,6 +38,17 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn load(rows: &Rows) -> Result<Self, MessageError> {
         let mut ledger = Self::default();
+        let (mut next, last) = Key::forgotten_until(u32::MAX);
+        loop {
+            let page = rows.scan(&next, &last, STEP)?;
+            for (key, row) in &page {
+                ledger.forgotten.insert(forgotten_message(key, row)?);
+            }
+            let Some(behind) = page.last().and_then(|(key, _)| key.successor()) else {
+                break;
+            };
+            next = behind;
+        }
         for way in [Way::Received, Way::Sent] {
             let mut after = 0;
             loop {

@@ -91,6 +91,12 @@ pub const MAIL_SKEW: i64 = 86_400;
 /// The feed of a week that is over is left when nothing more was there twice, so many seconds apart: nodes answer
 /// "not found" also for what is there.
 pub const MAIL_SURE: i64 = 900;
+/// Places of a feed that are looked at behind one at which nothing is: what stood there may be lost.
+pub const MAIL_AHEAD: u64 = 4;
+/// Days for which the id of a message that was forgotten is kept: longer than any feed is read again.
+pub const MAIL_FORGOTTEN: u32 = (MAIL_WEEKS_MAX + 2) * 7;
+/// Ids of such messages that are left at once.
+pub const MAIL_FORGOTTEN_AT_ONCE: usize = 256;
 /// How long replacing keys waits for nodes at each step; what is left follows by itself.
 pub const KEYS_PATIENCE: Duration = Duration::from_secs(20);
 /// How often messages are looked for and sent.
@@ -118,10 +124,6 @@ pub const DOOR_AT_ONCE: usize = 16;
 pub const DOOR_AGAIN: Duration = Duration::from_secs(600);
 /// Requests that are kept of people who are no contacts, and of one of them.
 pub const DOOR_KEPT: (usize, usize) = (128, 4);
-/// Names of what came through the door and was forgotten: it may stand there still.
-pub const DOOR_FORGOTTEN: usize = 1024;
-/// Days after which nobody looks at a slot any more, whatever their clock says.
-pub const DOOR_DAYS_OLD: u32 = 4;
 /// Seconds after which it is looked whether what was put into a slot is there still: at first, and at most.
 pub const DOOR_PAUSE: (i64, i64) = (5, 1800);
 /// How often one request is put on one day: each time takes a stamp.

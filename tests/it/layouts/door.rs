@@ -9,8 +9,7 @@ use podfs::crypto::keys::RootKey;
 use podfs::crypto::message::Correspondents;
 use podfs::crypto::{Phrase, Secret};
 use podfs::format::door::Knock;
-use podfs::format::message::MessageId;
-use podfs::format::rows::{Blocked, DoorForgotten};
+use podfs::format::rows::Blocked;
 use podfs::types::Timespec;
 
 use crate::layouts::wrong::{Changed, Cut};
@@ -32,17 +31,9 @@ pub(super) fn good() -> Named {
             nanos: 9,
         },
     };
-    let forgotten = [
-        (20_775, MessageId([0x1d; 16])),
-        (20_776, MessageId([2; 16])),
-    ];
     vec![
         ("door-plain-good", knock().padded().unwrap().to_vec()),
         ("rows-blocked-good", blocked.encode()),
-        (
-            "rows-door-forgotten-two",
-            DoorForgotten(forgotten.to_vec()).encode(),
-        ),
     ]
 }
 
@@ -54,23 +45,16 @@ pub(super) const CHANGED: [Changed; 4] = [
     ("door-plain-wrong-behind", "door-plain-good", 2887, 1),
 ];
 
-pub(super) const CUT: [Cut; 4] = [
+pub(super) const CUT: [Cut; 3] = [
     ("door-plain-wrong-longer", "door-plain-good", 2888, b"\0"),
     ("door-plain-wrong-shorter", "door-plain-good", 2887, b""),
     ("rows-blocked-wrong-longer", "rows-blocked-good", 44, b"\0"),
-    (
-        "rows-door-forgotten-wrong-shorter",
-        "rows-door-forgotten-two",
-        39,
-        b"",
-    ),
 ];
 
 pub(super) fn written_again(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     match kind {
         "door-plain" => Some(Knock::decode_padded(bytes).ok()?.padded().ok()?.to_vec()),
         "rows-blocked" => Some(Blocked::decode(bytes).ok()?.encode()),
-        "rows-door-forgotten" => Some(DoorForgotten::decode(bytes).ok()?.encode()),
         _ => None,
     }
 }

@@ -304,7 +304,10 @@ fn keys() -> Named {
             "rows-key-blocked",
             bytes(Key::blocked(&Fingerprint([0xf1; 32]))),
         ),
-        ("rows-key-door-forgotten", bytes(Key::door_forgotten())),
+        (
+            "rows-key-forgotten",
+            bytes(Key::forgotten(20_775, &[0x1d; 16])),
+        ),
     ]
 }
 

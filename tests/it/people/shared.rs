@@ -25,8 +25,9 @@ pub(super) const LAB: &str = "Shared with me/Anna/lab";
 #[track_caller]
 pub(super) fn confirmed(pod: &Pod) {
     let came = wait_until(Duration::from_secs(240), || {
-        let report = json(pod, &["wait", "--timeout", "240s", "--json"]);
-        report["level"] == "confirmed"
+        json(pod, &["wait", "--timeout", "240s", "--json"]);
+        // What podfs noted itself meanwhile too.
+        pod.status()["network"]["level"] == "confirmed"
     });
     assert!(came, "the network does not hold it");
 }

@@ -23,6 +23,23 @@ async fn a_record_that_is_refused_keeps_no_other_back() {
 }
 
 #[tokio::test]
+async fn an_end_that_a_node_took_and_lost_is_sent_again() {
+    let anna = Machine::new();
+    let (given, node) = (anna.shares(1), Arc::clone(&anna.node));
+    anna.sharing.send_records(&*node).await.unwrap();
+    anna.sharing.end(&given, Ended::Revoked).await.unwrap();
+    node.loses.store(true, Ordering::Relaxed);
+    anna.sharing.send_records(&*node).await.unwrap();
+    assert_eq!(anna.finds(&given).await.unwrap().0, 0);
+    assert!(anna.sharing.given_report(&given).unwrap().trouble.is_some());
+    node.loses.store(false, Ordering::Relaxed);
+    anna.sharing.send_records(&*node).await.unwrap();
+    let record = anna.finds(&given).await.unwrap().1;
+    assert!(record.state == RecordState::Ended(Ended::Revoked));
+    assert_eq!(anna.sharing.given_report(&given).unwrap().trouble, None);
+}
+
+#[tokio::test]
 async fn where_the_batch_has_no_room_the_next_index_is_taken() {
     let anna = Machine::new();
     let given = anna.shares(1);

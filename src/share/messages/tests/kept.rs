@@ -3,6 +3,9 @@
 use std::time::Instant;
 
 use super::*;
+use crate::format::rows::forgotten_message;
+use crate::share::messages::door::day;
+use crate::types::limits::{DOOR_DAY, MAIL_FORGOTTEN};
 
 #[test]
 fn a_message_is_found_by_the_beginning_of_its_id() {
@@ -182,4 +185,38 @@ async fn another_ledger_says_the_same() {
     assert_eq!((read.received, read.repeated), (0, 2));
     assert!(anna.messages.one(&hex::encode(id.0)).is_ok());
     assert_eq!(anna.purposes(), ["one", "two"]);
+}
+
+/// What was forgotten stays away though its feed is read from its beginning; only for as long as a feed can be.
+#[tokio::test]
+async fn what_was_forgotten_does_not_come_back() {
+    let (anna, ben, net) = two();
+    for purpose in ["one", "two"] {
+        ben.asks("Anna", purpose);
+    }
+    ben.sends(&net, NOW).await;
+    anna.collects(&net, NOW).await;
+    let id = anna.received()[0].row.message.id;
+    anna.messages.remove(id).unwrap();
+    let rows = |day| {
+        let (first, last) = Key::forgotten_until(day);
+        anna.messages.rows.scan(&first, &last, 9).unwrap()
+    };
+    let [(key, row)] = &rows(u32::MAX)[..] else {
+        panic!("one row")
+    };
+    assert!(forgotten_message(key, row).is_ok_and(|it| it == id));
+    *anna.messages.ledger.lock() = None;
+    anna.messages.readings.lock().clear();
+    let read = anna.collects(&net, NOW).await;
+    assert_eq!((read.received, read.repeated), (0, 2));
+    assert_eq!(anna.purposes(), ["two"]);
+
+    let over = later(i64::from(MAIL_FORGOTTEN) * DOOR_DAY);
+    ben.asks("Anna", "three");
+    ben.sends(&net, over).await;
+    anna.collects(&net, over).await;
+    let newest = anna.received().pop().unwrap();
+    anna.messages.remove(newest.row.message.id).unwrap();
+    assert!(rows(day(NOW.secs)).is_empty() && rows(u32::MAX).len() == 1);
 }

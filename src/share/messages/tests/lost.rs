@@ -123,6 +123,45 @@ async fn one_miss_does_not_end_a_feed() {
     assert_eq!(anna.purposes(), ["treatment", "late"]);
 }
 
+/// What a node took and lost is nothing that others can bring. Those behind it are read once it is sure to be gone.
+#[tokio::test]
+async fn a_message_that_is_lost_hides_none_behind_it() {
+    let (anna, ben, net) = two();
+    for purpose in ["one", "lost", "lost too", "four"] {
+        ben.asks("Anna", purpose);
+    }
+    assert_eq!(ben.sends(&net, NOW).await.sent, 4);
+    let (left, chunks) = (Net::new(), net.chunks());
+    for at in [0, 3] {
+        left.store.put(&chunks[at]).await.unwrap();
+    }
+    let mut received = 0;
+    for seconds in [0, 60, MAIL_SURE - 1] {
+        received += anna.collects(&left, later(seconds)).await.received;
+    }
+    assert_eq!(received, 1, "a node may have been late");
+    assert_eq!(anna.collects(&left, later(MAIL_SURE)).await.received, 1);
+    assert_eq!(anna.purposes(), ["one", "four"]);
+
+    // Behind the last one it is looked as often, and as long as somebody does not answer the feed is not left.
+    ben.asks("Anna", "five");
+    ben.asks("Anna", "six");
+    assert_eq!(ben.sends(&net, NOW).await.sent, 2);
+    let last = net.chunks().pop().unwrap();
+    for seconds in [2, 3 * MAIL_SURE] {
+        anna.collects(&left, later(MAIL_SURE + seconds)).await;
+    }
+    left.store.put(&last).await.unwrap();
+    let soon = later(4 * MAIL_SURE + MAIL_SURE - 1);
+    assert_eq!(anna.collects(&left, soon).await.received, 0);
+    let over = later(3 * MAIL_WEEK);
+    left.faults(unreachable());
+    assert!(anna.collects(&left, over).await.silent.is_some());
+    left.faults(Faults::default());
+    assert_eq!(anna.collects(&left, over).await.received, 1);
+    assert_eq!(anna.purposes(), ["one", "four", "six"]);
+}
+
 /// Sealed and perhaps put in one week, and seen only in a later one: it is kept once.
 #[tokio::test]
 async fn what_was_not_seen_in_its_week_goes_to_the_next() {
