@@ -29,6 +29,7 @@ use crate::format::keyfile::Bundle;
 use crate::format::keyfile::Replaced;
 use crate::index::Rows;
 use crate::share::Contacts;
+use crate::share::GrantKeys;
 use crate::share::ShareError;
 use crate::share::audit::Happening;
 use crate::share::messages::Collected;
@@ -66,6 +67,17 @@ pub(super) fn handover_key(device_secret: &Secret<32>) -> BoxKey {
 fn feed(secret: &PodSecret, epoch: u32, device: u16) -> OwnFeed {
     let (number, of_box) = OWN_BOX;
     OwnFeed::new(secret.box_secret(number, of_box), epoch, device)
+}
+
+/// The keys of which what is shared is made.
+pub(super) fn grant_keys(bundle: &Bundle) -> GrantKeys {
+    let (number, epoch) = OWN_BOX;
+    let of = |pod: &PodSecret| pod.box_secret(number, epoch);
+    GrantKeys {
+        epoch: bundle.epoch,
+        secret: of(&bundle.pod_secret),
+        before: bundle.replaced.as_ref().map(|it| of(&it.pod_secret)),
+    }
 }
 
 fn beginning(clock: &Clock) -> Result<Beginning, Fault> {
@@ -209,7 +221,6 @@ impl House {
     ) -> Result<(), Fault> {
         let messages = self.people().mail().messages();
         let still = messages.still().await;
-        let (number, of_box) = OWN_BOX;
         let feed = feed(&bundle.pod_secret, bundle.epoch, bundle.device);
         let begun = beginning(self.clock())?;
         let publisher = self.publishing().publisher();
@@ -221,8 +232,7 @@ impl House {
         self.people().replace_keys(bundle);
         self.people().audit().replace_key(&bundle.sign_seed);
         messages.replace_keys(message_keys(bundle), &still);
-        let secret = bundle.pod_secret.box_secret(number, of_box);
-        self.sharing().replace_keys(bundle.epoch, secret);
+        self.sharing().replace_keys(grant_keys(bundle));
         if settle_card(self.people().contacts(), bundle).is_err() {
             tracing::warn!("the card with the new keys is not the pod's own yet");
         }
