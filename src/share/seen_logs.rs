@@ -97,10 +97,19 @@ impl SeenLogs {
         if has.size < had.size || had.size == has.size && is_shown == before.is_shown {
             return Ok(LogSeen::Known);
         }
+        let mut told = before.told;
+        if before.is_shown && !is_shown {
+            // They published nothing since; or it was not looked at.
+            told = told.map(|told| ToldLog {
+                when: told.when.max(at.time),
+                ..told
+            });
+        }
         self.note(&SeenLog {
             newest,
             at,
             is_shown,
+            told,
             ..before
         })?;
         Ok(LogSeen::Higher)
@@ -111,18 +120,55 @@ impl SeenLogs {
     /// # Errors
     /// When the log of the pod does not give it.
     pub fn due(&self, now: Timespec) -> Result<Vec<SeenLog>, ShareError> {
-        let (from, to) = Key::all_seen_logs();
-        let rows = self.people.scan(&from, &to, usize::MAX)?;
-        let all = rows.iter().map(|(_, row)| SeenLog::decode(row));
-        let mut all: Vec<SeenLog> = all.collect::<Result<_, _>>().map_err(ShareError::NoRow)?;
+        let mut all = self.all()?;
         all.retain(|seen| {
             let is_due = seen.told.is_none_or(|told| {
-                let since = now.secs.abs_diff(told.when.secs);
-                told.size != seen.newest.checkpoint.size && since >= WITNESS_AGAIN.as_secs()
+                let is_other = told.size != seen.newest.checkpoint.size;
+                is_other && is_a_day(told.when, now)
             });
             is_due && seen.is_shown && seen.alarm.is_none()
         });
         Ok(all)
+    }
+
+    /// Those that are not shown to go on where they were countersigned, a day ago or longer.
+    ///
+    /// # Errors
+    /// When the log of the pod does not give it.
+    pub fn waiting(&self, now: Timespec) -> Result<Vec<SeenLog>, ShareError> {
+        let mut all = self.all()?;
+        all.retain(|seen| {
+            let is_told = seen.told.is_some_and(|told| is_a_day(told.when, now));
+            is_told && !seen.is_shown && seen.alarm.is_none()
+        });
+        Ok(all)
+    }
+
+    /// Whether what was countersigned is said once more, a day after it was said last: what they published since does not
+    /// know of it. Once that is worth a word, it is up to people.
+    pub fn is_told_again(&self, seen: &SeenLog, last: Timespec, now: Timespec) -> bool {
+        let silent = i64::try_from(WITNESS_AGAIN.as_secs()).unwrap_or(i64::MAX);
+        is_a_day(last, now) && lateness(seen) > silent && !is_late(seen)
+    }
+
+    /// What was countersigned did not reach them yet: they have until now had nothing to show.
+    ///
+    /// # Errors
+    /// When that cannot be kept.
+    pub fn is_untold(&self, contact: &Fingerprint, now: Timespec) -> Result<(), ShareError> {
+        let _writing = self.writing.lock();
+        let Some(row) = self.of(contact)? else {
+            return Ok(());
+        };
+        let told = row.told.map(|told| ToldLog { when: now, ..told });
+        self.note(&SeenLog { told, ..row })
+    }
+
+    fn all(&self) -> Result<Vec<SeenLog>, ShareError> {
+        let (from, to) = Key::all_seen_logs();
+        let rows = self.people.scan(&from, &to, usize::MAX)?;
+        let all = rows.iter().map(|(_, row)| SeenLog::decode(row));
+        all.collect::<Result<_, _>>().map_err(ShareError::NoRow)
     }
 
     /// It was countersigned.
@@ -157,11 +203,7 @@ impl SeenLogs {
         if seen.alarm.is_some() {
             return Ok(Some(LogTrouble::Other));
         }
-        let is_late = seen.told.is_some_and(|told| {
-            let since = seen.at.time.secs.saturating_sub(told.when.secs);
-            !seen.is_shown && since > WITNESS_PATIENCE.as_secs().cast_signed()
-        });
-        Ok(is_late.then_some(LogTrouble::NotShown))
+        Ok(is_late(&seen).then_some(LogTrouble::NotShown))
     }
 
     fn of(&self, contact: &Fingerprint) -> Result<Option<SeenLog>, ShareError> {
@@ -193,14 +235,25 @@ fn goes_on(before: &SeenLog, shown: &ShownLog) -> Option<bool> {
 }
 
 /// Whether the log has become smaller. A record that was made before the one with the highest checkpoint may be met
-/// after it: the feed tells, or between two feeds the time.
+/// after it, and which of two feeds was written to first nobody can tell: clocks go back.
 fn is_back(before: &SeenLog, at: &RecordAt, size: u64) -> bool {
-    let is_later = if at.grant == before.at.grant {
-        at.index > before.at.index
-    } else {
-        at.time > before.at.time
-    };
+    let is_later = at.grant == before.at.grant && at.index > before.at.index;
     is_later && size < before.newest.checkpoint.size
+}
+
+/// Seconds from what was countersigned to the newest record that does not show it.
+fn lateness(seen: &SeenLog) -> i64 {
+    let told = seen.told.filter(|_| !seen.is_shown);
+    told.map_or(0, |told| seen.at.time.secs.saturating_sub(told.when.secs))
+}
+
+fn is_late(seen: &SeenLog) -> bool {
+    lateness(seen) > i64::try_from(WITNESS_PATIENCE.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Whether it is a day from now, also by a clock that was wrong then.
+const fn is_a_day(then: Timespec, now: Timespec) -> bool {
+    now.secs.abs_diff(then.secs) >= WITNESS_AGAIN.as_secs()
 }
 
 impl PeopleRows {
@@ -294,6 +347,8 @@ mod tests {
         // An older record of another grant, and one of the same.
         assert_eq!(see(at(2, 7, 15), 6), LogSeen::Known);
         assert_eq!(see(at(1, 0, 10), 5), LogSeen::Known);
+        // One that was made before, while the clock of its owner was ahead.
+        assert_eq!(see(at(3, 0, 99), 7), LogSeen::Known);
         assert_eq!(logs.trouble(&BEN).unwrap(), None);
         let mut unsigned = shown(3, 1, None);
         unsigned.checkpoint.signature[0] ^= 1;
@@ -305,11 +360,7 @@ mod tests {
 
     #[test]
     fn a_log_that_was_cut_or_written_anew_is_an_alarm_once() {
-        for (where_to, size, root) in [
-            (at(1, 2, 1), 8, 1),
-            (at(2, 0, 21), 8, 1),
-            (at(2, 0, 1), 9, 2),
-        ] {
+        for (where_to, size, root) in [(at(1, 2, 1), 8, 1), (at(2, 0, 1), 9, 2)] {
             let logs = logs();
             logs.see(&BEN, at(1, 1, 20), &shown(9, 1, None)).unwrap();
             assert_eq!(logs.due(time(0)).unwrap().len(), 1);
@@ -342,6 +393,37 @@ mod tests {
         assert_eq!(logs.due(time(1000 + 86_400)).unwrap().len(), 1);
         // Also when the clock was wrong then.
         assert_eq!(logs.due(time(1000 - 86_400)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_did_not_reach_them_is_not_missed() {
+        const DAY: i64 = 86_400;
+        let logs = logs();
+        logs.see(&BEN, at(1, 0, 0), &shown(5, 1, None)).unwrap();
+        let due = logs.due(time(0)).unwrap();
+        logs.is_told(&due[0], time(0)).unwrap();
+        let see = |index, day: i64| {
+            let log = shown(6 + index, 1, None);
+            logs.see(&BEN, at(1, index, day * DAY), &log).unwrap()
+        };
+        see(1, 0);
+        assert_eq!(logs.waiting(time(DAY - 1)).unwrap(), []);
+        assert_eq!(logs.waiting(time(DAY)).unwrap().len(), 1);
+        // It waits for nodes for a month, and is not known for another week.
+        (1..=30).for_each(|day| logs.is_untold(&BEN, time(day * DAY)).unwrap());
+        let is_again = |said: i64, now: i64| {
+            let seen = logs.of(&BEN).unwrap().unwrap();
+            logs.is_told_again(&seen, time(said * DAY), time(now * DAY))
+        };
+        for (index, day, again) in [(2, 30, false), (3, 32, true), (4, 37, true)] {
+            see(index, day);
+            assert_eq!(logs.trouble(&BEN).unwrap(), None);
+            assert_eq!(is_again(day - 1, day), again, "{day}");
+            assert!(!is_again(day, day));
+        }
+        see(5, 38);
+        assert_eq!(logs.trouble(&BEN).unwrap(), Some(LogTrouble::NotShown));
+        assert!(!is_again(37, 38));
     }
 
     #[test]

@@ -371,3 +371,4 @@ fn grant(id: [u8; 16]) -> Grant {
 mod given;
 mod moved;
 mod taken;
+mod witnessed;
