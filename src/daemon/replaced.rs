@@ -35,6 +35,7 @@ use crate::share::audit::Happening;
 use crate::share::messages::Collected;
 use crate::sync::Beginning;
 use crate::sync::BoxSecrets;
+use crate::sync::EpochFeeds;
 use crate::sync::OwnFeed;
 use crate::sync::settled;
 use crate::types::Clock;
@@ -63,10 +64,11 @@ pub(super) fn handover_key(device_secret: &Secret<32>) -> BoxKey {
     BoxKey::new(local_key(device_secret, LocalPurpose::Handover))
 }
 
-/// The feed of a pod's own box with the keys in a bundle.
-fn feed(secret: &PodSecret, epoch: u32, device: u16) -> OwnFeed {
+/// The feeds of a pod with the keys in a bundle.
+fn feeds(secret: &PodSecret, epoch: u32, device: u16) -> EpochFeeds {
     let (number, of_box) = OWN_BOX;
-    OwnFeed::new(secret.box_secret(number, of_box), epoch, device)
+    let feed = OwnFeed::new(secret.box_secret(number, of_box), epoch, device);
+    (feed, BoxSecrets::new(secret))
 }
 
 /// The keys of which what is shared is made.
@@ -94,11 +96,11 @@ pub(super) fn settle(
     clock: &Clock,
     read_only: bool,
 ) -> Result<(OwnFeed, HeldKeys), Fault> {
-    let now = feed(&bundle.pod_secret, bundle.epoch, bundle.device);
+    let now = feeds(&bundle.pod_secret, bundle.epoch, bundle.device);
     let before = bundle.replaced.as_ref();
     let before = before.and_then(|replaced| {
         let epoch = bundle.epoch.checked_sub(1)?;
-        Some(feed(&replaced.pod_secret, epoch, bundle.device))
+        Some(feeds(&replaced.pod_secret, epoch, bundle.device))
     });
     let settled = settled(rows, (now, before), beginning(clock)?, read_only);
     let (feed, is_begun) = settled.map_err(|error| not_replaced(&error))?;
@@ -221,11 +223,10 @@ impl House {
     ) -> Result<(), Fault> {
         let messages = self.people().mail().messages();
         let still = messages.still().await;
-        let feed = feed(&bundle.pod_secret, bundle.epoch, bundle.device);
+        let feeds = feeds(&bundle.pod_secret, bundle.epoch, bundle.device);
         let begun = beginning(self.clock())?;
         let publisher = self.publishing().publisher();
-        let boxes = BoxSecrets::new(&bundle.pod_secret);
-        let turned = publisher.begin_epoch((feed, boxes), begun).await;
+        let turned = publisher.begin_epoch(feeds, begun).await;
         turned.map_err(|error| not_replaced(&error))?;
         // From here on it is done: a start would go on the same way, and what fails is done again.
         *epoch = bundle.epoch;
