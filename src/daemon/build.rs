@@ -17,7 +17,6 @@ use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths::PodPaths;
 use crate::daemon::people::People;
 use crate::daemon::published::Published;
-use crate::daemon::publishing::OWN_BOX;
 use crate::daemon::publishing::Publishing;
 use crate::daemon::rekey;
 use crate::daemon::replaced;
@@ -170,13 +169,11 @@ fn open_with(
     if !read_only && let Err(why) = replaced::settle_card(people.contacts(), bundle) {
         tracing::warn!(%why, "the card with the new keys is not the pod's own yet");
     }
-    let (number, epoch) = OWN_BOX;
-    let secret = bundle.pod_secret.box_secret(number, epoch);
     let sharing = Sharing::new(
         &pod,
         &people,
         &publishing,
-        (bundle.epoch, secret),
+        replaced::grant_keys(bundle),
         (owner, Arc::clone(&clock)),
     );
     let copies = Arc::new(LocalCopies(Arc::clone(&pod)));

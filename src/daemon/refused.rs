@@ -36,6 +36,7 @@ impl From<ShareError> for Refused {
             ShareError::Journal(_)
             | ShareError::NoRow(_)
             | ShareError::NotCarried(_)
+            | ShareError::OtherKeys
             | ShareError::Forked => Refusal::State,
         };
         Self(why, error.to_string())

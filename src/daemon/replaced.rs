@@ -29,11 +29,13 @@ use crate::format::keyfile::Bundle;
 use crate::format::keyfile::Replaced;
 use crate::index::Rows;
 use crate::share::Contacts;
+use crate::share::GrantKeys;
 use crate::share::ShareError;
 use crate::share::audit::Happening;
 use crate::share::messages::Collected;
 use crate::sync::Beginning;
 use crate::sync::BoxSecrets;
+use crate::sync::EpochFeeds;
 use crate::sync::OwnFeed;
 use crate::sync::settled;
 use crate::types::Clock;
@@ -62,10 +64,22 @@ pub(super) fn handover_key(device_secret: &Secret<32>) -> BoxKey {
     BoxKey::new(local_key(device_secret, LocalPurpose::Handover))
 }
 
-/// The feed of a pod's own box with the keys in a bundle.
-fn feed(secret: &PodSecret, epoch: u32, device: u16) -> OwnFeed {
+/// The feeds of a pod with the keys in a bundle.
+fn feeds(secret: &PodSecret, epoch: u32, device: u16) -> EpochFeeds {
     let (number, of_box) = OWN_BOX;
-    OwnFeed::new(secret.box_secret(number, of_box), epoch, device)
+    let feed = OwnFeed::new(secret.box_secret(number, of_box), epoch, device);
+    (feed, BoxSecrets::new(secret))
+}
+
+/// The keys of which what is shared is made.
+pub(super) fn grant_keys(bundle: &Bundle) -> GrantKeys {
+    let (number, epoch) = OWN_BOX;
+    let of = |pod: &PodSecret| pod.box_secret(number, epoch);
+    GrantKeys {
+        epoch: bundle.epoch,
+        secret: of(&bundle.pod_secret),
+        before: bundle.replaced.as_ref().map(|it| of(&it.pod_secret)),
+    }
 }
 
 fn beginning(clock: &Clock) -> Result<Beginning, Fault> {
@@ -82,11 +96,11 @@ pub(super) fn settle(
     clock: &Clock,
     read_only: bool,
 ) -> Result<(OwnFeed, HeldKeys), Fault> {
-    let now = feed(&bundle.pod_secret, bundle.epoch, bundle.device);
+    let now = feeds(&bundle.pod_secret, bundle.epoch, bundle.device);
     let before = bundle.replaced.as_ref();
     let before = before.and_then(|replaced| {
         let epoch = bundle.epoch.checked_sub(1)?;
-        Some(feed(&replaced.pod_secret, epoch, bundle.device))
+        Some(feeds(&replaced.pod_secret, epoch, bundle.device))
     });
     let settled = settled(rows, (now, before), beginning(clock)?, read_only);
     let (feed, is_begun) = settled.map_err(|error| not_replaced(&error))?;
@@ -209,20 +223,17 @@ impl House {
     ) -> Result<(), Fault> {
         let messages = self.people().mail().messages();
         let still = messages.still().await;
-        let (number, of_box) = OWN_BOX;
-        let feed = feed(&bundle.pod_secret, bundle.epoch, bundle.device);
+        let feeds = feeds(&bundle.pod_secret, bundle.epoch, bundle.device);
         let begun = beginning(self.clock())?;
         let publisher = self.publishing().publisher();
-        let boxes = BoxSecrets::new(&bundle.pod_secret);
-        let turned = publisher.begin_epoch((feed, boxes), begun).await;
+        let turned = publisher.begin_epoch(feeds, begun).await;
         turned.map_err(|error| not_replaced(&error))?;
         // From here on it is done: a start would go on the same way, and what fails is done again.
         *epoch = bundle.epoch;
         self.people().replace_keys(bundle);
         self.people().audit().replace_key(&bundle.sign_seed);
         messages.replace_keys(message_keys(bundle), &still);
-        let secret = bundle.pod_secret.box_secret(number, of_box);
-        self.sharing().replace_keys(bundle.epoch, secret);
+        self.sharing().replace_keys(grant_keys(bundle));
         if settle_card(self.people().contacts(), bundle).is_err() {
             tracing::warn!("the card with the new keys is not the pod's own yet");
         }

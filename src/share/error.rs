@@ -46,6 +46,9 @@ pub enum ShareError {
     /// There are as many grants as may be.
     #[error("there are as many grants as may be: one has to end before there is another")]
     TooManyGrants,
+    /// The keys that the grant was handed over with are not known any more.
+    #[error("this grant was handed over with keys that were replaced")]
+    OtherKeys,
     /// The grant has ended.
     #[error("this grant is over")]
     IsOver,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::rows_tests::{Files, people_rows_over};
-use super::{Arrival, GivenGrants, ReceivedGrants, ShareError, Told};
+use super::{Arrival, GivenGrants, GrantKeys, ReceivedGrants, ShareError, Told};
 use crate::crypto::Secret;
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::keys::{CapKey, GrantFeed, PodSecret, Topic};
@@ -59,6 +59,19 @@ fn given(id: [u8; 16]) -> Given {
     }
 }
 
+/// Keys of the owner in an epoch.
+fn keys(epoch: u8) -> GrantKeys {
+    let secret = |epoch: u8| {
+        let secret = Secret::from_bytes(&[epoch + 1; 32]);
+        PodSecret::restore(secret).box_secret(0, 0)
+    };
+    GrantKeys {
+        epoch: epoch.into(),
+        secret: secret(epoch),
+        before: epoch.checked_sub(1).map(secret),
+    }
+}
+
 fn received(files: &Arc<Files>) -> ReceivedGrants {
     let rows = Arc::new(Rows::memory());
     ReceivedGrants::new(Arc::new(people_rows_over(&rows, files)), rows)
@@ -108,8 +121,7 @@ fn what_is_over_makes_room_for_what_comes() {
 fn what_is_over_makes_room_for_what_is_given() {
     let rows = Arc::new(Rows::memory());
     let people = Arc::new(people_rows_over(&rows, &Files::new()));
-    let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
-    let grants = GivenGrants::new(people, rows, (0, secret));
+    let grants = GivenGrants::new(people, rows, keys(0));
     for number in 0..GRANTS_MAX {
         grants.give(&given(numbered(number))).unwrap();
     }
@@ -127,8 +139,7 @@ fn what_cannot_be_carried_to_other_machines_is_done_all_the_same() {
     let files = Files::new();
     let rows = Arc::new(Rows::memory());
     let people = Arc::new(people_rows_over(&rows, &files));
-    let secret = PodSecret::restore(Secret::from_bytes(&[1; 32])).box_secret(0, 0);
-    let grants = GivenGrants::new(Arc::clone(&people), rows, (0, secret));
+    let grants = GivenGrants::new(Arc::clone(&people), rows, keys(0));
     let given = given([7; 16]);
     files.refuse(true);
     grants.give(&given).unwrap();

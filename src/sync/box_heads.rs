@@ -2,11 +2,14 @@
 //! from these. The heads of the pod tell of all of it, and recovery rests on them alone.
 
 use crate::format::rows::{Attached, HeadState, Key, OwnHead};
+use crate::index::Rows;
 use crate::journal::{Change, Class};
 use crate::store::{Rejection, StoreError};
+use crate::sync::boxes::BoxSecrets;
 use crate::sync::edit::KeptEdit;
+use crate::sync::epoch::Beginning;
 use crate::sync::error::SyncError;
-use crate::sync::heads::Circumstances;
+use crate::sync::heads::{Circumstances, OwnFeed};
 use crate::sync::network::Freight;
 use crate::sync::prepare::Draft;
 use crate::sync::publisher::Publisher;
@@ -123,6 +126,33 @@ impl Publisher {
         // Whoever reads them in the network must not know more than this machine after a power cut.
         Ok(self.kept.rows().sync()?)
     }
+}
+
+/// The first heads of boxes in a later epoch: each goes on from the newest one of the epoch before, as that of the pod does,
+/// so that who has nothing but the secret of a box finds at once what is in it. One that is attached no more gets none.
+///
+/// # Errors
+/// When the log does not give those before.
+pub(super) fn begun_boxes(
+    rows: &Rows,
+    ((feed, boxes), (feed_before, boxes_before)): (
+        (&OwnFeed, &BoxSecrets),
+        (&OwnFeed, &BoxSecrets),
+    ),
+    begun: Beginning,
+) -> Result<Vec<(u32, OwnHead)>, SyncError> {
+    let (from, to) = Key::all_attached();
+    let mut heads = Vec::new();
+    for (_, row) in rows.scan(&from, &to, usize::MAX)? {
+        let attached = Attached::decode(&row)?;
+        let before = feed_before.of_box(boxes_before, attached);
+        if let Some((own, head)) = before.last_of_box(rows)? {
+            let later = feed.of_box(boxes, attached);
+            let first = later.begin(&before, (&own, head), begun)?;
+            heads.push((attached.number, first));
+        }
+    }
+    Ok(heads)
 }
 
 fn put(edit: &mut KeptEdit, number: u32, head: &OwnHead) {

@@ -27,6 +27,7 @@ use crate::sync::schedule::Schedule;
 use crate::sync::scrub::{Scrub, Scrubbed};
 use crate::sync::standing::Standing;
 use crate::sync::state::Level;
+use crate::sync::still::Wanted;
 use crate::sync::upload::{Upload, chance};
 use crate::types::Clock;
 use crate::types::limits::{CONFIRM_PAUSE, PAGE, PUBLISH_TICK};
@@ -57,7 +58,7 @@ pub struct Publisher {
     pub(super) busy: tokio::sync::RwLock<()>,
     pub(super) clock: Clock,
     pub(super) owner: (u32, u32),
-    network: watch::Sender<Option<Network>>,
+    pub(super) network: watch::Sender<Wanted>,
     /// The postage batches as heads name them.
     pub(super) batches: RwLock<Vec<Batch>>,
     pub(super) checkpoints: Mutex<Checkpoints>,
@@ -94,7 +95,7 @@ impl Publisher {
             busy: tokio::sync::RwLock::default(),
             clock: parts.clock,
             owner: parts.owner,
-            network: watch::Sender::new(None),
+            network: watch::Sender::new(Wanted::default()),
             batches: RwLock::default(),
             checkpoints: Mutex::default(),
             progress: Arc::default(),
@@ -111,15 +112,6 @@ impl Publisher {
             changed: Notify::new(),
             stopped: AtomicBool::new(false),
         })
-    }
-
-    /// From now on it publishes there, or nowhere.
-    pub fn set_network(&self, network: Option<Network>) {
-        self.standing.forget();
-        self.network.send_replace(network);
-        self.progress.is_well(Part::Sending);
-        self.progress.is_well(Part::Looking);
-        self.changed.notify_waiters();
     }
 
     /// The wall clock: seconds since 1970.
@@ -193,14 +185,10 @@ impl Publisher {
         }
     }
 
-    pub(super) fn network(&self) -> Option<Network> {
-        self.network.borrow().clone()
-    }
-
     async fn publish_for_ever(&self) {
         let mut networks = self.network.subscribe();
         loop {
-            let network = networks.borrow_and_update().clone();
+            let network = networks.borrow_and_update().now();
             let outcome = match &network {
                 Some(network) => {
                     let _busy = self.busy.read().await;
@@ -258,6 +246,7 @@ impl Publisher {
         if self.send_leftover(network).await? {
             let upload = self.upload(network);
             self.send_leftover_head(&upload, NO_PUBLICATION).await?;
+            self.send_box_heads(&upload).await?;
         }
         self.is_room_left()
     }
@@ -347,7 +336,7 @@ impl Publisher {
             // A node that is taking chunks is not asked for them as well, unless room waits for its answers.
             let before = std::mem::replace(&mut sent, self.progress.sent());
             let is_sending = sent > before && self.kept.waiting().0 > 0 && !self.pace.is_tight();
-            let network = networks.borrow_and_update().clone();
+            let network = networks.borrow_and_update().now();
             if let Some(network) = network.filter(|_| !is_sending) {
                 let _busy = self.busy.read().await;
                 let outcome = tokio::select! {

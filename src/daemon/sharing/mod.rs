@@ -42,7 +42,6 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::crypto::identity::Fingerprint;
-use crate::crypto::keys::BoxSecret;
 use crate::daemon::outgoing::Outgoing;
 use crate::daemon::people::People;
 use crate::daemon::publishing::Publishing;
@@ -55,6 +54,7 @@ use crate::format::rows::GivenState;
 use crate::pod::Caller;
 use crate::pod::Pod;
 use crate::share::GivenGrants;
+use crate::share::GrantKeys;
 use crate::share::ReceivedGrants;
 use crate::share::SeenLogs;
 use crate::share::ShareError;
@@ -117,7 +117,7 @@ impl Sharing {
         pod: &Arc<Pod>,
         people: &Arc<People>,
         publishing: &Arc<Publishing>,
-        keys: (u32, BoxSecret),
+        keys: GrantKeys,
         (owner, clock): (Caller, Clock),
     ) -> Arc<Self> {
         let rows = || Arc::clone(pod.rows());
@@ -210,6 +210,10 @@ impl Sharing {
         told("grants do not begin and end", self.keep_time().await);
         told("who is stopped is not known", self.look_at_stopped());
         told("no grants are taken", self.take_grants().await);
+        told(
+            "versions do not go on with other keys",
+            self.move_versions().await,
+        );
         told("no records are sent", self.send_records(&self.node).await);
         told("no audit log is countersigned", self.countersign());
         told(

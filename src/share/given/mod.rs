@@ -1,5 +1,6 @@
 //! Grants that the owner gave: rows, and the records of their feeds.
 
+mod moved;
 mod records;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::share::rows::PeopleRows;
 use crate::types::limits::GRANTS_MAX;
 use crate::types::{Ino, Name, Timespec};
 
+pub use moved::Said;
 pub use records::Unsent;
 
 use parking_lot::{Mutex, RwLock};
@@ -33,9 +35,27 @@ pub enum Told {
 }
 
 /// The keys of the owner from which those of grants are made.
-struct OwnKeys {
-    epoch: u32,
-    secret: BoxSecret,
+pub struct GrantKeys {
+    /// Epoch of the owner's keys.
+    pub epoch: u32,
+    /// The box whose things are shared, in this epoch.
+    pub secret: BoxSecret,
+    /// The same in the epoch before, if its keys were replaced on this machine: what waits in a feed of then is read with
+    /// it, and nothing new is sealed.
+    pub before: Option<BoxSecret>,
+}
+
+impl GrantKeys {
+    /// Those of a grant that was handed over in these epochs; nothing when the owner's are not known any more.
+    fn of(&self, given: &Given) -> Option<GrantSecret> {
+        let behind = self.epoch.checked_sub(given.epochs.own)?;
+        let secret = match behind {
+            0 => Some(&self.secret),
+            1 => self.before.as_ref(),
+            _ => None,
+        };
+        Some(secret?.grant_to(&given.id, given.epochs.theirs))
+    }
 }
 
 /// The grants that the owner of a pod gave. There is one of these for a pod.
@@ -43,7 +63,7 @@ pub struct GivenGrants {
     people: Arc<PeopleRows>,
     /// For rows of this machine alone.
     pub(super) rows: Arc<Rows>,
-    keys: RwLock<OwnKeys>,
+    keys: RwLock<GrantKeys>,
     /// The audit log as it is published.
     pub(super) log: Mutex<Option<PublishedLog>>,
     /// Held from reading a row to writing it.
@@ -51,16 +71,12 @@ pub struct GivenGrants {
 }
 
 impl GivenGrants {
-    /// Those of a box with this secret, in this epoch of the owner's keys.
-    pub fn new(
-        people: Arc<PeopleRows>,
-        rows: Arc<Rows>,
-        (epoch, secret): (u32, BoxSecret),
-    ) -> Self {
+    /// Those that are made from these keys.
+    pub fn new(people: Arc<PeopleRows>, rows: Arc<Rows>, keys: GrantKeys) -> Self {
         Self {
             people,
             rows,
-            keys: RwLock::new(OwnKeys { epoch, secret }),
+            keys: RwLock::new(keys),
             log: Mutex::default(),
             writing: Mutex::new(()),
         }
@@ -112,14 +128,13 @@ impl GivenGrants {
     }
 
     /// The keys of the owner are others from now on.
-    pub fn replace_keys(&self, epoch: u32, secret: BoxSecret) {
+    pub fn replace_keys(&self, keys: GrantKeys) {
         let _writing = self.writing.lock();
-        *self.keys.write() = OwnKeys { epoch, secret };
+        *self.keys.write() = keys;
     }
 
-    pub(super) fn grant(&self, given: &Given) -> GrantSecret {
-        let keys = self.keys.read();
-        keys.secret.grant_to(&given.id, given.epochs.theirs)
+    pub(super) fn grant(&self, given: &Given) -> Option<GrantSecret> {
+        self.keys.read().of(given)
     }
 
     /// The grant as it is handed over to somebody whose keys are of epoch `theirs`.
@@ -131,7 +146,7 @@ impl GivenGrants {
         }
     }
 
-    /// Whether it was handed over with the keys that the owner has now: only then can anything be said in its feed.
+    /// Whether it was handed over with the keys that the owner has now: else nothing but its end is said in its feed.
     fn is_current(&self, given: &Given) -> bool {
         given.epochs.own == self.keys.read().epoch
     }
@@ -139,9 +154,9 @@ impl GivenGrants {
     /// What is handed over of a grant.
     ///
     /// # Errors
-    /// When its terms contradict each other.
+    /// When its terms contradict each other; or the keys that it was handed over with are not known any more.
     pub fn handed_over(&self, given: &Given) -> Result<Zeroizing<Vec<u8>>, ShareError> {
-        let secret = self.grant(given);
+        let secret = self.grant(given).ok_or(ShareError::OtherKeys)?;
         let grant = Grant {
             id: given.id,
             terms: given.terms.clone(),
@@ -164,22 +179,6 @@ impl GivenGrants {
         self.put(&Given {
             state: GivenState::Offered,
             answers: None,
-            epochs: given.epochs,
-            ..now
-        })
-    }
-
-    /// It was handed over once more, with these keys: its feed is another one from now on.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn is_moved(&self, given: &Given) -> Result<(), ShareError> {
-        let _writing = self.writing.lock();
-        let now = self.read(&given.id)?;
-        if now.state != GivenState::Offered {
-            return Ok(());
-        }
-        self.put(&Given {
             epochs: given.epochs,
             ..now
         })
@@ -279,7 +278,7 @@ impl GivenGrants {
             ..given
         };
         self.put(&ended)?;
-        if !was_offered || !self.is_current(&ended) {
+        if !was_offered {
             return Ok(Told::Already);
         }
         self.tell(&ended, &RecordState::Ended(why), now)
@@ -293,7 +292,6 @@ impl GivenGrants {
         let _writing = self.writing.lock();
         let given = self.read(&given.id)?;
         if let GivenState::Ended { why, .. } = given.state
-            && self.is_current(&given)
             && self.is_told(&given)?
         {
             return self.tell(&given, &RecordState::Ended(why), now);

@@ -1,6 +1,6 @@
 //! The records of the feeds of grants, as they are written and sent.
 
-use crate::crypto::keys::GrantFeed;
+use crate::crypto::keys::{GrantFeed, GrantSecret};
 use crate::crypto::publish::{RecordPlace, open_record, record_chunk, seal_record};
 use crate::crypto::swarm::SealedChunk;
 use crate::format::grant::{GrantRecord, RecordState};
@@ -31,8 +31,12 @@ impl GivenGrants {
         state: &RecordState,
         now: Timespec,
     ) -> Result<Told, ShareError> {
+        let Some(secret) = self.grant(given) else {
+            // Nobody believes what is said there by now.
+            return Ok(Told::Already);
+        };
         let said = GrantRecord::said(given.terms.until, state).map_err(ShareError::NoRow)?;
-        let last = self.last(&self.grant(given).feed())?;
+        let last = self.last_in(&secret.feed())?;
         if last.as_ref().is_some_and(|last| last.said == said) {
             return Ok(Told::Already);
         }
@@ -41,7 +45,7 @@ impl GivenGrants {
         let waiting = last
             .as_ref()
             .and_then(|last| Some((last.index, last.pending.as_deref()?)))
-            .map(|waiting| self.waiting(given, waiting))
+            .map(|waiting| opened(&secret, waiting))
             .transpose()?;
         if waiting.is_some() && matches!(state, RecordState::Live(_)) {
             return Ok(Told::Later);
@@ -60,13 +64,17 @@ impl GivenGrants {
             log: log.as_ref().map(|log| log.shown_to(&given.contact.0)),
         };
         drop(log);
-        self.write(given, &record, said)?;
+        self.write(&secret, &record, said)?;
         Ok(Told::Made)
     }
 
     /// From now on the record waits to be sent.
-    fn write(&self, given: &Given, record: &GrantRecord, said: [u8; 32]) -> Result<(), ShareError> {
-        let secret = self.grant(given);
+    fn write(
+        &self,
+        secret: &GrantSecret,
+        record: &GrantRecord,
+        said: [u8; 32],
+    ) -> Result<(), ShareError> {
         let place = RecordPlace {
             feed: secret.feed(),
             index: record.index,
@@ -84,40 +92,25 @@ impl GivenGrants {
         )
     }
 
-    /// What waits to be sent.
-    fn waiting(
-        &self,
-        given: &Given,
-        (index, payload): (u64, &[u8; PAGE]),
-    ) -> Result<GrantRecord, ShareError> {
-        let secret = self.grant(given);
-        let place = RecordPlace {
-            feed: secret.feed(),
-            index,
-        };
-        let plain = open_record(&secret.cap_key(), &place, payload).map_err(|_| no_record())?;
-        GrantRecord::decode(plain.expose()).map_err(ShareError::NoRow)
-    }
-
     /// Nothing can ever stand at the index of the record that waits: it goes to the next one.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn passes_by(&self, given: &Given, index: u64) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        let last = self.last(&self.grant(given).feed())?;
-        let Some(last) = last.filter(|last| last.index == index) else {
+        let last = self.last(given)?;
+        let Some((secret, last)) = last.filter(|(_, last)| last.index == index) else {
             return Ok(());
         };
         let Some(payload) = &last.pending else {
             return Ok(());
         };
-        let waiting = self.waiting(given, (index, payload))?;
+        let waiting = opened(&secret, (index, payload))?;
         let next = GrantRecord {
             index: index.saturating_add(1),
             ..waiting
         };
-        self.write(given, &next, last.said)
+        self.write(&secret, &next, last.said)
     }
 
     /// Whether its feed has a record of this machine.
@@ -125,10 +118,22 @@ impl GivenGrants {
     /// # Errors
     /// When the log does not give it.
     pub fn is_told(&self, given: &Given) -> Result<bool, ShareError> {
-        Ok(self.last(&self.grant(given).feed())?.is_some())
+        Ok(self.last(given)?.is_some())
     }
 
-    fn last(&self, feed: &GrantFeed) -> Result<Option<LastRecord>, ShareError> {
+    /// The newest record of its feed, and the keys of that.
+    pub(super) fn last(
+        &self,
+        given: &Given,
+    ) -> Result<Option<(GrantSecret, LastRecord)>, ShareError> {
+        let Some(secret) = self.grant(given) else {
+            return Ok(None);
+        };
+        let last = self.last_in(&secret.feed())?;
+        Ok(last.map(|last| (secret, last)))
+    }
+
+    fn last_in(&self, feed: &GrantFeed) -> Result<Option<LastRecord>, ShareError> {
         let row = self.rows.get(&Key::last_record(feed))?;
         let row = row.map(|row| LastRecord::decode(&row)).transpose();
         row.map_err(ShareError::NoRow)
@@ -141,9 +146,9 @@ impl GivenGrants {
     pub fn records(&self) -> Result<Vec<Address>, ShareError> {
         let mut records = Vec::new();
         for given in self.all()? {
-            let feed = self.grant(&given).feed();
-            if let Some(last) = self.last(&feed)?.filter(|last| last.pending.is_none()) {
-                let index = last.index;
+            let last = self.last(&given)?;
+            if let Some((secret, last)) = last.filter(|(_, last)| last.pending.is_none()) {
+                let (feed, index) = (secret.feed(), last.index);
                 records.push(RecordPlace { feed, index }.address());
             }
         }
@@ -155,8 +160,8 @@ impl GivenGrants {
     /// # Errors
     /// When the log does not give it.
     pub fn told(&self, given: &Given) -> Result<u64, ShareError> {
-        let last = self.last(&self.grant(given).feed())?;
-        Ok(last.map_or(0, |last| last.index.saturating_add(1)))
+        let last = self.last(given)?;
+        Ok(last.map_or(0, |(_, last)| last.index.saturating_add(1)))
     }
 
     fn put_last(&self, feed: &GrantFeed, last: &LastRecord) -> Result<(), ShareError> {
@@ -168,7 +173,8 @@ impl GivenGrants {
         Ok(self.rows.sync()?)
     }
 
-    /// A record that no node took yet. A version whose time is over is none: the end takes its place.
+    /// A record that no node took yet. A version whose time is over is none: the end takes its place; nor is one in a feed
+    /// of keys that were replaced: who has those could open it.
     ///
     /// # Errors
     /// When the log does not give it.
@@ -177,12 +183,15 @@ impl GivenGrants {
         if given.state == GivenState::Offered && given.terms.is_past(now) {
             return Ok(None);
         }
-        let secret = self.grant(&given);
-        let last = self.last(&secret.feed())?;
-        let Some((index, payload)) = last.and_then(|last| Some((last.index, last.pending?))) else {
+        let last = self.last(&given)?;
+        let waits = last.and_then(|(secret, last)| Some((secret, last.index, last.pending?)));
+        let Some((secret, index, payload)) = waits else {
             return Ok(None);
         };
-        let record = self.waiting(&given, (index, &payload))?;
+        let record = opened(&secret, (index, &payload))?;
+        if matches!(record.state, RecordState::Live(_)) && !self.is_current(&given) {
+            return Ok(None);
+        }
         let chunk = record_chunk(&secret, index, &payload);
         Ok(Some(Unsent {
             index,
@@ -197,10 +206,9 @@ impl GivenGrants {
     /// When it cannot be written.
     pub fn is_sent(&self, given: &Given, index: u64) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        let feed = self.grant(given).feed();
-        match self.last(&feed)? {
-            Some(last) if last.index == index => self.put_last(
-                &feed,
+        match self.last(given)? {
+            Some((secret, last)) if last.index == index => self.put_last(
+                &secret.feed(),
                 &LastRecord {
                     pending: None,
                     ..last
@@ -216,13 +224,15 @@ impl GivenGrants {
     /// # Errors
     /// [`ShareError::Store`]: somebody does not answer.
     pub async fn goes_on(&self, given: &Given, endpoints: &Endpoints) -> Result<bool, ShareError> {
-        let secret = self.grant(given);
+        let Some(secret) = self.grant(given) else {
+            return Ok(false);
+        };
         let found = newest_record(endpoints, (secret.feed(), &secret.cap_key()), 0).await?;
         let Some(found) = found else {
             return Ok(false);
         };
         let _writing = self.writing.lock();
-        let last = self.last(&secret.feed())?;
+        let last = self.last_in(&secret.feed())?;
         if last.is_some_and(|last| last.index > found.index || last.hash == found.hash) {
             return Ok(false);
         }
@@ -240,6 +250,17 @@ impl GivenGrants {
     }
 }
 
-fn no_record() -> ShareError {
+/// What waits to be sent.
+fn opened(
+    secret: &GrantSecret,
+    (index, payload): (u64, &[u8; PAGE]),
+) -> Result<GrantRecord, ShareError> {
+    let feed = secret.feed();
+    let place = RecordPlace { feed, index };
+    let plain = open_record(&secret.cap_key(), &place, payload).map_err(|_| no_record())?;
+    GrantRecord::decode(plain.expose()).map_err(ShareError::NoRow)
+}
+
+pub(super) fn no_record() -> ShareError {
     ShareError::NoRow(Malformed("record of a grant"))
 }

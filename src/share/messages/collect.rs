@@ -212,6 +212,12 @@ impl Messages {
         if let (MessageBody::Arrived, Some(arrived)) = (&message.body, message.answers) {
             return self.has_arrived(arrived, pair.print);
         }
+        if let MessageBody::Witness(witness) = &message.body
+            && !pair.vouches_for(witness)
+        {
+            tracing::info!("a checkpoint was countersigned with a key that is not on the card");
+            return Ok(Taken::Skipped);
+        }
         let row = MessageRow {
             contact: pair.print,
             since: now,

@@ -19,6 +19,7 @@ mod pair;
 mod send;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub use error::MessageError;
 pub use moved::Still;
 pub use pair::MessageKeys;
 pub use send::Sending;
+pub use witness::ToldOfLog;
 
 /// Fewest digits that stand for a message.
 const ID_DIGITS_MIN: usize = 4;

@@ -10,6 +10,7 @@ use crate::crypto::message::{
 use crate::crypto::pairwise::{Direction, InboxSigner, PairSecret};
 use crate::crypto::scalar::Owner;
 use crate::crypto::swarm::{SealedChunk, SocId, soc_address};
+use crate::format::audit::Witness;
 use crate::format::card::Card;
 use crate::format::message::Message;
 use crate::format::rows::{Contact, KeysTag};
@@ -118,6 +119,11 @@ impl Pair {
         let body = message.padded()?;
         let sealed = seal_message(&body, place, between, (&keys.sign, &self.card.xwing), seed);
         sealed.map_err(|_| MessageError::BadKey(self.name()))
+    }
+
+    /// Whether the contact countersigned it, with the key on their card that opens their messages.
+    pub(super) fn vouches_for(&self, witness: &Witness) -> bool {
+        witness.who == self.print.0 && witness.key == self.card.sign
     }
 
     /// The message that stands there, if the contact wrote it to the owner for this place.

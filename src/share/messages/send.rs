@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::crypto::identity::Fingerprint;
 use crate::crypto::message::MessagePayload;
 use crate::crypto::swarm::SealedChunk;
-use crate::format::audit::{SignedCheckpoint, Witness};
 use crate::format::message::MessageBody;
 use crate::format::rows::{FeedPlace, MessageRow, MessageState, SealedMessage};
 use crate::journal::{Batch, Class};
@@ -51,33 +49,6 @@ enum There {
 }
 
 impl Messages {
-    /// Tells a contact that this checkpoint of their audit log was seen, in place of what was told of it before.
-    ///
-    /// # Errors
-    /// Those of [`Messages::post`].
-    pub fn countersign(
-        &self,
-        print: &Fingerprint,
-        seen: SignedCheckpoint,
-        now: Timespec,
-    ) -> Result<(), MessageError> {
-        let Some(contact) = self.contact(print)? else {
-            return Ok(());
-        };
-        let (own, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;
-        let own = Fingerprint::of(&own.card().identity);
-        let witness = Box::new(Witness::sign(seen, own.0, &self.keys().sign));
-        let posted = self.post(&contact, MessageBody::Witness(witness), None, now)?;
-        for kept in self.all(Way::Sent, 0, usize::MAX)? {
-            let message = &kept.row.message;
-            let is_witness = matches!(message.body, MessageBody::Witness(_));
-            if is_witness && kept.row.contact == *print && message.id != posted {
-                self.remove(message.id)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Sends what is unsent through `node`, to each contact in order: the next one only when the one before was seen.
     /// What is sent was in its row before, and is sent again as the same bytes. Where another machine of the same person
     /// has put something, it goes to the next place; what was not seen in its week goes to a later one, and whoever
@@ -155,6 +126,7 @@ impl Messages {
         };
         let feed = pair.feed(Way::Sent, place.week);
         let seed = self.random_secret()?;
+        self.signed_now(&mut row.message.body);
         let payload = pair.seal(&self.keys(), &row.message, &feed.place(place.index), seed)?;
         row.place = Some(place);
         row.sealed = Some(SealedMessage {

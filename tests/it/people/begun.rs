@@ -76,6 +76,40 @@ fn whatever_kills_the_daemon_the_keys_are_the_old_or_the_new() {
     assert_eq!(epoch(&pod), 6);
 }
 
+/// Nothing in them changed since: what the new keys find of them was sealed with the old ones.
+#[test]
+fn boxes_come_back_right_after_keys_were_replaced() {
+    if !applicable(
+        "boxes_come_back_right_after_keys_were_replaced",
+        REQUIREMENTS,
+    ) {
+        return;
+    }
+    let (anna, node) = carried();
+    let mount = mounted(&anna, &[]);
+    for (name, flags) in [("notes", &["--dedup", "box"][..]), ("photos", &[])] {
+        let path = mount.path(name);
+        let made = ["box", "create", path.to_str().unwrap()];
+        says(&anna, &[made.as_slice(), flags].concat());
+        fs::create_dir(path.join("deep")).unwrap();
+        fs::write(path.join("deep/file"), name.repeat(5000)).unwrap();
+    }
+    let listed = json(&anna, &["box", "list", "--json"]);
+    confirmed(&anna);
+    replace(&anna);
+    confirmed(&anna);
+    mount.unmount();
+    let pod = recovered(anna, &node);
+    let mount = mounted(&pod, &[]);
+    assert_eq!(epoch(&pod), 1);
+    assert_eq!(json(&pod, &["box", "list", "--json"]), listed);
+    for name in ["notes", "photos"] {
+        let read = fs::read_to_string(mount.path(name).join("deep/file"));
+        assert!(read.unwrap() == name.repeat(5000), "{name}");
+    }
+    mount.unmount();
+}
+
 #[test]
 fn keys_that_nobody_has_are_rotated_and_what_opens_the_pod_stays() {
     let name = "keys_that_nobody_has_are_rotated_and_what_opens_the_pod_stays";

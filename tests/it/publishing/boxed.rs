@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use podfs::crypto::keys::BoxSecret;
+use podfs::crypto::keys::{BoxSecret, RootKey};
 use podfs::crypto::publish::{open_block, same_page};
 use podfs::crypto::swarm::SealedChunk;
+use podfs::crypto::{Phrase, Secret};
 use podfs::format::published::{Contents, Inode, InodeKind};
 use podfs::pod::{FileKind, Pod, PodError, Taken};
 use podfs::types::{Address, Ino, ROOT};
@@ -175,6 +176,42 @@ fn equal_files_are_one_chunk_only_within_a_box_that_is_made_so() {
     let whole = world.compare(&shelf.chunks.lock());
     let last = pages(&shelf, &whole, "one/a", &secrets.box_secret(0, 0));
     assert!(last.iter().all(|page| !apart[4].contains(page)));
+    desk.stop();
+}
+
+/// The heads of boxes say at once, and without a change, what they said with the keys before.
+#[test]
+fn a_box_opens_alone_as_soon_as_the_keys_of_its_pod_are_replaced() {
+    let world = World::new("boxes of two epochs");
+    let pod = world.pod();
+    let dir = |name: &[u8]| pod.mkdir(ROOT, name, 0o700, OWNER).unwrap().ino;
+    let dirs = [dir(b"one"), dir(b"other"), dir(b"gone")];
+    for (at, one_scope) in dirs.into_iter().zip([false, true, false]) {
+        pod.make_box(at, one_scope, false).unwrap();
+        file(pod, at, b"a", b"as it was");
+    }
+    let shelf = Arc::new(Shelf::default());
+    let desk = Desk::new(pod, &shelf);
+    desk.publish();
+    pod.unmake_box(dirs[2], false).unwrap();
+    desk.publish();
+    let (phrase, later) = (Phrase::from_entropy(&Secret::from_bytes(&[0; 32])), 1);
+    let root = RootKey::derive(&phrase.seed(), None);
+    let secret = root.pod(&root.pod_id(0), later);
+    desk.turn_to((&secret, later), 3);
+    for number in [1, 2] {
+        let before = whole_box(&shelf.chunks.lock(), pod_secret().box_secret(number, 0));
+        let now = whole_box(&shelf.chunks.lock(), secret.box_secret(number, 0));
+        assert_eq!((now.head.epoch, now.head.index), (later, 0));
+        assert_eq!(now.listing, before.listing);
+        assert_eq!(now.head.adopted.unwrap().index, before.head.index);
+    }
+    // And from then on what changes.
+    file(pod, dirs[0], b"b", b"later");
+    desk.publish();
+    let now = whole_box(&shelf.chunks.lock(), secret.box_secret(1, 0));
+    assert!(now.entries.contains_key(&b"b"[..]));
+    assert_eq!(now.head.index, 1);
     desk.stop();
 }
 

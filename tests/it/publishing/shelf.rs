@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use podfs::crypto::keys::PodSecret;
 use podfs::crypto::swarm::SealedChunk;
 use podfs::pod::Pod;
 use podfs::store::endpoints::{Endpoint, Endpoints, Patience, Role};
@@ -153,6 +154,19 @@ impl Desk {
         let trouble = self.publisher.progress().trouble();
         assert!(published.is_ok(), "it takes too long: {trouble:?}");
         self.shelf.puts.lock()[before..].to_vec()
+    }
+
+    /// Keys of the next epoch take the place of those so far; waits until the shelf has so many heads of it.
+    pub fn turn_to(&self, (secret, epoch): (&PodSecret, u32), heads: usize) {
+        let before = self.shelf.puts.lock().len();
+        let feed = OwnFeed::new(secret.box_secret(0, 0), epoch, 1);
+        let later = (feed, BoxSecrets::new(secret));
+        let begun = ([7; 16], system_clock()());
+        let turned = self.publisher.begin_epoch(later, begun);
+        self.runtime.block_on(turned).unwrap();
+        let put = || self.shelf.puts.lock().len() - before;
+        let came = wait_until(PATIENCE, || put() >= 2 * heads);
+        assert!(came, "{} chunks of heads", put());
     }
 
     /// Begins to publish, and waits until the shelf has taken so many puts and does not take the next, or all of it

@@ -15,6 +15,7 @@ use crate::crypto::publish::Reference;
 use crate::crypto::scalar::Owner;
 use crate::crypto::swarm::SealedChunk;
 use crate::daemon::publishing::OWN_BOX;
+use crate::daemon::replaced;
 use crate::format::card::Card;
 use crate::format::card::SignedCard;
 use crate::format::grant::Grant;
@@ -178,9 +179,9 @@ impl Machine {
             let name = ContactName::parse(name).unwrap();
             people.contacts().pin(&name, &found, at(1)).unwrap();
         }
-        let secret = (bundle.epoch, own_box());
+        let keys = replaced::grant_keys(&bundle);
         let owner = Caller { uid: 0, gid: 0 };
-        let sharing = Sharing::new(&pod, &people, &publishing, secret, (owner, clock));
+        let sharing = Sharing::new(&pod, &people, &publishing, keys, (owner, clock));
         let node = Arc::new(Picky {
             inner: Memory::default(),
             refuse: Mutex::default(),
@@ -258,7 +259,8 @@ impl Machine {
         let grant = Grant::decode(&bytes).unwrap();
         let rows = Arc::new(Rows::memory());
         let theirs = ReceivedGrants::new(Arc::clone(self.sharing.people.rows()), rows);
-        theirs.arrives(print(BEN), grant, (0, at(5))).unwrap();
+        let told = (given.epochs.own, at(5));
+        theirs.arrives(print(BEN), grant, told).unwrap();
         let received = theirs.find(&given.id).unwrap().unwrap();
         let newest = theirs.newest(&received, &self.endpoints()).await.unwrap();
         newest.map(|(seen, record)| (seen.index, record))
@@ -371,4 +373,6 @@ fn grant(id: [u8; 16]) -> Grant {
 }
 
 mod given;
+mod moved;
 mod taken;
+mod witnessed;

@@ -242,3 +242,4 @@ mod door;
 mod feeds;
 mod kept;
 mod lost;
+mod witnessed;
