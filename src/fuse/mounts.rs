@@ -1,8 +1,8 @@
 //! The mounts of a pod: it as a whole, and boxes of it alone.
 //!
 //! Each kernel keeps names, attributes and pages until it is told that somebody else changed them. What comes through
-//! one mount is such a change for the others. They are told by a thread of its own: a kernel may answer a notice only
-//! when requests of its own are answered, and who answers them must not wait.
+//! one mount is such a change for the others, and what podfs itself does is one for all. They are told by a thread of
+//! its own: a kernel may take a notice only when requests of its own are answered, and who answers them must not wait.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -13,10 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fuser::INodeNo;
 use parking_lot::{Condvar, Mutex};
 
-use crate::fuse::kernel::Told;
 use crate::pod::{Kernel, Pod, PodError};
 use crate::types::limits::NOTICES_MAX;
 use crate::types::{Ino, ROOT};
+
+/// Who changes what comes through no mount: numbers of mounts begin at one.
+const NO_MOUNT: u64 = 0;
 
 /// The mounts of one pod.
 #[derive(Default)]
@@ -29,10 +31,10 @@ pub struct Mounts {
 
 #[derive(Default)]
 struct State {
-    mounts: Vec<(u64, Arc<Told>)>,
+    mounts: Vec<(u64, Arc<dyn Kernel>)>,
     /// Number of the next mount.
     next: u64,
-    /// What the others are to be told of, and who knows it.
+    /// What the others are to be told of, and the mount that knows it.
     pending: BTreeSet<(u64, Notice)>,
     is_telling: bool,
 }
@@ -67,12 +69,16 @@ impl Mounts {
     }
 
     /// The kernel of a mount is told from now on what others change.
-    pub(super) fn begin(self: &Arc<Self>, mount: &Mount, kernel: Told) -> std::io::Result<()> {
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        mount: &Mount,
+        kernel: Arc<dyn Kernel>,
+    ) -> std::io::Result<()> {
         let mut state = self.state.lock();
-        state.mounts.push((mount.number, Arc::new(kernel)));
+        state.mounts.push((mount.number, kernel));
         let are_several = state.mounts.len() > 1;
         self.are_several.store(are_several, Ordering::Release);
-        if are_several && !state.is_telling {
+        if !state.is_telling {
             let this = Arc::clone(self);
             let telling = std::thread::Builder::new().name("fuse-tell".into());
             telling.spawn(move || this.tell_all())?;
@@ -93,6 +99,9 @@ impl Mounts {
 
     fn note(&self, from: u64, notices: impl IntoIterator<Item = Notice>) {
         let mut state = self.state.lock();
+        if state.mounts.is_empty() {
+            return;
+        }
         for notice in notices {
             if state.pending.len() >= NOTICES_MAX {
                 tracing::warn!("a mount of the pod may show what was for a while");
@@ -104,10 +113,10 @@ impl Mounts {
         self.changed.notify_all();
     }
 
-    /// Tells as long as there are several mounts.
+    /// Tells as long as there are mounts.
     fn tell_all(&self) {
         let mut state = self.state.lock();
-        while state.mounts.len() > 1 {
+        while !state.mounts.is_empty() {
             let Some((from, notice)) = state.pending.pop_first() else {
                 self.changed.wait(&mut state);
                 continue;
@@ -116,26 +125,20 @@ impl Mounts {
             let others: Vec<_> = others.map(|(_, kernel)| Arc::clone(kernel)).collect();
             drop(state);
             for kernel in others {
-                kernel.take(&notice);
+                notice.tell(kernel.as_ref());
             }
             state = self.state.lock();
         }
         state.pending.clear();
         state.is_telling = false;
     }
-
-    fn all(&self) -> Vec<Arc<Told>> {
-        let state = self.state.lock();
-        let mounts = state.mounts.iter();
-        mounts.map(|(_, kernel)| Arc::clone(kernel)).collect()
-    }
 }
 
-impl Told {
-    fn take(&self, notice: &Notice) {
-        match notice {
-            Notice::Name(dir, name) => self.name_changed(*dir, name),
-            Notice::Inode(ino) => self.inode_changed(*ino),
+impl Notice {
+    fn tell(&self, kernel: &dyn Kernel) {
+        match self {
+            Self::Name(dir, name) => kernel.name_changed(*dir, name),
+            Self::Inode(ino) => kernel.inode_changed(*ino),
         }
     }
 }
@@ -143,15 +146,11 @@ impl Told {
 /// What comes through no mount is told to all.
 impl Kernel for Mounts {
     fn name_changed(&self, dir: Ino, name: &[u8]) {
-        for kernel in self.all() {
-            kernel.name_changed(dir, name);
-        }
+        self.note(NO_MOUNT, [Notice::Name(dir, name.into())]);
     }
 
     fn inode_changed(&self, ino: Ino) {
-        for kernel in self.all() {
-            kernel.inode_changed(ino);
-        }
+        self.note(NO_MOUNT, [Notice::Inode(ino)]);
     }
 }
 
@@ -241,5 +240,59 @@ impl Mount {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    /// A kernel that takes a notice only once a request of its own was answered.
+    struct Waits {
+        answered: Mutex<mpsc::Receiver<()>>,
+        taken: mpsc::Sender<String>,
+    }
+
+    impl Waits {
+        fn take(&self, notice: String) {
+            let answered = self.answered.lock();
+            let is_answered = answered.recv_timeout(Duration::from_secs(10)).is_ok();
+            let said = if is_answered { "" } else { "unanswered: " };
+            self.taken.send(format!("{said}{notice}")).unwrap();
+        }
+    }
+
+    impl Kernel for Waits {
+        fn name_changed(&self, dir: Ino, name: &[u8]) {
+            self.take(format!("{dir} {}", String::from_utf8_lossy(name)));
+        }
+        fn inode_changed(&self, ino: Ino) {
+            self.take(ino.to_string());
+        }
+    }
+
+    #[test]
+    fn who_tells_the_kernel_does_not_wait_for_it() {
+        let mounts = Arc::new(Mounts::default());
+        let ((answer, answered), (taken, told)) = (mpsc::channel(), mpsc::channel());
+        mounts.inode_changed(Ino(5));
+        let mount = mounts.mount(ROOT);
+        let answered = Mutex::new(answered);
+        let kernel = Arc::new(Waits { answered, taken });
+        mounts.begin(&mount, kernel).unwrap();
+        // In a request: it is answered only afterwards.
+        mounts.name_changed(Ino(7), b"a");
+        mounts.inode_changed(Ino(8));
+        mounts.inode_changed(Ino(8));
+        answer.send(()).unwrap();
+        answer.send(()).unwrap();
+        let mut all = [told.recv().unwrap(), told.recv().unwrap()];
+        all.sort();
+        assert_eq!(all, [format!("{} a", Ino(7)), Ino(8).to_string()]);
+        mounts.end(&mount);
+        drop(mounts);
+        assert!(told.recv().is_err(), "nobody tells any more");
     }
 }

@@ -111,7 +111,7 @@ pub fn serve(
     config.clone_fd = options.clone_fd;
     let session = Session::from_fd(adapter, fd, acl, config)?;
     let notifier = session.notifier();
-    mounts.begin(&mount, Told { notifier, top })?;
+    mounts.begin(&mount, Arc::new(Told { notifier, top }))?;
     let pod = Arc::clone(pod);
     let session = std::thread::Builder::new().name("fuse".into()).spawn({
         let mount = Arc::clone(&mount);

@@ -128,7 +128,7 @@ impl Pod {
                 made => {
                     let made = made?;
                     if at != dir && blank.kind == FileKind::Directory {
-                        self.is_in_place_of((dir, name), made.ino)?;
+                        self.is_in_place_of((dir, name), at)?;
                     }
                     return Ok(made);
                 }

@@ -291,15 +291,12 @@ impl Pod {
         self.told_attr(node, since)
     }
 
-    /// Nobody knows the size of what is not made yet.
+    /// Nobody knows the size of what is not made yet. A directory is another each time: the kernel keeps what it read of
+    /// one as long as that did not change, and is to read this one anew.
     fn told_attr(&self, node: Node, since: Option<Timespec>) -> Result<Attr, PodError> {
         let root = self.inode(ROOT)?;
         let (ino, since) = (node.ino(), since.unwrap_or_else(|| self.now()));
         let is_dir = node.kind() == FileKind::Directory;
-        if is_dir {
-            // The kernel keeps what it read of directories: it is to read this one anew.
-            self.tell_inode(ino);
-        }
         Ok(Attr {
             ino,
             size: 0,

@@ -39,13 +39,15 @@ impl Pod {
         if dir.is_told() {
             return self.lookup_told(dir, name);
         }
-        let Some(spot) = self.seen_spot(dir, name)? else {
-            return Err(PodError::NotFound);
-        };
-        // A rename or unlink may come between the two reads; what the entry says then is read again.
+        // A rename or unlink may come between the reads, and what stands in a tray may go: then it is looked for again.
         for _ in 0..8 {
+            let spot = self.seen_spot(dir, name)?;
+            let spot = spot.ok_or(PodError::NotFound)?;
             let Some((ino, _)) = self.named(&spot)? else {
-                return Err(PodError::NotFound);
+                if spot.dir == dir {
+                    return Err(PodError::NotFound);
+                }
+                continue;
             };
             if let Some(inode) = self.find_inode(ino)? {
                 return self.shown(ino, &inode);

@@ -229,9 +229,8 @@ impl Pod {
         self.rows.admit(STEP_BYTES)?;
         let ino = Ino::new(RECEIVED, self.counter.fetch_add(1, Ordering::Relaxed));
         let other = self.named(spot)?;
-        let held = self
-            .locks
-            .lock(&[spot.dir, other.map_or(spot.dir, |(ino, _)| ino)]);
+        let before = other.map_or(spot.dir, |(before, _)| before);
+        let held = self.locks.lock(&[spot.dir, before, ino]);
         let mut edit = Edit::new(self);
         let mut batch = Batch::new(Class::Data);
         let now = self.now();

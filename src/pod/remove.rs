@@ -132,12 +132,7 @@ impl Pod {
                 Ok(())
             })?;
         }
-        if ino.is_received() {
-            batch.delete(Key::taken_over(ino));
-        } else if self.was_received(ino) {
-            // As it was received, it may never have been published here.
-            batch.delete(Key::published(ino));
-        }
+        self.forget_notes(ino, batch);
         batch.delete(Key::inode(ino));
         Ok(freed)
     }

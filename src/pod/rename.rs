@@ -74,9 +74,21 @@ impl Pod {
         taken: Taken,
     ) -> Result<(), PodError> {
         let moving = self.to_move((from, name), (to, new_name), taken)?;
-        self.rename_own((moving.from, name), (moving.to, new_name), taken)?;
-        for (received, own) in moving.lifted {
-            self.becomes(received, own);
+        // Nothing looks other by that, and whoever sees them moved is told the numbers that they know.
+        for (received, own) in &moving.lifted {
+            self.becomes(*received, *own);
+        }
+        let moved = self.rename_own((moving.from, name), (moving.to, new_name), taken);
+        if moved.is_err() {
+            for (_, own) in &moving.lifted {
+                self.is_itself_again(*own);
+            }
+        }
+        moved?;
+        for (dir, name, tray) in [(from, name, moving.from), (to, new_name, moving.to)] {
+            if tray != dir {
+                self.is_in_place_of((dir, name), tray)?;
+            }
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ struct Lying {
 enum Went {
     /// The other one has it.
     Gone,
-    /// Somebody has it open, or changed it just now.
+    /// Somebody has it open, or what it was made from, or changed it just now.
     Open,
     Stays,
 }
@@ -44,7 +44,10 @@ enum Went {
 /// A directory of a tray that goes if it is empty, and whether the other one has it.
 struct Emptied {
     at: Lying,
+    own: Ino,
     name: Name,
+    /// What the other one has under that name.
+    there: Option<Ino>,
     is_theirs: bool,
 }
 
@@ -77,10 +80,16 @@ impl Sharing {
         // The innermost first: it stands behind the one that it is in.
         for Emptied {
             at,
+            own,
             name,
+            there,
             is_theirs,
         } in emptied.into_iter().rev()
         {
+            if !self.makes_way((own, there))? {
+                is_all = false;
+                continue;
+            }
             if let Some(was) = at.was {
                 self.pod.drop_layers((was, at.now), &name, is_theirs)?;
             } else if is_theirs {
@@ -128,7 +137,9 @@ impl Sharing {
                 };
                 emptied.push(Emptied {
                     at,
+                    own: entry.ino,
                     name: entry.name.clone(),
+                    there: theirs.get(&entry.name).map(|there| there.ino),
                     is_theirs: !copies.is_empty(),
                 });
                 if copies.is_empty() {
@@ -138,7 +149,7 @@ impl Sharing {
             } else if entry.kind == FileKind::Regular {
                 let there = theirs.get(&entry.name);
                 let note = notes.iter().find(|note| note.name == entry.name);
-                match self.let_file_go(at, &entry, &copies).await? {
+                match self.let_file_go((at, there), &entry, &copies).await? {
                     Went::Gone => {}
                     Went::Open => is_all = false,
                     Went::Stays => is_all &= !self.waits_in_vain(at, &entry, (there, note)).await?,
@@ -149,14 +160,15 @@ impl Sharing {
     }
 
     /// Lets a file go when one of these has all its bytes, fetched from where the other one published
-    /// them: it is not given up before it was seen to be there.
+    /// them: it is not given up before it was seen to be there. `there` is what is seen then.
     async fn let_file_go(
         &self,
-        at: Lying,
+        (at, there): (Lying, Option<&Attr>),
         entry: &Dentry,
         copies: &[Attr],
     ) -> Result<Went, PodError> {
-        if self.pod.is_open(entry.ino) {
+        let makes_way = self.makes_way((entry.ino, there.map(|there| there.ino)))?;
+        if !makes_way || self.pod.is_open(entry.ino) {
             return Ok(Went::Open);
         }
         let ours = self.pod.getattr(entry.ino)?;
@@ -178,6 +190,11 @@ impl Sharing {
             }
         }
         Ok(Went::Stays)
+    }
+
+    /// Whether what the other one has may be seen where something of a tray is seen now.
+    fn makes_way(&self, (own, there): (Ino, Option<Ino>)) -> Result<bool, PodError> {
+        there.map_or(Ok(true), |there| self.pod.may_be_seen(there, own))
     }
 
     /// Where the other one has neither what a file was made from nor the file itself, they keep it beside theirs; or they
@@ -305,7 +322,10 @@ impl Sharing {
         let Some(theirs) = theirs.and_then(|theirs| theirs.get(name).copied()) else {
             return Ok(true);
         };
-        match self.let_file_go(at, &own, &[theirs]).await? {
+        match self
+            .let_file_go((at, Some(&theirs)), &own, &[theirs])
+            .await?
+        {
             Went::Gone => return Ok(true),
             Went::Open => return Ok(false),
             Went::Stays => {}

@@ -14,7 +14,8 @@ const STEP_BYTES: u64 = 128 * 1024;
 
 impl Pod {
     /// Gives a new file its remote pages: all but the last of them in records of their own, in which it is an orphan,
-    /// the last in `batch`.
+    /// the last in `batch`; there it is one too if it has no name. Its lock is held until that is appended: whoever
+    /// ends orphans takes it for one.
     pub(in crate::pod) fn put_remote(
         &self,
         ino: Ino,
@@ -51,7 +52,9 @@ impl Pod {
                 next = end;
             }
         }
-        if is_noted {
+        if inode.nlink == 0 {
+            batch.put(Key::orphan(ino), Vec::new());
+        } else if is_noted {
             batch.delete(Key::orphan(ino));
         }
         Ok(edit.finish(batch))

@@ -44,7 +44,7 @@ pub(in crate::pod) use shared::SharedGuard;
 /// Bytes of a page, as file positions are counted.
 const PAGE_BYTES: u64 = PAGE as u64;
 /// Most extent rows that one record changes for one file: 32 MiB of it. Tests see the seams sooner.
-const ROWS_MAX: u64 = if cfg!(test) { 2 } else { 256 };
+pub(in crate::pod) const ROWS_MAX: u64 = if cfg!(test) { 2 } else { 256 };
 /// The page behind all pages.
 const PAGES_END: u64 = u64::MAX / PAGE_BYTES;
 

@@ -168,7 +168,7 @@ impl Pod {
     }
 
     /// All inodes that have an `O` row.
-    pub(super) fn orphans(&self) -> Result<Vec<Ino>, PodError> {
+    pub(in crate::pod) fn orphans(&self) -> Result<Vec<Ino>, PodError> {
         let (from, to) = (Key::orphan(Ino(0)), Key::orphan(Ino(u64::MAX)));
         let rows = self.rows.scan(&from, &to, usize::MAX)?;
         Ok(rows.iter().map(|(key, _)| Ino(key.field(0))).collect())
@@ -261,6 +261,7 @@ impl Pod {
             }
         }
         if !more {
+            self.forget_notes(ino, &mut batch);
             batch.delete(Key::inode(ino));
             batch.delete(Key::orphan(ino));
         }

@@ -56,13 +56,16 @@ impl Pod {
         self.make_place(at.0, &place)
     }
 
-    /// A directory was made under a name: one of the other one's that was removed there does not come back with it.
+    /// A directory was made or moved under a name, in the tray: one of the other one's that was removed there does not
+    /// come back with it.
     pub(in crate::pod) fn is_in_place_of(
         &self,
         (dir, name): At<'_>,
-        own: Ino,
+        tray: Ino,
     ) -> Result<(), PodError> {
-        if let Some((theirs, FileKind::Directory)) = self.named(&self.any_spot(dir, name)?)? {
+        if let Some((theirs, FileKind::Directory)) = self.named(&self.any_spot(dir, name)?)?
+            && let Some((own, FileKind::Directory)) = self.named(&self.spot(tray, name)?)?
+        {
             self.is_hidden_by(theirs, own);
         }
         Ok(())
@@ -116,14 +119,24 @@ impl Pod {
                 Err(PodError::NotFound) => continue,
                 noted => noted?,
             }
+            self.keep_for_those_who_have_it_open(ino);
             let own = self.named(&self.spot(layers.now, name)?)?;
             return Ok(own.map(|_| layers.now));
         }
         Err(PodError::NotFound)
     }
 
+    /// Something that was received was removed: it is theirs who have it open, and goes with the last of them.
+    fn keep_for_those_who_have_it_open(&self, received: Ino) {
+        if self.has_open(received)
+            && let Err(error) = self.lift(received)
+        {
+            tracing::debug!(%error, "a file that was removed is lifted once it is written to");
+        }
+    }
+
     /// Whether the other one has that name.
-    fn has_theirs(&self, (dir, name): At<'_>) -> Result<bool, PodError> {
+    pub(super) fn has_theirs(&self, (dir, name): At<'_>) -> Result<bool, PodError> {
         Ok(dir.is_received() && self.named(&self.any_spot(dir, name)?)?.is_some())
     }
 

@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use crate::format::rows::{Bucket, FileKind, Inode, Key, RunKind, Xattr, Xattrs};
-use crate::journal::{Batch, Class};
+use crate::journal::{Batch, Class, Sealed};
 use crate::pod::Pod;
+use crate::pod::contents::SharedGuard;
 use crate::pod::edit::Edit;
 use crate::pod::error::PodError;
 use crate::pod::tray::Layers;
@@ -20,10 +21,11 @@ const STEP_BYTES: u64 = 128 * 1024;
 const WRITABLE: u32 = 0o200;
 
 impl Pod {
-    /// A file that was received becomes one of the tray. Gives its number.
+    /// A file that was received becomes one of the tray; one that was removed and is open still, one without a name. Gives
+    /// its number.
     ///
     /// # Errors
-    /// [`PodError::ReadOnly`]: it may not be changed.
+    /// [`PodError::ReadOnly`]: it may not be changed. [`PodError::Stale`]: it was removed.
     pub(super) fn lift(&self, received: Ino) -> Result<Ino, PodError> {
         if self.inode(received)?.kind() != FileKind::Regular {
             return Err(PodError::ReadOnly);
@@ -50,48 +52,85 @@ impl Pod {
         let spot = |dir| self.spot(dir, name.as_bytes());
         let (theirs, now, was) = (spot(dir)?, spot(layers.now)?, spot(layers.was)?);
         self.rows.admit(STEP_BYTES)?;
-        let held = self.locks.lock(&[dir, received, layers.now, layers.was]);
+        let own = self.fresh_ino();
+        let held = [dir, received, layers.now, layers.was, own];
+        let held = self.locks.lock(&held);
         let inode = self.inode(received)?;
         let mut edit = Edit::new(self);
         if edit.entry(&theirs)?.map(|(ino, _)| ino) != Some(received) {
             return Err(PodError::NotFound);
         }
-        match edit.entry(&now)? {
-            Some((own, FileKind::Regular)) => return Ok(own),
-            Some(_) => return Err(PodError::IsADirectory),
-            None => {}
+        if let Some(own) = self.became(received) {
+            return Ok(own);
+        }
+        // Another stands there, or nothing: it was removed, and is who has it open alone.
+        let is_removed = edit.entry(&now)?.is_some() || edit.entry(&was)?.is_some();
+        if is_removed && !self.has_open(received) {
+            return Err(PodError::Stale);
         }
         let mut lifted = Inode {
             mode: inode.mode | WRITABLE,
-            nlink: 1,
+            nlink: u32::from(!is_removed),
             pages: 0,
             cut: u64::MAX,
             ..inode
         };
-        let own = self.fresh_ino();
         let mut batch = Batch::new(Class::Data);
+        let guard = self.put_contents((received, own), &mut lifted, &mut batch)?;
+        let mut sealed = None;
+        if !is_removed {
+            edit.insert(&now, own, FileKind::Regular)?;
+            edit.count(layers.now, 1, 0, self.now())?;
+            sealed = self.add_note(&mut edit, &was, received, &mut batch)?;
+        }
+        edit.add(own, lifted);
+        edit.finish(&mut batch);
+        self.append_lifted((received, own), batch, sealed)?;
+        let open = self.becomes(received, own);
+        if is_removed {
+            self.opens.doom(own);
+        }
+        drop((guard, held));
+        self.release_received(received, open);
+        self.release(own)?;
+        Ok(own)
+    }
+
+    /// Appends the record of what is lifted, which is open from then on. Whoever sees it is told the number that they
+    /// know.
+    fn append_lifted(
+        &self,
+        (received, own): (Ino, Ino),
+        batch: Batch,
+        sealed: Option<Sealed>,
+    ) -> Result<(), PodError> {
+        self.is_to_become(received, own);
+        self.opens.open(own);
+        let appended = self.rows.append(batch, sealed);
+        if appended.is_err() {
+            self.opens.close(own);
+            self.is_itself_again(own);
+        }
+        Ok(appended?)
+    }
+
+    /// Gives a new inode what another one has that was received: its pages, where they are, and its attributes.
+    fn put_contents(
+        &self,
+        (received, own): (Ino, Ino),
+        lifted: &mut Inode,
+        batch: &mut Batch,
+    ) -> Result<SharedGuard<'_>, PodError> {
         let pages = self.remote_pages(received)?;
-        let guard = self.put_remote(own, &mut lifted, &pages, &mut batch)?;
-        self.copy_attributes(received, own, &mut batch)?;
+        let guard = self.put_remote(own, lifted, &pages, batch)?;
+        self.copy_attributes(received, own, batch)?;
         // It is published as it was, until it is published anew.
         if let Some(published) = self.find_published(received)?
             && published.contents.is_some()
         {
             batch.put(Key::published(own), published.encode());
         }
-        let at = self.now();
-        edit.insert(&now, own, FileKind::Regular)?;
-        edit.count(layers.now, 1, 0, at)?;
-        edit.add(own, lifted);
-        let sealed = match edit.entry(&was)? {
-            None => self.add_note(&mut edit, &was, received, &mut batch)?,
-            Some(_) => None,
-        };
-        edit.finish(&mut batch);
-        self.rows.append(batch, sealed)?;
-        drop((guard, held));
-        self.becomes(received, own);
-        Ok(own)
+        Ok(guard)
     }
 
     /// Where a file has pages that are published.
@@ -158,7 +197,11 @@ impl Pod {
                     continue;
                 }
                 match self.inode(ino)?.kind() {
-                    FileKind::Regular => drop(self.lift(ino)?),
+                    FileKind::Regular => match self.lift(ino) {
+                        // It was removed just now.
+                        Err(PodError::Stale) => {}
+                        lifted => drop(lifted?),
+                    },
                     FileKind::Directory => left.push(ino),
                     FileKind::Symlink
                     | FileKind::Fifo

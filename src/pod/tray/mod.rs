@@ -16,6 +16,8 @@ mod change;
 mod directory;
 mod lift;
 mod numbers;
+#[cfg(test)]
+mod open_tests;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -277,18 +279,18 @@ impl Pod {
         Ok(Some(at))
     }
 
-    /// The name there, if anything has it.
+    /// The name there, and what has it, if anything does.
     fn in_layer(
         &self,
         from: Ino,
         below: &[Name],
         name: &[u8],
-    ) -> Result<Option<(Spot, FileKind)>, PodError> {
+    ) -> Result<Option<(Spot, (Ino, FileKind))>, PodError> {
         let Some(dir) = self.follow(from, below)? else {
             return Ok(None);
         };
         let spot = self.spot(dir, name)?;
-        Ok(self.named(&spot)?.map(|(_, kind)| (spot, kind)))
+        Ok(self.named(&spot)?.map(|named| (spot, named)))
     }
 
     /// The directory of the tray that what is made in `dir` goes into.

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::format::rows::Key;
+use crate::journal::Batch;
 use crate::pod::attr::Attr;
 use crate::pod::error::PodError;
 use crate::pod::{Caller, Pod, SetAttr};
@@ -25,6 +27,8 @@ struct Map {
     became: BTreeMap<Ino, Ino>,
     /// The other way round.
     was: BTreeMap<Ino, Ino>,
+    /// Directories that were received, and the other ones that are seen in their place.
+    hidden: BTreeMap<Ino, Ino>,
     /// How often the kernel has open what was received.
     open: BTreeMap<Ino, u32>,
 }
@@ -103,14 +107,17 @@ impl Pod {
     /// [`Pod::open`] for the kernel.
     ///
     /// # Errors
-    /// Those of it.
+    /// Those of it. [`PodError::Stale`]: another has its name by now, which is to be looked up.
     pub fn open_meant(&self, ino: Ino) -> Result<(), PodError> {
         if !ino.is_received() {
             return self.open(ino);
         }
         // Held meanwhile: it becomes no other between.
         let mut map = self.numbers.map.lock();
-        self.open(map.became.get(&ino).copied().unwrap_or(ino))?;
+        match self.open(map.became.get(&ino).copied().unwrap_or(ino)) {
+            Err(PodError::NotFound) => return Err(PodError::Stale),
+            opened => opened?,
+        }
         let open = map.open.entry(ino).or_default();
         *open = open.saturating_add(1);
         Ok(())
@@ -140,27 +147,39 @@ impl Pod {
     /// [`Pod::forget`] for the kernel.
     pub fn forget_meant(&self, ino: Ino) {
         let meant = self.meant(ino);
-        self.forget(meant);
-        if meant != ino && matches!(self.find_inode(meant), Ok(None)) {
-            self.is_itself_again(meant);
+        self.forget(ino);
+        if meant != ino {
+            self.forget(meant);
+            if matches!(self.find_inode(meant), Ok(None)) {
+                self.is_itself_again(meant);
+            }
         }
     }
 
-    /// What was received is `own` from now on; whoever has it open has that open.
-    pub(in crate::pod) fn becomes(&self, received: Ino, own: Ino) {
+    /// Whoever sees `own`, which is about to be what was received, is told the number that it had.
+    pub(super) fn is_to_become(&self, received: Ino, own: Ino) {
         self.numbers.is_used.store(true, Ordering::Release);
-        let open = {
-            let mut map = self.numbers.map.lock();
-            if let Some(before) = map.became.insert(received, own) {
-                map.was.remove(&before);
-            }
-            map.was.insert(own, received);
-            let open = map.open.get(&received).copied().unwrap_or(0);
-            for _ in 0..open {
-                self.opens.open(own);
-            }
-            open
-        };
+        self.numbers.map.lock().was.insert(own, received);
+    }
+
+    /// What was received is `own` from now on; whoever has it open has that open. Gives how many those are: what they had
+    /// open is to be let go by [`Pod::release_received`].
+    pub(in crate::pod) fn becomes(&self, received: Ino, own: Ino) -> u32 {
+        self.numbers.is_used.store(true, Ordering::Release);
+        let mut map = self.numbers.map.lock();
+        if let Some(before) = map.became.insert(received, own) {
+            map.was.remove(&before);
+        }
+        map.was.insert(own, received);
+        let open = map.open.get(&received).copied().unwrap_or(0);
+        for _ in 0..open {
+            self.opens.open(own);
+        }
+        open
+    }
+
+    /// Called with no lock held: the last one that had it open may take it away.
+    pub(super) fn release_received(&self, received: Ino, open: u32) {
         for _ in 0..open {
             if let Err(error) = self.release(received) {
                 tracing::debug!(%error, "a file that was changed stays for now");
@@ -168,27 +187,64 @@ impl Pod {
         }
     }
 
-    /// In place of what was received stands `own` from now on, which is something else.
+    /// In place of a directory that was received stands `own` from now on, which is something else.
     pub(super) fn is_hidden_by(&self, received: Ino, own: Ino) {
-        self.numbers.is_used.store(true, Ordering::Release);
-        self.numbers.map.lock().became.insert(received, own);
+        self.numbers.map.lock().hidden.insert(received, own);
     }
 
     /// What was received is itself again: `own` is no more.
-    pub(super) fn is_itself_again(&self, own: Ino) {
+    pub(in crate::pod) fn is_itself_again(&self, own: Ino) {
         let mut map = self.numbers.map.lock();
         map.was.remove(&own);
         map.became.retain(|_, is| *is != own);
+        map.hidden.retain(|_, is| *is != own);
     }
 
-    /// Whether what was received has become another inode.
-    pub(super) fn has_become_another(&self, ino: Ino) -> bool {
-        self.numbers.map.lock().became.contains_key(&ino)
+    /// Whether something that was received may be seen again where `own` was seen instead. Not as long as the kernel
+    /// means another by its number: one that was moved from there, or that is open and has no name any more.
+    ///
+    /// # Errors
+    /// When the log does not say.
+    pub fn may_be_seen(&self, received: Ino, own: Ino) -> Result<bool, PodError> {
+        let Some(other) = self.became(received).filter(|other| *other != own) else {
+            return Ok(true);
+        };
+        if self.find_inode(other)?.is_some() {
+            return Ok(false);
+        }
+        self.is_itself_again(other);
+        Ok(true)
+    }
+
+    /// What something that was received has become.
+    pub(super) fn became(&self, received: Ino) -> Option<Ino> {
+        self.numbers.map.lock().became.get(&received).copied()
+    }
+
+    /// Whether the kernel has something open that was received.
+    pub(super) fn has_open(&self, received: Ino) -> bool {
+        self.numbers.map.lock().open.contains_key(&received)
+    }
+
+    /// Whether the directory `own`, which lies on one that was received, is seen in its place.
+    pub(super) fn is_seen_instead(&self, received: Ino, own: Ino) -> bool {
+        let map = self.numbers.map.lock();
+        map.became.contains_key(&received) || map.hidden.get(&received) == Some(&own)
     }
 
     /// Whether an inode was received once.
-    pub(in crate::pod) fn was_received(&self, ino: Ino) -> bool {
+    fn was_received(&self, ino: Ino) -> bool {
         self.numbers.is_used.load(Ordering::Acquire)
             && self.numbers.map.lock().was.contains_key(&ino)
+    }
+
+    /// What is noted beside an inode that others made, and goes with it.
+    pub(in crate::pod) fn forget_notes(&self, ino: Ino, batch: &mut Batch) {
+        if ino.is_received() {
+            batch.delete(Key::taken_over(ino));
+        } else if self.was_received(ino) {
+            // As it was received, it may never have been published here.
+            batch.delete(Key::published(ino));
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::pod::attr::Attr;
 use crate::pod::edit::Spot;
 use crate::pod::error::PodError;
 use crate::pod::tray::{At, Place};
-use crate::types::{Ino, Name};
+use crate::types::Ino;
 
 /// What the owner of what is received may do with what may be added to or changed, beside reading it.
 const WRITES: u16 = 0o200;
@@ -39,17 +39,28 @@ impl Pod {
         if tray.was.is_none() && theirs.is_some() {
             return Ok(Some(spot));
         }
-        let own = self.in_layer(tray.now, &below, name)?;
+        let own = || self.in_layer(tray.now, &below, name);
         let (Some(theirs), Some(was)) = (theirs, tray.was) else {
-            return Ok(own.map(|(spot, _)| spot));
+            return Ok(own()?.map(|(spot, _)| spot));
         };
-        if let Some((own, kind)) = own {
-            let are_both =
-                [theirs.1, kind] == [FileKind::Directory; 2] && !self.has_become_another(theirs.0);
-            return Ok(Some(if are_both { spot } else { own }));
+        let mut found = own()?;
+        if found.is_none() && self.in_layer(was, &below, name)?.is_some() {
+            // It may have been lifted between the two looks.
+            found = own()?;
+            if found.is_none() {
+                return Ok(None);
+            }
         }
-        let is_gone = self.in_layer(was, &below, name)?.is_some();
-        Ok((!is_gone).then_some(spot))
+        Ok(Some(match found {
+            Some((_, (own, kind)))
+                if [theirs.1, kind] == [FileKind::Directory; 2]
+                    && !self.is_seen_instead(theirs.0, own) =>
+            {
+                spot
+            }
+            Some((own, _)) => own,
+            None => spot,
+        }))
     }
 
     /// What has that name.
@@ -60,8 +71,9 @@ impl Pod {
         }
     }
 
-    /// The entries of a row that stands in `at`, of `dir` or of its tray, as far as they are seen in `dir`. That of a
-    /// single file is what is seen in its place.
+    /// The entries of a row that stands in `at`, of `dir` or of its tray, as far as they are seen in `dir`. What the
+    /// other one has is listed where it stands there, whatever is seen in its place: so it is listed once, though it is
+    /// lifted meanwhile.
     pub(in crate::pod) fn seen_entries(
         &self,
         (dir, at): (Ino, Ino),
@@ -72,23 +84,21 @@ impl Pod {
         }
         let mut seen = Vec::new();
         for mut entry in row.0 {
-            let Some(spot) = self.seen_spot(dir, entry.name.as_bytes())? else {
+            let name = entry.name.as_bytes();
+            if at != dir && self.has_theirs((dir, name))? {
+                continue;
+            }
+            let Some(spot) = self.seen_spot(dir, name)? else {
                 continue;
             };
-            if spot.dir == at {
-                seen.push(entry);
-            } else if self.is_single(dir, &entry.name)
+            if spot.dir != at
                 && let Some((ino, kind)) = self.named(&spot)?
             {
                 (entry.ino, entry.kind) = (ino, kind);
-                seen.push(entry);
             }
+            seen.push(entry);
         }
         Ok(Dentries(seen))
-    }
-
-    fn is_single(&self, dir: Ino, name: &Name) -> bool {
-        self.trays.read().files.contains_key(&(dir, name.clone()))
     }
 
     /// Whether nothing is seen in a directory.
