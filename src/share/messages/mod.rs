@@ -17,6 +17,7 @@ mod ledger;
 mod moved;
 mod pair;
 mod send;
+mod stranger;
 #[cfg(test)]
 mod tests;
 mod witness;
