@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::types::PlainTextError;
 use crate::types::limits::CARD_PATIENCE;
 
-/// Why it was not done.
+/// Why it was not done; as text for people, which may name others and has no place in the log.
 pub(super) struct Refused(pub(super) Refusal, pub(super) String);
 
 impl From<ShareError> for Refused {
@@ -39,7 +39,7 @@ impl From<ShareError> for Refused {
             | ShareError::OtherKeys
             | ShareError::Forked => Refusal::State,
         };
-        Self(why, error.to_string())
+        Self(why, error.for_people())
     }
 }
 
@@ -77,7 +77,7 @@ impl From<MessageError> for Refused {
                 Refusal::State
             }
         };
-        Self(why, error.to_string())
+        Self(why, error.for_people())
     }
 }
 

@@ -265,7 +265,7 @@ impl House {
         match tokio::time::timeout(KEYS_PATIENCE, sent).await {
             Ok(Ok(_)) => {}
             Ok(Err(refused)) => {
-                tracing::info!(why = refused.1, "the new card is not published yet");
+                tracing::info!(why = ?refused.0, "the new card is not published yet");
             }
             Err(_) => tracing::info!("the new head is not sent yet"),
         }

@@ -10,7 +10,7 @@ use crate::format::card::{Card, SignedCard};
 use crate::format::rows::{Contact, Key, OwnCard};
 use crate::format::wire::Malformed;
 use crate::share::cards::Found;
-use crate::share::error::ShareError;
+use crate::share::error::{Called, ShareError};
 use crate::share::rows::PeopleRows;
 use crate::types::limits::CONTACTS_MAX;
 use crate::types::{ContactName, Timespec};
@@ -113,7 +113,7 @@ impl Contacts {
     pub fn named(&self, name: &str) -> Result<Contact, ShareError> {
         let mut all = self.all()?.into_iter();
         all.find(|contact| contact.name.as_str() == name)
-            .ok_or_else(|| ShareError::Unknown(name.to_owned()))
+            .ok_or_else(|| ShareError::Unknown(Called::new(name)))
     }
 
     /// The card that is pinned of an identity.
@@ -157,7 +157,7 @@ impl Contacts {
             return Ok(Pinned::New);
         };
         if contact.name != *name {
-            return Err(ShareError::Known(contact.name.as_str().to_owned()));
+            return Err(ShareError::Known(Called::new(contact.name.as_str())));
         }
         self.pin_newer(contact, found)
     }
@@ -170,7 +170,7 @@ impl Contacts {
     ) -> Result<(), ShareError> {
         let all = self.all()?;
         if all.iter().any(|contact| contact.name == *name) {
-            return Err(ShareError::NameTaken(name.as_str().to_owned()));
+            return Err(ShareError::NameTaken(Called::new(name.as_str())));
         }
         if all.len() >= CONTACTS_MAX {
             return Err(ShareError::TooMany);
@@ -187,7 +187,7 @@ impl Contacts {
     }
 
     fn pin_newer(&self, mut contact: Contact, found: &Found) -> Result<Pinned, ShareError> {
-        let name = || contact.name.as_str().to_owned();
+        let name = || Called::new(contact.name.as_str());
         let newest = &found.newest;
         let pinned = SignedCard::read(contact.card.as_slice())?;
         if contact.alarm.is_some() || pinned.card().identity != newest.card().identity {
@@ -233,10 +233,10 @@ impl Contacts {
         let mut contact = self.named(name)?;
         let identity = contact.card()?.identity;
         if Fingerprint::of(&identity) != *compared {
-            return Err(ShareError::Unknown(name.to_owned()));
+            return Err(ShareError::Unknown(Called::new(name)));
         }
         if contact.alarm.is_some() {
-            return Err(ShareError::Alarm(name.to_owned()));
+            return Err(ShareError::Alarm(Called::new(name)));
         }
         contact.verified = true;
         self.rows.put(Key::contact_of(&identity), contact.encode())

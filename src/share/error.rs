@@ -3,19 +3,45 @@ use crate::journal::JournalError;
 use crate::share::rows::ShelfError;
 use crate::store::StoreError;
 
-/// Why something with other people was not done. The variant says what comes next. Nothing was changed; with
+/// What the owner calls somebody: for people to read, and not for the log. It is shown as [`UNNAMED`] there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Called(String);
+
+/// Stands for a name.
+const UNNAMED: &str = "\"…\"";
+
+impl Called {
+    /// So.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// Puts the name where it is left out.
+    pub(super) fn in_place(&self, said: &str) -> String {
+        said.replacen(UNNAMED, &format!("{:?}", self.0), 1)
+    }
+}
+
+impl std::fmt::Debug for Called {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(UNNAMED)
+    }
+}
+
+/// Why something with other people was not done. As text it names nobody, so that it may stand in the log;
+/// [`ShareError::for_people`] does. The variant says what comes next. Nothing was changed; with
 /// [`ShareError::Alarm`] the contact may have been stopped, and with [`ShareError::NotCarried`] what was put is there.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ShareError {
     /// There is no contact of this name.
     #[error("there is no contact {0:?}")]
-    Unknown(String),
+    Unknown(Called),
     /// Another contact has the name: their card does not lead to this one.
     #[error("{0:?} is somebody else already")]
-    NameTaken(String),
+    NameTaken(Called),
     /// The identity is pinned under another name.
     #[error("this is the card of {0:?}, who is a contact already")]
-    Known(String),
+    Known(Called),
     /// The card is the pod's own.
     #[error("this is the card of this pod itself")]
     Own,
@@ -24,13 +50,13 @@ pub enum ShareError {
     OwnOlder,
     /// The card is older than the one that is pinned.
     #[error("this card of {0:?} is older than the one that is pinned")]
-    Older(String),
+    Older(Called),
     /// A card was met that the pinned one does not lead to: somebody may pass themselves off as the contact.
     #[error("a card of {0:?} was met that their pinned card does not vouch for")]
-    Alarm(String),
+    Alarm(Called),
     /// Cards between the pinned one and a newer one are not to be had, so nobody knows whether they are a chain.
     #[error("cards that lead from the pinned card of {0:?} to the newer one are not to be had")]
-    Gap(String),
+    Gap(Called),
     /// There are as many contacts as may be.
     #[error("there are too many contacts")]
     TooMany,
@@ -71,4 +97,20 @@ pub enum ShareError {
     /// The log of the pod.
     #[error("{0}")]
     Journal(#[from] JournalError),
+}
+
+impl ShareError {
+    /// Why, with the name of whom it is about.
+    pub fn for_people(&self) -> String {
+        let said = self.to_string();
+        match self {
+            Self::Unknown(who)
+            | Self::NameTaken(who)
+            | Self::Known(who)
+            | Self::Older(who)
+            | Self::Alarm(who)
+            | Self::Gap(who) => who.in_place(&said),
+            _ => said,
+        }
+    }
 }

@@ -35,7 +35,7 @@ pub use back::{
 };
 pub use cards::{Found, has_newer_card, newest_card};
 pub use contacts::{Contacts, Pinned};
-pub use error::ShareError;
+pub use error::{Called, ShareError};
 pub use given::{GivenGrants, GrantKeys, Said, Told, Unsent};
 pub use received::{Arrival, ReceivedGrants};
 pub use rows::{PeopleRows, Shelf, ShelfError, file_name, key_of_file};

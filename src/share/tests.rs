@@ -10,7 +10,7 @@ use crate::crypto::phrase::Phrase;
 use crate::crypto::swarm::{SocId, chunk_address, soc_owner};
 use crate::format::card::{Card, SignedCard};
 use crate::share::rows_tests::{Files, people_rows};
-use crate::share::{Contacts, Found, Pinned, ShareError, newest_card};
+use crate::share::{Called, Contacts, Found, Pinned, ShareError, newest_card};
 use crate::store::endpoints::{Endpoint, Endpoints, Patience, Role};
 use crate::store::{Fault, Faults, Memory, Store, StoreError};
 use crate::types::limits::{CARD_CHAIN_MAX, CARD_REACH};
@@ -290,7 +290,9 @@ fn a_name_is_one_person_and_a_person_one_name() {
     assert!(matches!(pin("me", &cards(3, 2)), Err(ShareError::Own)));
     pin("Anna", &anna).unwrap();
     assert!(matches!(pin("Anna", &ben), Err(ShareError::NameTaken(_))));
-    assert!(matches!(pin("Ann", &anna), Err(ShareError::Known(known)) if known == "Anna"));
+    assert!(
+        matches!(pin("Ann", &anna), Err(ShareError::Known(known)) if known == Called::new("Anna"))
+    );
     pin("ben", &ben).unwrap();
     let names = contacts.all().unwrap();
     let names: Vec<_> = names.iter().map(|it| it.name.as_str()).collect();

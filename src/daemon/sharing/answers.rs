@@ -27,6 +27,7 @@ use crate::format::rows::MessageState;
 use crate::format::rows::Received;
 use crate::format::rows::ReceivedState;
 use crate::pod::PodError;
+use crate::share::Called;
 use crate::share::ShareError;
 use crate::share::is_added_to;
 use crate::share::messages::Way;
@@ -104,7 +105,7 @@ impl Sharing {
     pub(super) async fn share(&self, wish: &Wish<'_>) -> Answered {
         let contact = self.people.contacts().named(wish.with)?;
         if contact.alarm.is_some() {
-            return Err(ShareError::Alarm(wish.with.to_owned()).into());
+            return Err(ShareError::Alarm(Called::new(wish.with)).into());
         }
         self.messages.admits(&contact)?;
         let (target, directory, name, kind) = self.target(wish.path)?;

@@ -222,7 +222,7 @@ impl Sharing {
         );
         if let Err(refused) = self.people.publish_replaced().await {
             tracing::info!(
-                why = refused.1,
+                why = ?refused.0,
                 "the card with the new keys is not published yet"
             );
         }
@@ -291,7 +291,7 @@ impl Sharing {
         };
         if let Err(error) = posted {
             tracing::info!(%error, "a grant cannot be handed over yet");
-            self.is_not_handed_over(given, &error.to_string());
+            self.is_not_handed_over(given, &error.for_people());
             return Ok(());
         }
         self.untold.lock().remove(&given.id);

@@ -7,12 +7,10 @@ use tokio::task::JoinSet;
 use crate::crypto::door::{DoorSlot, open_door};
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::message::Correspondents;
-use crate::crypto::scalar::Owner;
 use crate::crypto::swarm::SealedChunk;
-use crate::format::card::SignedCard;
 use crate::format::door::Knock;
 use crate::format::message::{Message, MessageBody, MessageId};
-use crate::format::rows::{Contact, FeedPlace, MessageRow, MessageState};
+use crate::format::rows::{FeedPlace, MessageRow, MessageState};
 use crate::format::wire::Malformed;
 use crate::journal::{Batch, Class};
 use crate::share::messages::collect::{Collected, Taken};
@@ -22,8 +20,8 @@ use crate::share::messages::pair::week_of;
 use crate::share::messages::{Messages, Way};
 use crate::store::StoreError;
 use crate::store::endpoints::Endpoints;
+use crate::types::Timespec;
 use crate::types::limits::{DOOR_AT_ONCE, DOOR_DAY, DOOR_KEPT, DOOR_SLOTS, MESSAGES_KEPT_MAX};
-use crate::types::{ContactName, Timespec};
 
 /// A slot that was looked at.
 struct Looked {
@@ -166,6 +164,9 @@ impl Messages {
         };
         let told = MessageId(self.random_bytes()?);
         self.with_ledger(|ledger| {
+            if is_stranger && !self.is_newest_card(ledger, &knock.card)? {
+                return Ok(Taken::Skipped);
+            }
             let id = row.message.id;
             let mut batch = Batch::new(Class::Meta);
             if let Some((way, number)) = ledger.ids.get(&id).copied() {
@@ -228,66 +229,6 @@ impl Messages {
         ledger.add(Way::Sent, number, &row);
         Ok(())
     }
-
-    /// The contact with this fingerprint, or somebody who came to the door: under no name that a contact has.
-    ///
-    /// # Errors
-    /// When the log does not give them.
-    pub fn correspondent(&self, print: &Fingerprint) -> Result<Option<Contact>, MessageError> {
-        if let Some(contact) = self.contact(print)? {
-            return Ok(Some(contact));
-        }
-        let newest = self.with_ledger(|ledger| {
-            let number = ledger.newest_of_stranger(print);
-            number.map(|it| self.kept(Way::Received, it)).transpose()
-        })?;
-        let Some((row, card)) = newest.and_then(|mut kept| {
-            let card = kept.row.card.take()?;
-            Some((kept.row, card))
-        }) else {
-            return Ok(None);
-        };
-        let name = ContactName::parse(&stranger_name(print));
-        Ok(Some(Contact {
-            name: name.map_err(|_| Malformed("name of a stranger"))?,
-            verified: false,
-            alarm: None,
-            since: row.since,
-            card,
-        }))
-    }
-}
-
-impl Messages {
-    /// Who came to the door and wrote something that is kept.
-    ///
-    /// # Errors
-    /// When the log does not give them.
-    pub fn strangers(&self) -> Result<Vec<Fingerprint>, MessageError> {
-        self.with_ledger(|ledger| Ok(ledger.all_strangers()))
-    }
-
-    /// The card that somebody with this owner address showed at the door.
-    ///
-    /// # Errors
-    /// When the log does not give it.
-    pub fn shown_card(&self, owner: Owner) -> Result<Option<SignedCard>, MessageError> {
-        for print in self.strangers()? {
-            let Some(stranger) = self.correspondent(&print)? else {
-                continue;
-            };
-            if stranger.card()?.owner() == owner {
-                return Ok(Some(SignedCard::read(stranger.card.as_slice())?));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// What somebody is called who is no contact.
-fn stranger_name(print: &Fingerprint) -> String {
-    let digits = hex::encode(print.0);
-    format!("stranger {}", digits.get(..8).unwrap_or_default())
 }
 
 /// Days since 1970.

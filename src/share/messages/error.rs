@@ -1,9 +1,9 @@
 use crate::crypto::EntropyError;
 use crate::format::wire::Malformed;
 use crate::journal::JournalError;
-use crate::share::ShareError;
+use crate::share::{Called, ShareError};
 
-/// Why something with messages was not done. Nothing was changed.
+/// Why something with messages was not done. Nothing was changed. As text it names nobody, as [`ShareError`].
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum MessageError {
     /// The pod has no card, or one with other keys than this machine: nobody could tell that a message is of this pod.
@@ -23,10 +23,10 @@ pub enum MessageError {
     Own(String),
     /// As many messages are kept of this contact, or to them, as may be.
     #[error("too many messages are kept from or to {0:?}")]
-    Full(String),
+    Full(Called),
     /// A key on the card of the contact is none.
     #[error("the card of {0:?} holds a key that is none")]
-    BadKey(String),
+    BadKey(Called),
     /// About contacts.
     #[error("{0}")]
     Share(#[from] ShareError),
@@ -39,4 +39,42 @@ pub enum MessageError {
     /// No random numbers.
     #[error("{0}")]
     Entropy(#[from] EntropyError),
+}
+
+impl MessageError {
+    /// Why, with the name of whom it is about.
+    pub fn for_people(&self) -> String {
+        match self {
+            Self::Full(who) | Self::BadKey(who) => who.in_place(&self.to_string()),
+            Self::Share(error) => error.for_people(),
+            _ => self.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Text of errors goes into the log, where nobody is named.
+    #[test]
+    fn only_people_are_told_who_it_is_about() {
+        let who = || Called::new("Benedicta");
+        let all = [
+            MessageError::Full(who()),
+            MessageError::BadKey(who()),
+            ShareError::Unknown(who()).into(),
+            ShareError::NameTaken(who()).into(),
+            ShareError::Known(who()).into(),
+            ShareError::Older(who()).into(),
+            ShareError::Alarm(who()).into(),
+            ShareError::Gap(who()).into(),
+        ];
+        for error in all {
+            let log = format!("{error} {error:?}");
+            assert!(!log.contains("Benedicta"), "{log}");
+            let people = error.for_people();
+            assert!(people.contains("\"Benedicta\""), "{people}");
+        }
+    }
 }

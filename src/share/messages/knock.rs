@@ -21,6 +21,8 @@ use crate::types::limits::{DOOR_GIVES_UP, DOOR_PAUSE, DOOR_PUTS, DOOR_SLOTS, DOO
 /// A request at somebody's door.
 pub(super) struct AtDoor {
     day: u32,
+    /// Numbers of the cards, the own one and theirs, that it is put with: what other keys sealed is put anew.
+    cards: (u64, u64),
     /// Where it was put last, and what.
     put: Option<(DoorSlot, Box<MessagePayload>)>,
     /// How often, on that day.
@@ -120,10 +122,12 @@ impl Messages {
         message: Message,
     ) -> Result<bool, MessageError> {
         let (now, today) = (visit.now.secs, day(visit.now.secs));
+        let cards = (visit.own.card().number, card.number);
         let known = self.at_doors.lock().remove(&number);
-        let known = known.filter(|known| known.day == today);
+        let known = known.filter(|known| (known.day, known.cards) == (today, cards));
         let mut at = known.unwrap_or(AtDoor {
             day: today,
+            cards,
             put: None,
             puts: 0,
             next: now,

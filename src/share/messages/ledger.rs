@@ -130,6 +130,15 @@ impl Ledger {
         self.strangers.get(who)?.keys().next_back().copied()
     }
 
+    /// Numbers of all messages that came with a card of this one.
+    pub(super) fn numbers_of_stranger(&self, who: &Fingerprint) -> Vec<u64> {
+        let theirs = self.strangers.get(who);
+        theirs
+            .into_iter()
+            .flat_map(|it| it.keys().copied())
+            .collect()
+    }
+
     /// All of them.
     pub(super) fn of_stranger(&self, who: &Fingerprint) -> Vec<MessageId> {
         let theirs = self.strangers.get(who);

@@ -17,6 +17,7 @@ mod ledger;
 mod moved;
 mod pair;
 mod send;
+mod stranger;
 #[cfg(test)]
 mod tests;
 mod witness;
@@ -37,7 +38,7 @@ use crate::share::messages::collect::Reading;
 use crate::share::messages::knock::AtDoor;
 use crate::share::messages::ledger::{Ledger, scan};
 use crate::share::messages::pair::Pair;
-use crate::share::{Contacts, ShareError};
+use crate::share::{Called, Contacts, ShareError};
 use crate::types::Timespec;
 use crate::types::limits::MESSAGES_KEPT_MAX;
 
@@ -319,7 +320,7 @@ impl Messages {
     /// Both, unless the contact is stopped.
     fn pair(&self, contact: Contact) -> Result<Pair, MessageError> {
         if contact.alarm.is_some() {
-            let name = contact.name.as_str().to_owned();
+            let name = Called::new(contact.name.as_str());
             return Err(ShareError::Alarm(name).into());
         }
         let (card, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;

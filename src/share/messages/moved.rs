@@ -8,10 +8,9 @@ use crate::format::message::MessageBody;
 use crate::share::messages::error::MessageError;
 use crate::share::messages::{MessageKeys, Messages, Way};
 
-/// As long as it is held, nothing is sent and nothing is read.
+/// As long as it is held, nothing is sent and nothing is read, and nobody is at a door.
 pub struct Still<'a> {
-    _sending: tokio::sync::MutexGuard<'a, ()>,
-    _collecting: tokio::sync::MutexGuard<'a, ()>,
+    _held: [tokio::sync::MutexGuard<'a, ()>; 4],
 }
 
 impl Messages {
@@ -22,8 +21,12 @@ impl Messages {
     /// Waits until nothing is sent or read any more.
     pub async fn still(&self) -> Still<'_> {
         Still {
-            _sending: self.sending.lock().await,
-            _collecting: self.collecting.lock().await,
+            _held: [
+                self.sending.lock().await,
+                self.collecting.lock().await,
+                self.knocking.lock().await,
+                self.at_own_door.lock().await,
+            ],
         }
     }
 

@@ -14,6 +14,7 @@ use crate::format::audit::Witness;
 use crate::format::card::Card;
 use crate::format::message::Message;
 use crate::format::rows::{Contact, KeysTag};
+use crate::share::Called;
 use crate::share::messages::Way;
 use crate::share::messages::error::MessageError;
 use crate::types::limits::MAIL_WEEK;
@@ -63,7 +64,8 @@ impl Pair {
         let card = contact.card()?;
         let print = Fingerprint::of(&card.identity);
         let secret = PairSecret::agree(&keys.x25519, &card.x25519, [&own, &print]);
-        let secret = secret.map_err(|_| MessageError::BadKey(contact.name.as_str().to_owned()))?;
+        let secret =
+            secret.map_err(|_| MessageError::BadKey(Called::new(contact.name.as_str())))?;
         let fields: [&[u8]; 5] = [
             &sign_public_key(&keys.sign),
             &keys.x25519.public_key(),
@@ -88,8 +90,8 @@ impl Pair {
         self.card.epoch
     }
 
-    pub(super) fn name(&self) -> String {
-        self.contact.name.as_str().to_owned()
+    pub(super) fn name(&self) -> Called {
+        Called::new(self.contact.name.as_str())
     }
 
     pub(super) fn feed(&self, way: Way, week: u32) -> Feed {

@@ -143,6 +143,57 @@ async fn a_denial_reaches_a_stranger() {
     assert_eq!(ben.knocks(&net, later(100)).await, 0);
 }
 
+/// What is told to somebody is sealed for the keys that they have.
+#[tokio::test]
+async fn a_stranger_who_replaced_their_keys_is_answered_with_the_new_ones() {
+    let (anna, ben, net) = strangers();
+    let asked = [ben.asks("Anna", "one"), ben.asks("Anna", "other")];
+    assert_eq!(ben.knocks(&net, NOW).await, 2);
+    assert_eq!(anna.opens(&net, NOW).await.received, 2);
+    // One is denied and the other told to have arrived, and he reads neither.
+    let who = anna.messages.correspondent(&ben.print()).unwrap().unwrap();
+    let denied = MessageBody::Denied { why: plain("no") };
+    anna.messages
+        .post(&who, denied, Some(asked[0]), NOW)
+        .unwrap();
+    assert_eq!(anna.sends(&net, NOW).await.sent, 3);
+    let card = ben.replaces_keys(2, 1).await;
+    assert_eq!(ben.collects(&net, NOW).await.received, 0);
+    // He asks with the new card at once; what he put before stands there still.
+    assert_eq!(ben.knocks(&net, later(1)).await, 2);
+    let seen = anna.opens(&net, later(1)).await;
+    assert_eq!((seen.received, seen.repeated + seen.skipped), (0, 4));
+    let all = anna.received();
+    let mut cards = all.iter().map(|kept| kept.row.card.as_ref().unwrap());
+    assert!(cards.all(|shown| shown.as_slice() == card.bytes()));
+    assert_eq!(anna.sends(&net, later(1)).await.sent, 2);
+    assert_eq!(ben.collects(&net, later(1)).await.received, 1);
+    assert_eq!(state(&ben.written())[1], MessageState::Arrived);
+    assert_eq!(ben.knocks(&net, later(DOOR_DAY)).await, 0);
+    // Whoever has the keys of before is not heard any more.
+    let slot = &anna.slots(day(NOW.secs))[31];
+    let forged = Person::knock_of(&anna, 2, &ben.card, slot);
+    net.store.put(&forged).await.unwrap();
+    assert_eq!(anna.opens(&net, later(2)).await.received, 0);
+    let who = anna.messages.correspondent(&ben.print()).unwrap().unwrap();
+    assert!(who.card.as_slice() == card.bytes());
+}
+
+/// What was put for keys that are replaced can be opened by nobody.
+#[tokio::test]
+async fn what_stands_at_a_door_is_put_anew_when_its_owner_replaced_the_keys() {
+    let (anna, ben, net) = strangers();
+    ben.asks("Anna", "treatment");
+    assert_eq!(ben.knocks(&net, NOW).await, 1);
+    let card = anna.replaces_keys(1, 1).await;
+    assert_eq!(anna.opens(&net, NOW).await.received, 0);
+    let found = Found::alone(card);
+    let name = ContactName::parse("Anna").unwrap();
+    ben.contacts.pin(&name, &found, NOW).unwrap();
+    assert_eq!(ben.knocks(&net, later(1)).await, 1);
+    assert_eq!(anna.opens(&net, later(1)).await.received, 1);
+}
+
 #[tokio::test]
 async fn what_was_overwritten_is_put_again_and_nothing_is_forged() {
     let (anna, ben, net) = strangers();

@@ -93,6 +93,31 @@ fn machine(person: u8, machine: u8, before: Option<&SignedCard>) -> Person {
 }
 
 impl Person {
+    /// Keys of this epoch take the place of those so far; gives the card that names them.
+    async fn replaces_keys(&self, person: u8, epoch: u32) -> SignedCard {
+        let (root, before) = (root(person), self.contacts.own().unwrap().unwrap().0);
+        let keys = MessageKeys {
+            x25519: root.kem_x25519(epoch),
+            xwing: root.kem_xwing(epoch),
+            sign: Secret::from_bytes(&[person + 64 * u8::try_from(epoch).unwrap(); 32]),
+        };
+        let card = Card {
+            number: before.card().number + 1,
+            epoch,
+            sign: sign_public_key(&keys.sign),
+            x25519: keys.x25519.public_key(),
+            xwing: xwing_public_key(&keys.xwing),
+            previous: before.hash(),
+            ..before.card().clone()
+        };
+        let chunk = sign_card(&self.identity, card.number, &card.encode()).unwrap();
+        let card = SignedCard::read(chunk.bytes()).unwrap();
+        let still = self.messages.still().await;
+        self.contacts.use_own(&card).unwrap();
+        self.messages.replace_keys(keys, &still);
+        card
+    }
+
     fn knows(&self, name: &str, other: &Self) {
         let name = ContactName::parse(name).unwrap();
         let found = Found::alone(other.card.clone());

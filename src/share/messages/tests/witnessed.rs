@@ -28,33 +28,22 @@ impl Person {
         };
         *witness
     }
-
-    /// The keys of another machine of the same person take the place of those so far.
-    async fn turns_to(&self, newer: &Self, seed: u8) {
-        self.contacts.use_own(&newer.card).unwrap();
-        let keys = MessageKeys {
-            x25519: root(2).kem_x25519(0),
-            xwing: root(2).kem_xwing(0),
-            sign: Secret::from_bytes(&[seed; 32]),
-        };
-        let still = self.messages.still().await;
-        self.messages.replace_keys(keys, &still);
-    }
 }
 
 #[tokio::test]
 async fn what_is_countersigned_when_keys_are_replaced_is_signed_with_the_new_ones() {
     let (anna, ben, net) = two();
     ben.countersigns(&anna, 3);
-    let newer = machine(2, 1, Some(&ben.card));
-    ben.turns_to(&newer, 2 + 16).await;
-    anna.knows("Ben", &newer);
+    let newer = ben.replaces_keys(2, 1).await;
+    let found = Found::alone(newer.clone());
+    let name = ContactName::parse("Ben").unwrap();
+    anna.contacts.pin(&name, &found, NOW).unwrap();
     ben.sends(&net, NOW).await;
     assert_eq!(anna.collects(&net, NOW).await.received, 1);
     let witness = anna.witness();
     assert_eq!(
         (witness.key, witness.seen),
-        (newer.card.card().sign, checkpoint(3))
+        (newer.card().sign, checkpoint(3))
     );
     assert!(witness.is_signed());
 }
