@@ -14,8 +14,10 @@ use crate::daemon::sharing::SharingClient;
 
 /// Show who can open a file or folder, and who could.
 ///
-/// That is who was given it, or a folder around it. Whoever could read it once may have kept it. The fields of --json
-/// are those of podfs shares.
+/// That is who was given it, or a folder that it stands in now. Whoever could read it once may have kept it. Nobody notes
+/// where things stood before: who was given a folder that it was moved out of is not shown, and who was given the one that
+/// it was moved into is, also if that was over by then. A grant of one version opens what was there then, which may be
+/// without this, or with another version of it. The fields of --json are those of podfs shares.
 #[derive(Args, Clone, Debug)]
 pub(super) struct AccessArgs {
     /// File or folder in a mounted pod
@@ -38,7 +40,12 @@ pub(super) fn run(args: &AccessArgs) -> Result<Exit, Fault> {
         print::line("nobody but you can open it");
     }
     for grant in &can {
-        print::line(describe(grant));
+        let then = if grant.snapshot {
+            " (if it was there then, as it was then)"
+        } else {
+            ""
+        };
+        print::line(format!("{}{then}", describe(grant)));
     }
     for grant in &could {
         print::line(format!("{} (could, until then)", describe(grant)));

@@ -96,9 +96,11 @@ Fields of --json, one object a line, and columns of --csv (bytes are hexadecimal
   time        when it happened, in seconds since 1970
   nanos       and nanoseconds
   kind        card-published, contact-added, contact-changed, contact-verified, contact-alarm, contact-removed,
-              granted, grant-received, grant-accepted, grant-expired, grant-revoked, revocation-received,
+              contact-blocked, contact-unblocked,
+              granted, grant-received, grant-accepted, grant-expired, grant-revoked, revocation-received, sealed-anew,
               added, changed, removed (by the other person, in what they may change),
               requested, request-received, request-approved, request-denied, keys-rotated, keys-replaced,
+              box-created, box-removed,
               integrity-failure, rollback-alarm, exported, read-failed
   outcome     done, refused or failed
   device      which machine of the pod

@@ -16,6 +16,8 @@ use crate::cli::wait;
 use crate::control::PreviewReport;
 use crate::control::ReceiptReport;
 use crate::daemon::Fault;
+use crate::daemon::FaultKind;
+use crate::daemon::PodPaths;
 use crate::daemon::Quoted;
 use crate::daemon::follow::Follower;
 use crate::daemon::sharing::SharingClient;
@@ -86,7 +88,7 @@ Fields of --json with --level 2 or 3, and with --receipt:
   with         name of the contact
   fingerprint  of their identity
   level        0 to 3
-  state        sealing or done
+  state        sealing, waiting (for room: what has to be fetched finds none) or done
   asked        when it was asked for
   done         when it was done
   names        names that were sealed anew
@@ -105,45 +107,21 @@ pub(super) fn run(args: &RevokeArgs) -> Result<Exit, Fault> {
         tell(args, &client.receipt(&args.id)?);
         return Ok(Exit::Done);
     }
-    let is_sealed = args.level >= 2;
-    if args.dry_run || is_sealed {
-        let preview = client.preview(&args.id)?;
-        if args.dry_run && args.format.json {
-            print::json(&preview);
-        } else if args.dry_run {
-            for line in lines(&preview) {
-                print::line(line);
-            }
-        } else if print::is_terminal() {
-            for line in lines(&preview) {
-                print::note(line);
-            }
-        }
-        if args.dry_run {
-            return Ok(Exit::Done);
-        }
+    if args.dry_run {
+        preview(args, &client.preview(&args.id)?);
+        return Ok(Exit::Done);
     }
+    let is_sealed = args.level >= 2;
     if is_sealed {
+        for line in before(client.preview(&args.id))? {
+            print::note(line);
+        }
         let question = format!("Seal everything anew, as level {} says?", args.level);
         ask::confirm(&question, args.yes, "--yes")?;
     }
     let grant = client.revoke(&args.id, args.level)?;
     if is_sealed {
-        let until = wait::until(args.timeout.as_deref())?;
-        let mut follower = Follower::of_pod(paths)?;
-        let mut bars = NetworkBars::new();
-        let mut done = None;
-        let waited = wait::wait(&mut follower, until, |report| {
-            bars.show(report);
-            done = client.receipt(&grant.id).ok().filter(is_done);
-            done.is_some()
-        });
-        bars.clear();
-        waited?;
-        if let Some(receipt) = done {
-            tell(args, &receipt);
-        }
-        return Ok(Exit::Done);
+        return follow(args, paths, (&mut client, &grant.id));
     }
     if args.format.json {
         print::json(&grant);
@@ -161,8 +139,66 @@ pub(super) fn run(args: &RevokeArgs) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
-fn is_done(receipt: &ReceiptReport) -> bool {
-    receipt.state == "done"
+/// Waits until all is sealed anew.
+fn follow(
+    args: &RevokeArgs,
+    paths: PodPaths,
+    (client, id): (&mut SharingClient, &str),
+) -> Result<Exit, Fault> {
+    let until = wait::until(args.timeout.as_deref())?;
+    let mut follower = Follower::of_pod(paths)?;
+    let mut bars = NetworkBars::new();
+    let mut settled = None;
+    let waited = wait::wait(&mut follower, until, |report| {
+        bars.show(report);
+        settled = client.receipt(id).ok().filter(is_settled);
+        settled.is_some()
+    });
+    bars.clear();
+    waited?;
+    let Some(receipt) = settled else {
+        return Ok(Exit::Done);
+    };
+    tell(args, &receipt);
+    if has_to_wait(&receipt) {
+        let what = "the grant is ended; what has to be fetched to seal all of it anew finds no room on this machine";
+        return Err(Fault::new(FaultKind::Pending, what).next(
+            "free some space on the disk of the state folder, or mount it with a larger --budget: it goes on by itself",
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn preview(args: &RevokeArgs, preview: &PreviewReport) {
+    if args.format.json {
+        print::json(preview);
+        return;
+    }
+    for line in lines(preview) {
+        print::line(line);
+    }
+}
+
+/// What is said before something is sealed anew. What cannot be told now keeps no grant alive.
+fn before(preview: Result<PreviewReport, Fault>) -> Result<Vec<String>, Fault> {
+    match preview {
+        Ok(preview) if print::is_terminal() => Ok(lines(&preview)),
+        Ok(_) => Ok(Vec::new()),
+        Err(fault) if fault.kind == FaultKind::NoGrant => Err(fault),
+        Err(fault) => Ok(vec![format!(
+            "what that costs, and who else can open it, cannot be told now: {}",
+            fault.what
+        )]),
+    }
+}
+
+/// It is done, or nobody knows how long it takes.
+fn is_settled(receipt: &ReceiptReport) -> bool {
+    receipt.state != "sealing"
+}
+
+fn has_to_wait(receipt: &ReceiptReport) -> bool {
+    receipt.state == "waiting"
 }
 
 fn tell(args: &RevokeArgs, receipt: &ReceiptReport) {
@@ -172,8 +208,13 @@ fn tell(args: &RevokeArgs, receipt: &ReceiptReport) {
     }
     let id = short(&receipt.id);
     let Some(done) = receipt.done else {
+        let why = if has_to_wait(receipt) {
+            "waits for room on this machine"
+        } else {
+            "not done yet"
+        };
         print::line(format!(
-            "{id}  with {}: level {} asked for {}, not done yet",
+            "{id}  with {}: level {} asked for {}, {why}",
             receipt.with,
             receipt.level,
             show_moment(receipt.asked)
@@ -236,6 +277,13 @@ fn lines(preview: &PreviewReport) -> Vec<String> {
     if !preview.complete {
         lines.push("not all of it is published yet: it will be more than that".to_owned());
     }
+    if preview.grant.kind == "folder" && preview.handed_over {
+        lines.push(
+            "What was moved out of it to another place in the pod, before or after it was ended, is not sealed anew at any \
+             level: nobody notes what was in it when. Copy it and remove the old one."
+                .to_owned(),
+        );
+    }
     lines.push(full_effect(preview));
     lines.extend(others(preview));
     lines
@@ -287,6 +335,7 @@ fn others(preview: &PreviewReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::GivenReport;
     use crate::control::LevelReport;
     use crate::control::OtherGrant;
 
@@ -312,6 +361,10 @@ mod tests {
                 same_person: true,
                 ..OtherGrant::default()
             }],
+            grant: GivenReport {
+                kind: "folder".to_owned(),
+                ..GivenReport::default()
+            },
             ..PreviewReport::default()
         };
         let said = lines(&preview).join("\n");
@@ -323,8 +376,21 @@ mod tests {
             "280.0 KiB",
             "4.0 KiB fetched first",
             "goes on reading, whatever the level",
+            "moved out of it",
         ] {
             assert!(said.contains(part), "{part:?} is not in {said}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_told_before_keeps_no_grant_alive() {
+        let silent = Fault::new(FaultKind::Network, "nobody answers");
+        let said = before(Err(silent)).unwrap().join("\n");
+        assert!(
+            said.contains("cannot be told now: nobody answers"),
+            "{said}"
+        );
+        let unknown = Fault::new(FaultKind::NoGrant, "there is no such grant");
+        assert_eq!(before(Err(unknown)).unwrap_err().kind, FaultKind::NoGrant);
     }
 }

@@ -57,17 +57,19 @@ pub(super) struct ShareArgs {
 /// Shares it, or lists what that would open.
 pub(super) fn run(args: &ShareArgs) -> Result<Exit, Fault> {
     let mut client = SharingClient::of_path(&args.path)?;
-    if args.dry_run {
-        return list(&args.path, args.format);
-    }
-    let grant = client.share(Wish {
+    let wish = Wish {
         with: args.with.clone(),
         rights: args.rights.clone(),
         from: typed(args.from.as_deref(), Edge::Start)?,
         until: typed(args.until.as_deref(), Edge::End)?,
         purpose: args.purpose.clone(),
         snapshot: args.snapshot,
-    })?;
+    };
+    if args.dry_run {
+        client.would_share(wish)?;
+        return list(&args.path, args.format);
+    }
+    let grant = client.share(wish)?;
     if args.format.json {
         print::json(&grant);
         return Ok(Exit::Done);
@@ -84,7 +86,7 @@ pub(super) fn run(args: &ShareArgs) -> Result<Exit, Fault> {
 }
 
 /// Every name that becomes readable, one a line, as they will see it.
-fn list(path: &Path, format: FormatArgs) -> Result<Exit, Fault> {
+pub(super) fn list(path: &Path, format: FormatArgs) -> Result<Exit, Fault> {
     let failed = |path: &Path, error: &std::io::Error| {
         Fault::io(
             FaultKind::Other,

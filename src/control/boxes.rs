@@ -45,6 +45,12 @@ pub enum BoxRequest {
         /// Also when programs use it.
         lazy: bool,
     },
+    /// Which box is mounted at a place.
+    At {
+        /// The place; absolute.
+        #[serde(with = "raw_path")]
+        point: PathBuf,
+    },
     /// Boxes in the order of their numbers, as many as an answer holds.
     List {
         /// With numbers above this one; 0: from the first on.
@@ -72,6 +78,12 @@ pub enum BoxResponse {
     },
     /// It is not mounted any more.
     Unmounted,
+    /// The box that is mounted there.
+    At {
+        /// Its folder, as seen from the top of the pod.
+        #[serde(with = "raw_path")]
+        path: PathBuf,
+    },
     /// Programs use the mount of the box.
     Busy {
         /// At most a screenful.
@@ -151,6 +163,7 @@ mod tests {
                 point: path(),
                 lazy: true,
             },
+            BoxRequest::At { point: path() },
             BoxRequest::List { after: 7 },
         ];
         for request in asked.map(Request::Box) {

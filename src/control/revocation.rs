@@ -85,7 +85,7 @@ pub struct ReceiptReport {
     pub fingerprint: String,
     /// 0 to 3.
     pub level: u8,
-    /// `sealing` or `done`.
+    /// `sealing`, `waiting` for room, or `done`.
     pub state: String,
     /// When it was asked for.
     pub asked: i64,

@@ -29,21 +29,32 @@ pub enum SharingRequest {
         purpose: String,
         /// As it is now, and nothing that comes later.
         snapshot: bool,
+        /// Only say what would be given, or why not.
+        #[serde(default)]
+        preview: bool,
     },
     /// Share what a contact asked for.
     Approve {
         /// Id of the request, or the beginning of it.
         id: String,
         /// What is shared, as seen from the top of the pod; nothing: what the request names.
+        #[serde(with = "raw_path::option", default)]
         path: Option<PathBuf>,
+        /// `read`, `append` or `write`, in place of what was asked for.
+        #[serde(default)]
+        rights: Option<String>,
         /// Until when, in place of what was asked for.
         until: Option<i64>,
+        /// Only say what would be given, or why not.
+        #[serde(default)]
+        preview: bool,
     },
     /// Grants that the owner gave, with the path of what is shared, as many as an answer holds.
     Given {
         /// How many to leave out.
         skip: usize,
         /// Only those that open what is at this path, as seen from the top of the pod.
+        #[serde(with = "raw_path::option", default)]
         path: Option<PathBuf>,
     },
     /// End a grant.
@@ -84,6 +95,8 @@ pub enum SharingRequest {
 pub enum SharingResponse {
     /// A grant that the owner gave, as it is now.
     Gave(Box<GivenReport>),
+    /// A grant that would be given were it not asked for what it would be. It has no id.
+    WouldGive(Box<GivenReport>),
     /// Grants that the owner gave, the oldest first.
     Given {
         /// As many as an answer holds.
@@ -187,4 +200,49 @@ pub struct ReceivedReport {
     pub added: Option<u64>,
     /// Why a newer version is not here yet.
     pub trouble: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+    use crate::control::Request;
+
+    #[test]
+    fn names_that_are_no_text_come_through() {
+        let path = || PathBuf::from(OsStr::from_bytes(b"a/\xff\n"));
+        let asked = [
+            SharingRequest::Share {
+                path: path(),
+                with: "Anna".to_owned(),
+                rights: "read".to_owned(),
+                from: None,
+                until: Some(7),
+                purpose: String::new(),
+                snapshot: false,
+                preview: true,
+            },
+            SharingRequest::Approve {
+                id: "7".to_owned(),
+                path: Some(path()),
+                rights: None,
+                until: None,
+                preview: false,
+            },
+            SharingRequest::Given {
+                skip: 3,
+                path: Some(path()),
+            },
+            SharingRequest::Given {
+                skip: 3,
+                path: None,
+            },
+        ];
+        for request in asked.map(Request::Sharing) {
+            let line = serde_json::to_string(&request).unwrap();
+            assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+        }
+    }
 }

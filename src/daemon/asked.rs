@@ -10,8 +10,8 @@ use crate::share::audit::Happening;
 use crate::share::messages::Kept;
 use crate::share::messages::MessageError;
 use crate::types::PlainText;
+use crate::types::Purpose;
 use crate::types::Rights;
-use crate::types::limits::PURPOSE_MAX;
 use crate::types::limits::REQUEST_TEXTS_MAX;
 
 impl AccessRequest {
@@ -25,9 +25,8 @@ impl AccessRequest {
         if what.is_empty() || purpose.is_empty() {
             return Err(wrong(&"a request names a path and a purpose"));
         }
-        if purpose.len() > PURPOSE_MAX {
-            return Err(wrong(&"a purpose has at most 400 bytes"));
-        }
+        // What no grant can be given for cannot be asked for.
+        Purpose::parse(purpose).map_err(|error| wrong(&error))?;
         if what.len().saturating_add(purpose.len()) > REQUEST_TEXTS_MAX {
             return Err(wrong(
                 &"a path and a purpose have at most 1280 bytes together",
@@ -80,5 +79,22 @@ impl Mail {
             Some(until) => happening.until(until),
             None => happening,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_approved_cannot_be_asked_for() {
+        let ask = |purpose: &str| AccessRequest::checked("lab", purpose, 1, (None, None));
+        assert!(ask("second opinion").is_ok());
+        for bad in ["", "x ", " x", "a\nb", &"a".repeat(401)] {
+            let Err(Refused(why, _)) = ask(bad) else {
+                panic!("{bad:?} can be asked for");
+            };
+            assert_eq!(why, crate::control::Refusal::Wrong);
+        }
     }
 }

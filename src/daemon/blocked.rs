@@ -25,16 +25,22 @@ impl People {
     }
 
     /// Nothing of theirs is taken from now on, or it is again. What somebody wrote who is no contact is forgotten.
-    pub(super) fn block(&self, who: &str, on: bool) -> Result<PeopleResponse, Refused> {
+    pub(super) async fn block(&self, who: &str, on: bool) -> Result<PeopleResponse, Refused> {
         let print = self.meant(who)?;
+        let messages = self.mail().messages();
+        let contact = messages.contact(&print)?;
+        let is_so = self.contacts().is_blocked(&print)? == on;
         if on {
             self.contacts().block(&print, self.now())?;
-            let messages = self.mail().messages();
-            if messages.contact(&print)?.is_none() {
+            if contact.is_none() {
                 messages.forget_stranger(&print)?;
             }
         } else {
             self.contacts().unblock(&print)?;
+        }
+        if !is_so {
+            let name = contact.as_ref().map_or("", |contact| contact.name.as_str());
+            self.record(&happened::blocked(&print, name, on)).await?;
         }
         Ok(PeopleResponse::Done)
     }

@@ -184,9 +184,14 @@ pub(super) fn locate(path: &Path) -> Result<(PodPaths, PathBuf), Fault> {
     let mount = mount
         .filter(|mount| mount.is_ours())
         .ok_or_else(|| nothing(""))?;
-    let paths = unmount::owner_of(mount).ok_or_else(|| nothing(""))?;
     let inside = place.strip_prefix(&mount.point).unwrap_or(Path::new(""));
-    Ok((paths, inside.to_owned()))
+    if let Some(paths) = unmount::owner_of(mount) {
+        return Ok((paths, inside.to_owned()));
+    }
+    // A box that is mounted alone begins further down.
+    let (paths, above) = unmount::owner_of_box(&mount.point)?.ok_or_else(|| nothing(""))?;
+    let inside = above.components().chain(inside.components());
+    Ok((paths, inside.collect()))
 }
 
 /// The daemon of the pod there; no answer of it takes longer than `patience`.

@@ -1,5 +1,8 @@
 //! What is recorded when something about other people was done.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use crate::crypto::identity::Fingerprint;
 use crate::format::audit::Kind;
 use crate::format::audit::Outcome;
@@ -39,6 +42,23 @@ pub(super) fn verified(who: &Fingerprint, name: &str) -> Happening {
 pub(super) fn removed(card: &Card, name: &str) -> Happening {
     let who = Fingerprint::of(&card.identity);
     Happening::new(Kind::ContactRemoved).with(who.0, name)
+}
+
+/// Nothing of somebody is taken any more, or it is again.
+pub(super) fn blocked(who: &Fingerprint, name: &str, on: bool) -> Happening {
+    let kind = if on {
+        Kind::ContactBlocked
+    } else {
+        Kind::ContactUnblocked
+    };
+    Happening::new(kind).with(who.0, name)
+}
+
+/// A folder became a box, or is none any more.
+pub(super) fn bordered(kind: Kind, path: &Path, number: u32) -> Happening {
+    Happening::new(kind)
+        .of(path.as_os_str().as_bytes())
+        .because(&format!("box number {number}"))
 }
 
 /// Publishing failed; nothing is recorded of what only has to be waited for.

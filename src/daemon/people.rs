@@ -151,7 +151,7 @@ impl People {
                 self.verified(&name, &fingerprint).await
             }
             PeopleRequest::Remove { name, .. } => self.remove(&name).await,
-            PeopleRequest::Block { who, on } => self.block(&who, on),
+            PeopleRequest::Block { who, on } => self.block(&who, on).await,
         }
     }
 

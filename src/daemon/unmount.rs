@@ -82,13 +82,33 @@ pub fn folder(dir: &Path, lazy: bool) -> Result<(PathBuf, Outcome), Fault> {
 
 /// Unmounts the box that a daemon of this user serves at the mount, if one does.
 fn of_box(point: &Path, lazy: bool) -> Result<Option<Outcome>, Fault> {
+    let Some((_, holders)) = with_box(|client| client.unmount(point, lazy))? else {
+        return Ok(None);
+    };
+    if holders.is_empty() {
+        return Ok(Some(Outcome::Detached));
+    }
+    Err(busy(point, &holders))
+}
+
+/// The pod of this user of which a box is mounted at `point`, and the folder of that as seen from the top of the pod.
+pub(super) fn owner_of_box(point: &Path) -> Result<Option<(PodPaths, PathBuf)>, Fault> {
+    with_box(|client| client.at(point))
+}
+
+/// Asks the daemons of all pods of this user, until one says that it is its box.
+fn with_box<T>(
+    ask: impl Fn(&mut BoxClient) -> Result<T, Fault>,
+) -> Result<Option<(PodPaths, T)>, Fault> {
     for name in pods() {
-        let Ok(client) = PodPaths::of(&name).and_then(|paths| BoxClient::of_pod(&paths)) else {
+        let Ok(paths) = PodPaths::of(&name) else {
             continue;
         };
-        match { client }.unmount(point, lazy) {
-            Ok(holders) if holders.is_empty() => return Ok(Some(Outcome::Detached)),
-            Ok(holders) => return Err(busy(point, &holders)),
+        let Ok(mut client) = BoxClient::of_pod(&paths) else {
+            continue;
+        };
+        match ask(&mut client) {
+            Ok(answer) => return Ok(Some((paths, answer))),
             Err(fault) if fault.kind == FaultKind::NotMounted => {}
             Err(fault) => return Err(fault),
         }

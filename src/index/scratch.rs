@@ -47,12 +47,17 @@ impl Scratch {
 impl Rows {
     /// Rows of an empty pod in a folder that goes with them.
     pub(crate) fn memory() -> Self {
+        Self::memory_of(None)
+    }
+
+    /// The same, of which the log takes at most so many bytes.
+    pub(crate) fn memory_of(budget: Option<u64>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let secret = Secret::from_bytes(&[7; 32]);
         let parts = RowsParts {
             dir: dir.path().to_owned(),
             secret,
-            budget: None,
+            budget,
             read_only: false,
         };
         Self::create(&parts).unwrap();

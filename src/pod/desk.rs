@@ -239,6 +239,9 @@ impl Pod {
         if who.is_none() && name != SHARES {
             return Ok(None);
         }
+        if ino.is_told() {
+            return Err(PodError::NoData);
+        }
         self.inode(ino)?;
         let said = match (self.desk().ok(), who) {
             (None, _) => None,

@@ -54,6 +54,13 @@ pub trait Followers: Send + Sync {
     /// # Errors
     /// A sentence that says why that is not noted.
     fn renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), String>;
+
+    /// What was asked for cannot be sealed anew now: what has to be fetched for it finds no room. No publication seals it
+    /// until it is asked for again.
+    ///
+    /// # Errors
+    /// A sentence that says why that is not noted.
+    fn has_no_room(&self, asked: &Revocation) -> Result<(), String>;
 }
 
 /// Those who follow, as the publisher knows them.
@@ -125,12 +132,30 @@ impl Follow {
     /// # Errors
     /// When nobody has noted it: it has to be told again.
     pub(super) fn is_renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), SyncError> {
+        self.note(|followers| followers.renewed(asked, renewed))
+    }
+
+    /// Tells that something cannot be sealed anew now.
+    ///
+    /// # Errors
+    /// When nobody has noted it: it has to be told again.
+    pub(super) fn has_no_room(&self, asked: &Revocation) -> Result<(), SyncError> {
+        self.note(|followers| followers.has_no_room(asked))
+    }
+
+    fn note(
+        &self,
+        tell: impl FnOnce(&dyn Followers) -> Result<(), String>,
+    ) -> Result<(), SyncError> {
         let followers = self.followers.get().and_then(Weak::upgrade);
         let Some(followers) = followers else {
             return Err(SyncError::Interrupted);
         };
-        followers.renewed(asked, renewed).map_err(|why| {
-            tracing::error!(why, "that something was sealed anew is not noted");
+        tell(&*followers).map_err(|why| {
+            tracing::error!(
+                why,
+                "what became of something to be sealed anew is not noted"
+            );
             SyncError::Interrupted
         })
     }

@@ -43,7 +43,11 @@ impl Publisher {
         let mut head = self.head_of(cut)?;
         while head.is_none() {
             let list = self.follow.list();
-            let Prepared { draft, boxes, seen } = self.prepared(cut, &attempts, &list.followed)?;
+            let prepared = match self.prepared(cut, &attempts, &list.followed) {
+                Err(SyncError::NoRoom) if self.put_off(cut)? => return Ok(false),
+                prepared => prepared?,
+            };
+            let Prepared { draft, boxes, seen } = prepared;
             let base = self.kept.rows().journal().base();
             let before = base.map_or(0, |base| base.generation);
             let part = Part::Cut(Arc::clone(cut), before);
@@ -106,7 +110,7 @@ impl Publisher {
         Some(self.upload(&network).send(Freight::Node, chunk).await)
     }
 
-    fn has_cut(&self, generation: u64) -> bool {
+    pub(super) fn has_cut(&self, generation: u64) -> bool {
         let cut = self.kept.rows().journal().cut();
         cut.is_some_and(|cut| cut.generation == generation)
     }

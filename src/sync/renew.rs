@@ -16,6 +16,7 @@ use crate::sync::publisher::Publisher;
 use crate::sync::view::View;
 use crate::sync::walk::{Errand, Tally, Walk};
 use crate::types::Ino;
+use crate::types::limits::{FETCHED_RESERVE, PAGE_BYTES};
 
 /// Rows that are looked at together.
 const ROWS: usize = 1024;
@@ -27,6 +28,8 @@ pub(super) struct Renewals {
     pub(super) newest: Option<RenewalId>,
     /// The inodes of which nodes are sealed anew, and whether pages are too.
     pub(super) inodes: BTreeMap<Ino, bool>,
+    /// Of these, those that are in another box than before.
+    moved: BTreeSet<Ino>,
 }
 
 /// What there is below something, itself included.
@@ -65,7 +68,13 @@ impl Renewals {
 
     /// These are sealed anew as well, with their pages: they are in another box than before.
     pub(super) fn add(&mut self, moved: BTreeSet<Ino>) {
-        self.inodes.extend(moved.into_iter().map(|ino| (ino, true)));
+        self.inodes.extend(moved.iter().map(|ino| (*ino, true)));
+        self.moved = moved;
+    }
+
+    /// Whether its pages can be sealed anew as well by a later cut: somebody asked for it, and nothing else needs it.
+    pub(super) fn can_wait(&self, ino: Ino) -> bool {
+        !self.moved.contains(&ino)
     }
 
     /// Whether all nodes of an inode are sealed anew.
@@ -168,12 +177,41 @@ impl Publisher {
         self.batches.read().clone()
     }
 
-    /// Pages below `top` that are published and not on this machine.
+    /// Bytes that are published of what is below any of `tops` and are not on this machine; and how many may be fetched
+    /// so that what is written next finds room.
     ///
     /// # Errors
     /// When the log does not tell.
-    pub fn remote_below(&self, top: Ino) -> Result<u64, SyncError> {
-        tokio::task::block_in_place(|| self.kept.remote(&self.below_now(top)?.0))
+    pub fn to_be_fetched(&self, tops: &BTreeSet<Ino>) -> Result<(u64, u64), SyncError> {
+        let mut below = BTreeSet::new();
+        for top in tops {
+            below.append(&mut self.below_now(*top)?.0);
+        }
+        let space = self.kept.rows().space();
+        let room = space.free.saturating_sub(FETCHED_RESERVE);
+        Ok((self.kept.remote(&below)?.saturating_mul(PAGE_BYTES), room))
+    }
+
+    /// Gives a cut up that asks for more to be sealed anew than finds room on this machine: it waits, and what else
+    /// changed does not. Says whether it did.
+    pub(super) fn put_off(&self, cut: &Snapshot) -> Result<bool, SyncError> {
+        let journal = self.kept.rows().journal();
+        let _one = self.heading.lock();
+        if !self.has_cut(cut.generation) {
+            return Ok(true);
+        }
+        let mut asked = due(&self.kept, journal.base().as_deref(), cut)?;
+        asked.retain(|row| row.level == RevocationLevel::Pages);
+        if asked.is_empty() {
+            return Ok(false);
+        }
+        for row in &asked {
+            self.follow.has_no_room(row)?;
+        }
+        tracing::warn!("what is to be sealed anew waits: room is short");
+        journal.drop_cut()?;
+        self.schedule.lock().hurry();
+        Ok(true)
     }
 
     /// Everything below `top`, itself included, as it is now.

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 KINDS = {
     1: "card-published", 2: "contact-added", 3: "contact-changed", 4: "contact-verified", 5: "contact-alarm",
-    6: "contact-removed", 16: "granted", 17: "grant-received", 18: "grant-accepted", 19: "grant-expired",
+    6: "contact-removed", 7: "contact-blocked", 8: "contact-unblocked", 16: "granted", 17: "grant-received", 18: "grant-accepted", 19: "grant-expired",
     20: "grant-revoked", 21: "revocation-received", 22: "sealed-anew", 23: "added", 24: "changed",
     25: "removed", 32: "requested", 33: "request-received", 34: "request-approved", 35: "request-denied",
-    48: "keys-rotated", 49: "keys-replaced", 64: "integrity-failure", 65: "rollback-alarm", 66: "exported",
+    48: "keys-rotated", 49: "keys-replaced", 50: "box-created", 51: "box-removed", 64: "integrity-failure", 65: "rollback-alarm", 66: "exported",
     67: "read-failed",
 }
 OUTCOMES = ("done", "refused", "failed")

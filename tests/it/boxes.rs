@@ -187,6 +187,7 @@ fn an_app_sees_its_box_and_nothing_else() {
         assert_eq!(errno(fs::metadata(app.join(name))), libc::ENOENT);
     }
     seen_from_both_sides(&inside, &app);
+    commands_know_where_it_is(&pod, &inside, &app);
     // As long as it is mounted it stays a box, and has one mount.
     let listed = json(&pod, &["box", "list", "--json"]);
     assert_eq!(listed[0]["mountpoint"], text(&app));
@@ -209,7 +210,37 @@ fn an_app_sees_its_box_and_nothing_else() {
     ends_politely_and_otherwise(&pod, &inside, &app);
     says(&pod, &["box", "remove", text(&inside)]);
     assert!(fs::read_dir(&app).unwrap().next().is_none());
+    // What has keys of its own stands in the audit log, and what has none any more.
+    assert_eq!(recorded(&pod), ["box-created", "box-removed"]);
     mount.unmount();
+}
+
+/// Kinds of what is recorded of the box of the app.
+fn recorded(pod: &Pod) -> Vec<String> {
+    let lines = says(pod, &["audit", "--json"]);
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let ours = lines.filter(|line| line["object"] == "apps/notes");
+    ours.map(|line| line["kind"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What is asked about something in the mount of the box is asked about that, not about what is called so above.
+fn commands_know_where_it_is(pod: &Pod, inside: &Path, app: &Path) {
+    let file = app.join("only here");
+    fs::write(&file, "1").unwrap();
+    let (top, file) = (text(app), text(&file));
+    says(pod, &["pin", file]);
+    says(pod, &["pin", "--off", file]);
+    let none = serde_json::json!({ "can": [], "could": [] });
+    assert_eq!(json(pod, &["access", file, "--json"]), none);
+    let said = fails(pod, 55, &["share", file, "--with", "Nobody"]);
+    assert!(said.contains("Nobody"), "{said}");
+    // The box itself, and not the pod.
+    fails(pod, 41, &["box", "remove", top]);
+    fails(pod, 50, &["wait", file]);
+    fs::remove_file(inside.join("only here")).unwrap();
 }
 
 /// What changes through one mount is seen through the other.

@@ -102,6 +102,18 @@ impl BoxClient {
         Err(unexpected())
     }
 
+    /// The folder of the box that is mounted at `point`, as seen from the top of the pod.
+    ///
+    /// # Errors
+    /// [`FaultKind::NotMounted`]: no box of this pod is mounted there.
+    pub(in crate::daemon) fn at(&mut self, point: &Path) -> Result<PathBuf, Fault> {
+        let point = point.to_owned();
+        let BoxResponse::At { path } = self.ask(BoxRequest::At { point })? else {
+            return Err(unexpected());
+        };
+        Ok(path)
+    }
+
     /// All boxes, in the order of their numbers.
     ///
     /// # Errors

@@ -23,9 +23,11 @@ use crate::daemon::build::House;
 use crate::daemon::config::ServeConfig;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
+use crate::daemon::happened;
 use crate::daemon::leave::Left;
 use crate::daemon::leave::leave;
 use crate::daemon::network::find;
+use crate::format::audit::Kind;
 use crate::format::rows::Attached;
 use crate::pod::BoxError;
 use crate::pod::Extent;
@@ -94,10 +96,22 @@ pub(super) async fn answer(
             path,
             one_scope,
             preview,
-        } => blocking(move || create(of.pod(), &path, (one_scope, preview))).await,
-        BoxRequest::Remove { path, preview } => {
-            blocking(move || remove(of.pod(), &path, preview)).await
+        } => {
+            let made = path.clone();
+            let work = move || create(of.pod(), &made, (one_scope, preview));
+            recorded(house, (Kind::BoxCreated, &path, preview), blocking(work)).await
         }
+        BoxRequest::Remove { path, preview } => {
+            let gone = path.clone();
+            let work = move || remove(of.pod(), &gone, preview);
+            recorded(house, (Kind::BoxRemoved, &path, preview), blocking(work)).await
+        }
+        BoxRequest::At { point } => match house.box_mounts().box_at(&point) {
+            Some(dir) => Ok(BoxResponse::At {
+                path: path_of(house, dir),
+            }),
+            None => Err(not_mounted()),
+        },
         BoxRequest::Mount { path, point } => {
             blocking(move || mount((&of, &config), &path, &point)).await
         }
@@ -105,6 +119,28 @@ pub(super) async fn answer(
         BoxRequest::List { after } => blocking(move || Ok(list(&of, after))).await,
     };
     answered.unwrap_or_else(|Refused(why, what)| BoxResponse::Refused { why, what })
+}
+
+/// What was done stands in the audit log.
+async fn recorded(
+    house: &House,
+    (kind, path, preview): (Kind, &Path, bool),
+    work: impl Future<Output = Answered>,
+) -> Answered {
+    let answer = work.await?;
+    if let BoxResponse::Box(report) = &answer
+        && !preview
+    {
+        let happening = happened::bordered(kind, path, report.number);
+        let recorded = house.people().audit().record(&happening).await;
+        recorded.map_err(|fault| {
+            Refused(
+                BoxRefusal::State,
+                format!("it was done, but {}", fault.what),
+            )
+        })?;
+    }
+    Ok(answer)
 }
 
 async fn blocking(work: impl FnOnce() -> Answered + Send + 'static) -> Answered {
@@ -146,8 +182,7 @@ fn mount((house, config): (&House, &ServeConfig), path: &Path, point: &Path) -> 
 async fn unmount(house: &House, point: PathBuf, lazy: bool) -> Answered {
     let mounts = house.box_mounts();
     if !mounts.has(&point) {
-        let what = "no box is mounted there".to_owned();
-        return Err(Refused(BoxRefusal::NotMounted, what));
+        return Err(not_mounted());
     }
     match leave(point.clone()).await {
         Left::Busy(holders) if !lazy => return Ok(BoxResponse::Busy { holders }),
@@ -156,6 +191,10 @@ async fn unmount(house: &House, point: PathBuf, lazy: bool) -> Answered {
     }
     mounts.cut(&point).await;
     Ok(BoxResponse::Unmounted)
+}
+
+fn not_mounted() -> Refused {
+    Refused(BoxRefusal::NotMounted, "no box is mounted there".to_owned())
 }
 
 /// Boxes with numbers above `after`, one at least if there is any, as many as surely fit a line.

@@ -84,9 +84,16 @@ impl BoxMounts {
         mount.map(|mount| mount.point.clone())
     }
 
+    /// The directory of the box that is mounted there.
+    pub(super) fn box_at(&self, point: &Path) -> Option<Ino> {
+        let mounts = self.0.lock();
+        let mount = mounts.iter().find(|mount| mount.point == point);
+        mount.map(|mount| mount.dir)
+    }
+
     /// Whether a box is mounted there.
     pub(super) fn has(&self, point: &Path) -> bool {
-        self.0.lock().iter().any(|mount| mount.point == point)
+        self.box_at(point).is_some()
     }
 
     /// Takes all of them away that nobody uses; [`Left::Gone`] when there is none any more.

@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::control::GivenReport;
 use crate::control::Refusal;
 use crate::control::SharingRequest;
 use crate::control::SharingResponse;
 use crate::daemon::network::find;
 use crate::daemon::refused::Refused;
-use crate::daemon::refused::in_time;
 use crate::daemon::refused::wrong;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::happened;
+use crate::daemon::sharing::report::as_many_as_fit;
 use crate::format::audit::Kind;
 use crate::format::card::SignedCard;
-use crate::format::grant::Grant;
 use crate::format::grant::Terms;
 use crate::format::message::MessageBody;
 use crate::format::message::MessageId;
@@ -24,8 +24,6 @@ use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::format::rows::MessageRow;
 use crate::format::rows::MessageState;
-use crate::format::rows::Received;
-use crate::format::rows::ReceivedState;
 use crate::pod::PodError;
 use crate::share::Called;
 use crate::share::ShareError;
@@ -37,7 +35,6 @@ use crate::types::Purpose;
 use crate::types::ROOT;
 use crate::types::Rights;
 use crate::types::RightsError;
-use crate::types::limits::GRANTS_AT_ONCE;
 
 type Answered = Result<SharingResponse, Refused>;
 
@@ -51,6 +48,13 @@ pub(super) struct Wish<'a> {
     pub(super) purpose: &'a str,
     pub(super) snapshot: bool,
     pub(super) answers: Option<MessageId>,
+}
+
+/// What is given in place of what was asked for.
+struct Instead<'a> {
+    path: Option<&'a Path>,
+    rights: Option<String>,
+    until: Option<i64>,
 }
 
 impl Sharing {
@@ -81,6 +85,7 @@ impl Sharing {
                 until,
                 purpose,
                 snapshot,
+                preview,
             } => {
                 let wish = Wish {
                     path: &path,
@@ -92,17 +97,59 @@ impl Sharing {
                     snapshot,
                     answers: None,
                 };
-                self.share(&wish).await
+                self.give_or_say(&wish, preview).await
             }
-            SharingRequest::Approve { id, path, until } => {
-                self.approve(&id, path.as_deref(), until).await
+            SharingRequest::Approve {
+                id,
+                path,
+                rights,
+                until,
+                preview,
+            } => {
+                let instead = Instead {
+                    path: path.as_deref(),
+                    rights,
+                    until,
+                };
+                self.approve(&id, instead, preview).await
             }
             SharingRequest::Revoke { id, level } => self.revoke(&id, level).await,
             SharingRequest::Accept { id, name } => self.accept(&id, name.as_deref()).await,
         }
     }
 
+    async fn give_or_say(&self, wish: &Wish<'_>, preview: bool) -> Answered {
+        if !preview {
+            return self.share(wish).await;
+        }
+        let would = self.given_report(&self.wished(wish)?)?;
+        Ok(SharingResponse::WouldGive(Box::new(GivenReport {
+            id: String::new(),
+            ..would
+        })))
+    }
+
     pub(super) async fn share(&self, wish: &Wish<'_>) -> Answered {
+        let given = self.wished(wish)?;
+        // What is not recorded is not shared.
+        let granted = happened::granted(&given, wish.path);
+        let recorded = self.people.audit().record(&granted).await;
+        recorded.map_err(|fault| Refused(Refusal::State, fault.what))?;
+        self.given.give(&given)?;
+        // Whenever it is handed over, the request is answered.
+        if let Some(answered) = wish.answers {
+            self.messages.mark(answered, MessageState::Answered)?;
+        }
+        let from = given.terms.from;
+        if from.is_none_or(|from| from <= given.made.secs) {
+            self.hand_over(&given)?;
+        }
+        self.wake.notify_one();
+        self.gave(&self.given.one(&hex::encode(given.id))?)
+    }
+
+    /// The grant that is wished for, unless it cannot be given.
+    fn wished(&self, wish: &Wish<'_>) -> Result<Given, Refused> {
         let contact = self.people.contacts().named(wish.with)?;
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(Called::new(wish.with)).into());
@@ -133,7 +180,8 @@ impl Sharing {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| Refused(Refusal::State, error.to_string()))?;
         let card = contact.card().map_err(ShareError::from)?;
-        let given = Given {
+        self.given.has_room()?;
+        Ok(Given {
             id,
             contact: crate::crypto::identity::Fingerprint::of(&card.identity),
             contact_name: contact.name,
@@ -145,26 +193,11 @@ impl Sharing {
             epochs: Epochs::default(),
             state: GivenState::Waiting,
             answers: wish.answers,
-        };
-        // What is not recorded is not shared.
-        let granted = happened::granted(&given, wish.path);
-        let recorded = self.people.audit().record(&granted).await;
-        recorded.map_err(|fault| Refused(Refusal::State, fault.what))?;
-        self.given.give(&given)?;
-        // Whenever it is handed over, the request is answered.
-        if let Some(answered) = wish.answers {
-            self.messages.mark(answered, MessageState::Answered)?;
-        }
-        let is_now = given.terms.from.is_none_or(|from| from <= now.secs);
-        if is_now {
-            self.hand_over(&given)?;
-        }
-        self.wake.notify_one();
-        self.gave(&self.given.one(&hex::encode(id))?)
+        })
     }
 
     /// Shares what somebody asked for, or what the owner gives them for it.
-    async fn approve(&self, id: &str, path: Option<&Path>, until: Option<i64>) -> Answered {
+    async fn approve(&self, id: &str, instead: Instead<'_>, preview: bool) -> Answered {
         let asked = self.messages.one(id)?;
         let MessageBody::Request(request) = &asked.row.message.body else {
             return Err(wrong(&"this message asks for nothing"));
@@ -178,18 +211,22 @@ impl Sharing {
         let name = self.asker(&asked.row)?;
         let wanted = Path::new(request.what.as_str());
         let wanted = wanted.strip_prefix("/").unwrap_or(wanted);
-        let rights = request.rights.to_string();
+        let rights = instead.rights.unwrap_or_else(|| request.rights.to_string());
         let wish = Wish {
-            path: path.unwrap_or(wanted),
+            path: instead.path.unwrap_or(wanted),
             with: &name,
             rights: &rights,
             from: request.from,
-            until: until.or(request.until),
-            purpose: request.purpose.as_str(),
+            until: instead.until.or(request.until),
+            // What others wrote may have blanks around it.
+            purpose: request.purpose.as_str().trim(),
             snapshot: false,
             answers: Some(asked.row.message.id),
         };
-        let answer = self.share(&wish).await?;
+        let answer = self.give_or_say(&wish, preview).await?;
+        if preview {
+            return Ok(answer);
+        }
         let mail = self.people.mail();
         let happening = mail.happened(Kind::RequestApproved, &asked, request)?;
         self.note(&happening).await;
@@ -253,13 +290,9 @@ impl Sharing {
             let opened_by = self.above(path)?;
             all.retain(|given| opened_by.contains(&given.target));
         }
-        let mut left = all.iter().skip(skip);
-        let grants = left.by_ref().take(GRANTS_AT_ONCE);
-        let grants: Result<Vec<_>, _> = grants.map(|given| self.given_report(given)).collect();
-        Ok(SharingResponse::Given {
-            grants: grants?,
-            more: left.next().is_some(),
-        })
+        let left = all.iter().skip(skip);
+        let (grants, more) = as_many_as_fit(left.map(|given| self.given_report(given)))?;
+        Ok(SharingResponse::Given { grants, more })
     }
 
     /// What is at a path, and all directories that lead to it.
@@ -275,83 +308,9 @@ impl Sharing {
         let mut all = self.received.all()?;
         let added = self.added_by_others()?;
         all.retain(|received| !added.contains_key(&received.id));
-        let mut left = all.iter().skip(skip);
-        let grants = left.by_ref().take(GRANTS_AT_ONCE);
-        let grants = grants.map(|received| self.received_report(received));
-        let grants: Result<Vec<_>, _> = grants.collect();
-        Ok(SharingResponse::Received {
-            grants: grants?,
-            more: left.next().is_some(),
-        })
-    }
-
-    async fn accept(&self, id: &str, name: Option<&str>) -> Answered {
-        self.take_grants().await?;
-        let received = self.meant(id)?;
-        let label = match name {
-            Some(name) => Name::parse(name.as_bytes()).map_err(|error| wrong(&error))?,
-            None => self.free_label(&received)?,
-        };
-        let is_taken = |other: &Received| other.id != received.id && other.label == label;
-        if self.beside(&received)?.iter().any(is_taken) {
-            return Err(wrong(
-                &"something else of theirs is seen under this name: choose another with --name",
-            ));
-        }
-        if received.state == ReceivedState::Offered {
-            let name = self.name_of(&received.contact)?;
-            self.note(&happened::accepted(&received, &name)).await;
-        }
-        self.received.accept(&received.id, &label)?;
-        let received = self.received.one(&hex::encode(received.id))?;
-        if let Err(why) = in_time(self.bring(&received)).await? {
-            self.troubles.lock().insert(received.id, why);
-        }
-        self.wake.notify_one();
-        let received = self.received.one(&hex::encode(received.id))?;
-        let report = self.received_report(&received)?;
-        Ok(SharingResponse::Got(Box::new(report)))
-    }
-
-    /// The grant of that id, or of the message of that id.
-    fn meant(&self, id: &str) -> Result<Received, Refused> {
-        if let Ok(kept) = self.messages.one(id)
-            && let MessageBody::Grant(bytes) = &kept.row.message.body
-            && let Ok(grant) = Grant::decode(bytes)
-        {
-            return Ok(self.received.one(&hex::encode(grant.id))?);
-        }
-        Ok(self.received.one(id)?)
-    }
-
-    /// What else of theirs is seen in the same folder.
-    fn beside(&self, received: &Received) -> Result<Vec<Received>, ShareError> {
-        let mut all = self.received.all()?;
-        let added = self.added_by_others()?;
-        all.retain(|other| {
-            other.contact == received.contact
-                && other.state == ReceivedState::Accepted
-                && !added.contains_key(&other.id)
-        });
-        Ok(all)
-    }
-
-    /// The name that it came with, or that name with a number.
-    fn free_label(&self, received: &Received) -> Result<Name, Refused> {
-        let beside = self.beside(received)?;
-        let own = received.terms.name.as_bytes();
-        for number in 1..=beside.len().saturating_add(1) {
-            let mut label = own.to_vec();
-            if number > 1 {
-                label.extend_from_slice(format!(" ({number})").as_bytes());
-            }
-            let label = Name::parse(&label).map_err(|error| wrong(&error))?;
-            let is_taken = |other: &Received| other.id != received.id && other.label == label;
-            if !beside.iter().any(is_taken) {
-                return Ok(label);
-            }
-        }
-        Err(wrong(&"no name is free: choose one with --name"))
+        let left = all.iter().skip(skip);
+        let (grants, more) = as_many_as_fit(left.map(|received| self.received_report(received)))?;
+        Ok(SharingResponse::Received { grants, more })
     }
 }
 

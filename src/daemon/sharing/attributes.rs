@@ -8,7 +8,7 @@ use crate::control::Refusal;
 use crate::daemon::refused::Refused;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::answers::Wish;
-use crate::format::grant::Ended;
+use crate::format::grant::RevocationLevel;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::pod::Caller;
@@ -104,10 +104,9 @@ impl Sharing {
 
     async fn end_all(&self, grants: &[Given]) -> Result<(), PodError> {
         for given in grants {
-            let ended = self.end(given, Ended::Revoked).await;
-            ended.map_err(|error| refused(error.into()))?;
+            let ended = self.take_back(given, RevocationLevel::Feed).await;
+            ended.map_err(refused)?;
         }
-        self.wake.notify_one();
         Ok(())
     }
 

@@ -40,6 +40,15 @@ pub struct Wish {
     pub snapshot: bool,
 }
 
+/// What a contact is given in place of what they asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Instead {
+    /// `read`, `append` or `write`.
+    pub rights: Option<String>,
+    /// Until when: seconds since 1970.
+    pub until: Option<i64>,
+}
+
 /// The daemon of a mounted pod, asked about what is shared.
 #[derive(Debug)]
 pub struct SharingClient {
@@ -84,7 +93,21 @@ impl SharingClient {
     /// # Errors
     /// [`FaultKind::NoContact`], [`FaultKind::CardChanged`]; [`FaultKind::Usage`]: it cannot be shared so.
     pub fn share(&mut self, wish: Wish) -> Result<GivenReport, Fault> {
-        let asked = SharingRequest::Share {
+        let asked = self.wished(wish, false);
+        self.gave(asked)
+    }
+
+    /// What [`SharingClient::share`] would give.
+    ///
+    /// # Errors
+    /// Those of it.
+    pub fn would_share(&mut self, wish: Wish) -> Result<GivenReport, Fault> {
+        let asked = self.wished(wish, true);
+        self.would_give(asked)
+    }
+
+    fn wished(&self, wish: Wish, preview: bool) -> SharingRequest {
+        SharingRequest::Share {
             path: self.path.clone(),
             with: wish.with,
             rights: wish.rights,
@@ -92,21 +115,50 @@ impl SharingClient {
             until: wish.until,
             purpose: wish.purpose,
             snapshot: wish.snapshot,
-        };
-        self.gave(asked)
+            preview,
+        }
     }
 
     /// Shares what a contact asked for, or what is at the path of this client.
     ///
     /// # Errors
     /// [`FaultKind::NoMessage`]; [`FaultKind::Usage`]: it asks for nothing that can be shared, or was answered.
-    pub fn approve(&mut self, id: &str, until: Option<i64>) -> Result<GivenReport, Fault> {
+    pub fn approve(&mut self, id: &str, instead: Instead) -> Result<GivenReport, Fault> {
+        let asked = self.approved(id, instead, false);
+        self.gave(asked)
+    }
+
+    /// What [`SharingClient::approve`] would give.
+    ///
+    /// # Errors
+    /// Those of it.
+    pub fn would_approve(&mut self, id: &str, instead: Instead) -> Result<GivenReport, Fault> {
+        let asked = self.approved(id, instead, true);
+        self.would_give(asked)
+    }
+
+    fn approved(&self, id: &str, instead: Instead, preview: bool) -> SharingRequest {
         let path = Some(self.path.clone()).filter(|path| !path.as_os_str().is_empty());
-        self.gave(SharingRequest::Approve {
+        SharingRequest::Approve {
             id: id.to_owned(),
             path,
-            until,
-        })
+            rights: instead.rights,
+            until: instead.until,
+            preview,
+        }
+    }
+
+    /// Where the pod is mounted.
+    ///
+    /// # Errors
+    /// When the daemon cannot tell.
+    pub fn mountpoint(&mut self) -> Result<PathBuf, Fault> {
+        let answer = self.client.ask(&Request::Status);
+        let answer = answer.map_err(|error| daemon_fault(&error))?;
+        let Response::Status(report) = answer else {
+            return Err(follow::unexpected(answer));
+        };
+        report.mountpoint.ok_or_else(unexpected)
     }
 
     /// Ends a grant, and has sealed anew what it opened as far as the level says.
@@ -137,6 +189,13 @@ impl SharingClient {
     pub fn receipt(&mut self, id: &str) -> Result<ReceiptReport, Fault> {
         let asked = SharingRequest::Receipt { id: id.to_owned() };
         let SharingResponse::Receipt(report) = self.ask(asked)? else {
+            return Err(unexpected());
+        };
+        Ok(*report)
+    }
+
+    fn would_give(&mut self, asked: SharingRequest) -> Result<GivenReport, Fault> {
+        let SharingResponse::WouldGive(report) = self.ask(asked)? else {
             return Err(unexpected());
         };
         Ok(*report)

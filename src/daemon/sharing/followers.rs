@@ -64,6 +64,10 @@ impl Followers for Sharing {
     fn renewed(&self, asked: &Revocation, renewed: Renewed) -> Result<(), String> {
         self.is_renewed(asked, renewed).map_err(failed)
     }
+
+    fn has_no_room(&self, asked: &Revocation) -> Result<(), String> {
+        self.has_too_little_room(asked).map_err(failed)
+    }
 }
 
 fn followed(given: &Given) -> Followed {

@@ -8,7 +8,7 @@ use crate::control::Refusal;
 use crate::crypto::identity::Fingerprint;
 use crate::daemon::refused::Refused;
 use crate::daemon::sharing::Sharing;
-use crate::format::grant::Ended;
+use crate::format::grant::RevocationLevel;
 use crate::format::rows::Given;
 use crate::share::ShareError;
 use crate::share::messages::MessageError;
@@ -38,9 +38,8 @@ impl Sharing {
             return Err(Refused(Refusal::Taken, what));
         }
         for given in &shared {
-            self.end(given, Ended::Revoked).await?;
+            self.take_back(given, RevocationLevel::Feed).await?;
         }
-        self.wake.notify_one();
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What is shared, both ways, as the daemon runs it: grants begin and end in time, their records are sent, and what
 //! others share is brought as they publish it.
 
+mod accepting;
 mod adding;
 mod answers;
 mod arriving;
@@ -15,6 +16,7 @@ mod leaving;
 mod letting;
 mod merging;
 mod moving;
+mod preview;
 mod report;
 mod revoking;
 mod sending;
@@ -24,6 +26,7 @@ mod tests;
 mod tree;
 mod witness;
 
+pub use client::Instead;
 pub use client::SharingClient;
 pub use client::Wish;
 
@@ -45,6 +48,7 @@ use crate::crypto::identity::Fingerprint;
 use crate::daemon::outgoing::Outgoing;
 use crate::daemon::people::People;
 use crate::daemon::publishing::Publishing;
+use crate::daemon::refused::Refused;
 use crate::daemon::sharing::sending::Held;
 use crate::daemon::sharing::tree::PodTree;
 use crate::format::grant::Ended;
@@ -205,7 +209,7 @@ impl Sharing {
     /// Does everything that is due and does not wait for others. What fails keeps nothing else back.
     async fn step(&self) {
         let carried = self.people.rows().carry();
-        told("other machines are not told", carried.map_err(Into::into));
+        told("other machines are not told", carried);
         told("grants do not go on with other keys", self.move_grants());
         told("grants do not begin and end", self.keep_time().await);
         told("who is stopped is not known", self.look_at_stopped());
@@ -214,12 +218,13 @@ impl Sharing {
             "versions do not go on with other keys",
             self.move_versions().await,
         );
+        told(
+            "what is to be sealed anew waits for room",
+            self.ask_again().map_err(|Refused(why, _)| format!("{why:?}")),
+        );
         told("no records are sent", self.send_records(&self.node).await);
         told("no audit log is countersigned", self.countersign());
-        told(
-            "no receipts are signed",
-            self.sign_receipts().await.map_err(Into::into),
-        );
+        told("no receipts are signed", self.sign_receipts().await);
         if let Err(refused) = self.people.publish_replaced().await {
             tracing::info!(
                 why = ?refused.0,
@@ -308,7 +313,7 @@ impl Sharing {
 }
 
 /// Tells in the log what was not done.
-fn told(what: &str, done: Result<(), MessageError>) {
+fn told(what: &str, done: Result<(), impl std::fmt::Display>) {
     if let Err(error) = done {
         tracing::info!(%error, "{what}");
     }

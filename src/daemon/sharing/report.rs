@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::control::GivenReport;
 use crate::control::ReceivedReport;
 use crate::daemon::sharing::Sharing;
@@ -19,6 +21,8 @@ use crate::share::back_id;
 use crate::share::messages::MessageError;
 use crate::types::Name;
 use crate::types::Timespec;
+use crate::types::limits::CONTROL_LINE_MAX;
+use crate::types::limits::PATH_SHOWN_MAX;
 
 /// Why somebody is told nothing new.
 const STOPPED: &str = "nothing new is published to them: a card of theirs was met that nothing vouches for. Talk to them; podfs contact \
@@ -119,6 +123,24 @@ impl Sharing {
     }
 }
 
+/// As many of them as surely fit a line, one at least if there is any; and whether there are more.
+pub(super) fn as_many_as_fit<T: Serialize, E>(
+    mut reports: impl Iterator<Item = Result<T, E>>,
+) -> Result<(Vec<T>, bool), E> {
+    let (mut fitting, mut room) = (Vec::new(), CONTROL_LINE_MAX / 4);
+    for report in &mut reports {
+        let report = report?;
+        // A comma stands behind it; what cannot be said at all is not said in part.
+        let bytes = serde_json::to_vec(&report).map_or(usize::MAX, |line| line.len() + 1);
+        if bytes > room && !fitting.is_empty() {
+            return Ok((fitting, true));
+        }
+        room = room.saturating_sub(bytes);
+        fitting.push(report);
+    }
+    Ok((fitting, false))
+}
+
 const fn ended_name(why: Ended) -> &'static str {
     match why {
         Ended::Revoked => "revoked",
@@ -136,7 +158,63 @@ fn lossy(name: &Name) -> String {
     String::from_utf8_lossy(name.as_bytes()).into_owned()
 }
 
+/// A path; of one that is too long for a request of the kernel, the end.
 fn shown(names: &[Name]) -> String {
     let parts = names.iter().map(|name| OsStr::from_bytes(name.as_bytes()));
-    parts.collect::<PathBuf>().to_string_lossy().into_owned()
+    let path = parts.collect::<PathBuf>().to_string_lossy().into_owned();
+    let over = path.len().saturating_sub(PATH_SHOWN_MAX);
+    if over == 0 {
+        return path;
+    }
+    let at = (over..path.len()).find(|at| path.is_char_boundary(*at));
+    let end = at.and_then(|at| path.get(at..)).unwrap_or_default();
+    format!("…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Response;
+    use crate::control::SharingResponse;
+
+    #[test]
+    fn the_longest_answer_fits_a_line() {
+        let name = Name::parse(&[1; 255]).unwrap();
+        let names = vec![name; 400];
+        let longest = GivenReport {
+            id: "f".repeat(32),
+            with: "\"".repeat(64),
+            fingerprint: "f".repeat(64),
+            path: Some(shown(&names)),
+            name: lossy(&names[0]),
+            purpose: "\"".repeat(400),
+            trouble: Some("\"".repeat(1024)),
+            ..GivenReport::default()
+        };
+        let short = GivenReport::default();
+        for (reports, least) in [(vec![longest; 30], 1), (vec![short; 500], 50)] {
+            let (mut left, mut count) = (reports.as_slice(), 0);
+            while !left.is_empty() {
+                let all = left.iter().map(|it| Ok::<_, ()>(it.clone()));
+                let (grants, more) = as_many_as_fit(all).unwrap();
+                left = &left[grants.len()..];
+                assert_eq!(more, !left.is_empty());
+                assert!(grants.len() >= least || !more, "{}", grants.len());
+                count += grants.len();
+                let answer = Response::Sharing(SharingResponse::Given { grants, more });
+                let line = serde_json::to_string(&answer).unwrap();
+                assert!(line.len() < CONTROL_LINE_MAX, "{}", line.len());
+            }
+            assert_eq!(count, reports.len());
+        }
+    }
+
+    #[test]
+    fn of_a_path_that_is_too_long_the_end_is_shown() {
+        let name = Name::parse("ö".repeat(100).as_bytes()).unwrap();
+        let said = shown(&vec![name.clone(); 3]);
+        assert_eq!(said.matches('/').count(), 2);
+        let said = shown(&vec![name; 100]);
+        assert!(said.starts_with('…') && said.ends_with('ö') && said.len() < 4200);
+    }
 }

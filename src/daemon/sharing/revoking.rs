@@ -1,10 +1,7 @@
-//! Grants that are ended: what that costs and opens no more, said before; what is sealed anew; and what is signed
-//! afterwards.
+//! Grants that are ended: what is sealed anew, and what is signed afterwards.
 
-use crate::control::BatchEnd;
-use crate::control::LevelReport;
-use crate::control::OtherGrant;
-use crate::control::PreviewReport;
+use std::collections::BTreeSet;
+
 use crate::control::ReceiptReport;
 use crate::control::Refusal;
 use crate::control::SharingResponse;
@@ -12,7 +9,6 @@ use crate::crypto::keys::RenewalId;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::refused::Refused;
-use crate::daemon::refused::in_time;
 use crate::daemon::refused::wrong;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::happened;
@@ -26,14 +22,10 @@ use crate::format::rows::Key;
 use crate::format::rows::Revocation;
 use crate::format::rows::RevocationState;
 use crate::share::ShareError;
-use crate::sync::Level;
 use crate::sync::SyncError;
-use crate::sync::Weight;
 use crate::types::Ino;
 use crate::types::Name;
 use crate::types::Timespec;
-use crate::types::limits::FETCHED_RESERVE;
-use crate::types::limits::GRANTS_AT_ONCE;
 use crate::types::limits::PAGE_BYTES;
 
 type Answered = Result<SharingResponse, Refused>;
@@ -47,22 +39,50 @@ impl Sharing {
         if is_over && !level.seals() {
             return Err(ShareError::IsOver.into());
         }
-        // The end costs nothing, and waits for nothing.
         if !is_over {
-            self.end(&given, Ended::Revoked).await?;
-            self.wake.notify_one();
+            self.take_back(&given, level).await?;
         }
         if level.seals() {
             self.can_be_sealed(&given, level)?;
+            let _one = self.signing.lock().await;
+            self.put_revocation(&self.asked_for(&given, level)?)?;
         }
+        // Whoever asks for the receipt of what is done at once has it at once.
+        self.sign_receipts().await?;
+        self.publishing.publisher().publish_now();
+        self.wake.notify_one();
+        self.gave(&self.given.one(&hex::encode(given.id))?)
+    }
+
+    /// Ends a grant because its owner says so, and notes that for its receipt, however far they want to go. It costs
+    /// nothing, and waits for nothing.
+    pub(super) async fn take_back(
+        &self,
+        given: &Given,
+        level: RevocationLevel,
+    ) -> Result<(), Refused> {
+        self.end(given, Ended::Revoked).await?;
+        self.wake.notify_one();
+        // What is added to things of others is given back in grants that nobody sees, and that need no receipts.
+        if self.added_to_others()?.contains(&given.id) {
+            return Ok(());
+        }
+        let level = if level.seals() {
+            RevocationLevel::Feed
+        } else {
+            level
+        };
+        let _one = self.signing.lock().await;
+        Ok(self.put_revocation(&self.asked_for(given, level)?)?)
+    }
+
+    /// What is asked for now.
+    fn asked_for(&self, given: &Given, level: RevocationLevel) -> Result<Revocation, Refused> {
+        let asked = self.later_than_all((self.clock)())?;
         let mut renewal = RenewalId([0; 16]);
-        if level.seals() {
+        let state = if level.seals() {
             getrandom::fill(&mut renewal.0)
                 .map_err(|error| Refused(Refusal::State, error.to_string()))?;
-        }
-        let signing = self.signing.lock().await;
-        let asked = self.later_than_all((self.clock)())?;
-        let state = if level.seals() {
             RevocationState::Asked
         } else {
             RevocationState::Done {
@@ -71,20 +91,14 @@ impl Sharing {
                 receipt: None,
             }
         };
-        self.put_revocation(&Revocation {
+        Ok(Revocation {
             grant: given.id,
             level,
             asked,
             target: given.target,
             renewal,
             state,
-        })?;
-        drop(signing);
-        // Whoever asks for the receipt of what is done at once has it at once.
-        self.sign_receipts().await?;
-        self.publishing.publisher().publish_now();
-        self.wake.notify_one();
-        self.gave(&self.given.one(&hex::encode(given.id))?)
+        })
     }
 
     /// Now, or just after the last that was asked for, should the clock have gone back: the newest counts.
@@ -103,22 +117,70 @@ impl Sharing {
                 &"what was shared is there no more: nothing is left to be sealed anew",
             ));
         }
-        let space = self.pod.rows().space();
-        let free = space.free.saturating_sub(FETCHED_RESERVE);
-        let weighed = self.publishing.publisher().remote_below(given.target);
-        let fetched = weighed.map_err(|error| unknown(&error))?;
-        let fetched = fetched.saturating_mul(PAGE_BYTES);
-        if level == RevocationLevel::Pages && fetched > free {
+        if level != RevocationLevel::Pages {
+            return Ok(());
+        }
+        let mut targets = self.to_be_sealed()?;
+        targets.insert(given.target);
+        let (fetched, room) = self.to_be_fetched(&targets)?;
+        if fetched > room {
             let what = format!(
-                "{fetched} bytes would have to be fetched first, and this machine has room for {free}: \
-                 level 2 needs only what says where pages are; the grant is ended"
+                "{fetched} bytes would have to be fetched first, with what was asked for before, and this machine has \
+                 room for {room}: level 2 needs only what says where pages are; the grant is ended"
             );
             return Err(Refused(Refusal::Taken, what));
         }
         Ok(())
     }
 
-    fn path_of(&self, target: Ino) -> Option<Vec<Name>> {
+    /// What was shared of which the pages are to be sealed anew.
+    fn to_be_sealed(&self) -> Result<BTreeSet<Ino>, ShareError> {
+        let mut rows = self.revocations()?;
+        rows.retain(|row| {
+            row.level == RevocationLevel::Pages
+                && matches!(row.state, RevocationState::Asked | RevocationState::Waiting)
+        });
+        Ok(rows.iter().map(|row| row.target).collect())
+    }
+
+    fn to_be_fetched(&self, targets: &BTreeSet<Ino>) -> Result<(u64, u64), Refused> {
+        let weighed = self.publishing.publisher().to_be_fetched(targets);
+        weighed.map_err(|error| unknown(&error))
+    }
+
+    /// What waited for room is asked for again once there is enough.
+    pub(super) fn ask_again(&self) -> Result<(), Refused> {
+        let mut waiting = self.revocations()?;
+        waiting.retain(|row| row.state == RevocationState::Waiting);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let (fetched, room) = self.to_be_fetched(&self.to_be_sealed()?)?;
+        if fetched > room {
+            return Ok(());
+        }
+        for row in waiting {
+            self.put_revocation(&Revocation {
+                state: RevocationState::Asked,
+                ..row
+            })?;
+        }
+        self.publishing.publisher().publish_now();
+        Ok(())
+    }
+
+    /// There is no room for what was asked for.
+    pub(super) fn has_too_little_room(&self, asked: &Revocation) -> Result<(), ShareError> {
+        if self.revocations()?.contains(asked) {
+            self.put_revocation(&Revocation {
+                state: RevocationState::Waiting,
+                ..asked.clone()
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn path_of(&self, target: Ino) -> Option<Vec<Name>> {
         self.publishing.reader().path_of(target)
     }
 
@@ -220,7 +282,11 @@ impl Sharing {
             with: self.with(&given)?,
             fingerprint: hex::encode(given.contact.0),
             level: row.level.number(),
-            state: "sealing".to_owned(),
+            state: match row.state {
+                RevocationState::Waiting => "waiting",
+                RevocationState::Asked | RevocationState::Done { .. } => "sealing",
+            }
+            .to_owned(),
             asked: row.asked.secs,
             ..ReceiptReport::default()
         };
@@ -254,94 +320,8 @@ impl Sharing {
             name
         })
     }
-
-    /// What ending a grant would do.
-    pub(super) async fn preview(&self, id: &str) -> Answered {
-        let given = self.given.one(id)?;
-        let publisher = self.publishing.publisher();
-        let weight = if self.path_of(given.target).is_some() {
-            let weighed = in_time(publisher.weigh(given.target)).await?;
-            Some(weighed.map_err(|error| unknown(&error))?)
-        } else {
-            None
-        };
-        let level = publisher.level().map_err(|error| unknown(&error))?;
-        let batches = publisher.batches().into_iter();
-        let (others, more_others) = self.others(&given)?;
-        let report = PreviewReport {
-            grant: self.given_report(&given)?,
-            handed_over: given.state != GivenState::Waiting,
-            records: self.given.told(&given)?,
-            names: weight.map(|weight| weight.published.names),
-            complete: level >= Level::OnNode,
-            levels: levels(weight),
-            batches: batches
-                .map(|batch| BatchEnd {
-                    id: hex::encode(batch.id),
-                    ends: batch.expires,
-                })
-                .collect(),
-            others,
-            more_others,
-        };
-        Ok(SharingResponse::Preview(Box::new(report)))
-    }
-
-    /// Other grants that are not over and open any of the same, and whether there are more than an answer holds.
-    fn others(&self, given: &Given) -> Result<(Vec<OtherGrant>, bool), Refused> {
-        let added = self.added_to_others()?;
-        let Some(path) = self.path_of(given.target) else {
-            return Ok((Vec::new(), false));
-        };
-        let mut others = Vec::new();
-        for other in self.given.all()? {
-            let is_over = matches!(other.state, GivenState::Ended { .. });
-            if is_over || other.id == given.id || added.contains(&other.id) {
-                continue;
-            }
-            let theirs = self.path_of(other.target);
-            if theirs.is_none_or(|theirs| !theirs.starts_with(&path) && !path.starts_with(&theirs))
-            {
-                continue;
-            }
-            if others.len() == GRANTS_AT_ONCE {
-                return Ok((others, true));
-            }
-            let report = self.given_report(&other)?;
-            others.push(OtherGrant {
-                id: report.id,
-                with: report.with,
-                path: report.path,
-                snapshot: report.snapshot,
-                same_person: other.contact == given.contact,
-            });
-        }
-        Ok((others, false))
-    }
 }
 
-/// What each level costs. The first two end a feed with one chunk.
-fn levels(weight: Option<Weight>) -> Vec<LevelReport> {
-    let costs = RevocationLevel::ALL.into_iter().filter_map(|level| {
-        let (chunks, fetched) = match (level, weight) {
-            (RevocationLevel::Feed | RevocationLevel::Others, _) => (1, 0),
-            (_, None) => return None,
-            (RevocationLevel::Nodes, Some(weight)) => (weight.published.nodes, 0),
-            (RevocationLevel::Pages, Some(weight)) => {
-                let Renewed { nodes, pages, .. } = weight.published;
-                (nodes.saturating_add(pages), weight.remote)
-            }
-        };
-        Some(LevelReport {
-            level: level.number(),
-            chunks,
-            bytes: chunks.saturating_mul(PAGE_BYTES),
-            fetched_bytes: fetched.saturating_mul(PAGE_BYTES),
-        })
-    });
-    costs.collect()
-}
-
-fn unknown(error: &SyncError) -> Refused {
+pub(super) fn unknown(error: &SyncError) -> Refused {
     Refused(Refusal::State, error.to_string())
 }

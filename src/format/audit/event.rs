@@ -63,6 +63,10 @@ kinds! {
     ContactAlarm = 5 "contact-alarm",
     /// A contact was forgotten.
     ContactRemoved = 6 "contact-removed",
+    /// Nothing of somebody is taken any more.
+    ContactBlocked = 7 "contact-blocked",
+    /// It is taken again.
+    ContactUnblocked = 8 "contact-unblocked",
     /// Something was given to somebody.
     Granted = 16 "granted",
     /// Something was offered by somebody.
@@ -95,6 +99,10 @@ kinds! {
     KeysRotated = 48 "keys-rotated",
     /// Later keys took the place of those of the pod, since somebody else may have them.
     KeysReplaced = 49 "keys-replaced",
+    /// A folder has keys of its own.
+    BoxCreated = 50 "box-created",
+    /// It has those of the pod again.
+    BoxRemoved = 51 "box-removed",
     /// Something could not be verified, and was not served.
     IntegrityFailure = 64 "integrity-failure",
     /// The state of this machine is older than what was published from it, or an audit log than what was seen of it.

@@ -13,6 +13,7 @@ const WHAT: &str = "row of a revocation";
 const ASKED: u8 = 0;
 const DONE: u8 = 1;
 const SIGNED: u8 = 2;
+const WAITING: u8 = 3;
 
 /// Value of a `W` row: how far the owner went when a grant was ended, the last time that it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Revocation {
 pub enum RevocationState {
     /// The next publication seals anew.
     Asked,
+    /// It waits for room: what has to be fetched for the level 3 finds none on this machine.
+    Waiting,
     /// All of it was handed to a node.
     Done {
         /// When.
@@ -62,6 +65,7 @@ impl Revocation {
         out.extend_from_slice(&self.renewal.0);
         match &self.state {
             RevocationState::Asked => out.push(ASKED),
+            RevocationState::Waiting => out.push(WAITING),
             RevocationState::Done {
                 when,
                 renewed,
@@ -89,6 +93,7 @@ impl Revocation {
         let renewal = RenewalId(reader.array()?);
         let state = match reader.u8()? {
             ASKED => RevocationState::Asked,
+            WAITING => RevocationState::Waiting,
             state @ (DONE | SIGNED) => RevocationState::Done {
                 when: take_time(&mut reader)?,
                 renewed: take_renewed(&mut reader)?,
@@ -109,10 +114,12 @@ impl Revocation {
             state,
         };
         // Below, nothing is sealed, so there is nothing to wait for.
-        if row.state == RevocationState::Asked && !level.seals() {
-            return Err(malformed);
-        }
-        Ok(row)
+        let is_sound = match row.state {
+            RevocationState::Asked => level.seals(),
+            RevocationState::Waiting => level == RevocationLevel::Pages,
+            RevocationState::Done { .. } => true,
+        };
+        if is_sound { Ok(row) } else { Err(malformed) }
     }
 
     /// Whether the next publication has to seal anew for it.

@@ -114,12 +114,24 @@ impl GivenGrants {
     /// [`ShareError::TooManyGrants`]; or it cannot be written.
     pub fn give(&self, given: &Given) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        let is_alive = |given: &&Given| !matches!(given.state, GivenState::Ended { .. });
-        let alive = self.all()?.iter().filter(is_alive).count();
-        if alive >= GRANTS_MAX || self.people.get(&Key::given(&given.id))?.is_some() {
+        self.has_room()?;
+        if self.people.get(&Key::given(&given.id))?.is_some() {
             return Err(ShareError::TooManyGrants);
         }
         self.put(given)
+    }
+
+    /// Whether one more can be given.
+    ///
+    /// # Errors
+    /// [`ShareError::TooManyGrants`]; or the log does not tell.
+    pub fn has_room(&self) -> Result<(), ShareError> {
+        let is_alive = |given: &&Given| !matches!(given.state, GivenState::Ended { .. });
+        if self.all()?.iter().filter(is_alive).count() < GRANTS_MAX {
+            Ok(())
+        } else {
+            Err(ShareError::TooManyGrants)
+        }
     }
 
     fn put(&self, given: &Given) -> Result<(), ShareError> {

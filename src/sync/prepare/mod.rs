@@ -38,7 +38,7 @@ use crate::sync::queue::Mark;
 use crate::sync::renew::Renewals;
 use crate::sync::view::View;
 use crate::types::Ino;
-use crate::types::limits::{PAGE, PREPARED_PAGES, PREPARED_ROWS};
+use crate::types::limits::{FETCHED_RESERVE, PAGE, PREPARED_PAGES, PREPARED_ROWS};
 
 pub(super) use head::{Draft, PATH_MAX};
 pub(super) use parts::{Attempts, Fetch, Lacking, Parts, Prepared};
@@ -225,6 +225,14 @@ impl<'a> Preparation<'a> {
     /// Nodes that are not on this machine, one for each that is wanted.
     fn fetched(&self, wanted: Vec<Lacking>) -> Vec<Result<Secret<PAGE>, SyncError>> {
         (self.fetch)(wanted)
+    }
+
+    /// Whether pages may be fetched that are kept until the network has them. Half of what is spared for the folder is
+    /// for the nodes above them.
+    fn has_room(&self) -> bool {
+        let unwritten = (self.edit.pages() * PAGE) as u64;
+        let free = self.kept.rows().space().free;
+        free.saturating_sub(unwritten) > FETCHED_RESERVE / 2
     }
 
     /// Gives the node at `place` its reference. One that is as before keeps it; else it is kept and queued, as far

@@ -28,8 +28,8 @@ pub const ADDED_COPIES_MAX: usize = 1000;
 pub const CHANGED_PATIENCE: Duration = Duration::from_secs(600);
 /// Names in a directory of others that is moved in one step; one with more is copied by whoever moves it.
 pub const LIFTED_NAMES_MAX: usize = if cfg!(test) { 100 } else { 10_000 };
-/// Grants in one answer of the daemon.
-pub const GRANTS_AT_ONCE: usize = 20;
+/// Bytes of a path that are shown: as many as a request of the kernel has.
+pub const PATH_SHOWN_MAX: usize = 4096;
 /// Indices one after the other at which a feed of a grant may have nothing: no postage batch had room there, or the last
 /// of them is left out because the grant ended.
 pub const GRANT_GAP: u64 = 4;

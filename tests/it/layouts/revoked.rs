@@ -67,11 +67,12 @@ pub(super) fn good() -> Named {
         ("grant-receipt-good", receipt().0.to_vec()),
         ("rows-revocation-asked", row(&RevocationState::Asked)),
         ("rows-revocation-done", done(None)),
+        ("rows-revocation-waiting", row(&RevocationState::Waiting)),
         ("rows-revocation-signed", done(Some(&receipt()))),
     ]
 }
 
-pub(super) const CHANGED: [Changed; 8] = [
+pub(super) const CHANGED: [Changed; 9] = [
     ("grant-receipt-wrong-version", "grant-receipt-good", 0, 2),
     ("grant-receipt-wrong-level", "grant-receipt-good", 50, 4),
     ("grant-receipt-wrong-nanos", "grant-receipt-good", 62, 0x40),
@@ -92,7 +93,13 @@ pub(super) const CHANGED: [Changed; 8] = [
         "rows-revocation-wrong-state",
         "rows-revocation-asked",
         53,
-        3,
+        4,
+    ),
+    (
+        "rows-revocation-wrong-wait",
+        "rows-revocation-waiting",
+        16,
+        2,
     ),
     (
         "rows-revocation-wrong-receipt",

@@ -14,6 +14,7 @@ use podfs::types::limits::DOOR_SLOTS;
 
 use crate::carried::confirmed;
 use crate::people::messages::until_listed;
+use crate::people::recorded::kinds;
 use crate::people::shared::{accept, until};
 use crate::people::*;
 use crate::store::patient;
@@ -164,6 +165,9 @@ fn a_stranger_asks_at_the_door_and_is_let_in() {
     says(&anna, &["contact", "unblock", &print[..8]]);
     fails(&anna, 55, &["contact", "unblock", "Ben"]);
     fails(&anna, 55, &["contact", "block", "Nobody"]);
+    let said = kinds(&anna, &["--who", print]);
+    let said: Vec<_> = said.iter().rev().take(2).collect();
+    assert_eq!(said, ["contact-unblocked", "contact-blocked"]);
     first.unmount();
     second.unmount();
 }

@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::carried::mounted;
 use crate::people::shared::{accept, confirmed, share, until};
+use crate::people::told::signed_as_ended;
 use crate::people::*;
 use crate::support::applicable;
 
@@ -106,6 +107,7 @@ fn nobody_is_forgotten_who_still_has_something() {
     assert_eq!(shares["given"], serde_json::json!([]));
     until(&ben, "the folder does not go", || !seen.exists());
     fails(&anna, 55, &["contact", "show", "Ben"]);
+    signed_as_ended(&anna, text(&grant, "id"));
     first.unmount();
     second.unmount();
 }

@@ -4,6 +4,7 @@ mod appended;
 mod begun;
 mod contacts;
 mod door;
+mod ended;
 mod exchange;
 mod grantee;
 mod grants;

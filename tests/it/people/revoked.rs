@@ -95,7 +95,7 @@ fn revoke(anna: &Pod, node: &Node, (grant, other): (&str, &str), level: &str) ->
 }
 
 /// The batch that pays for a pod.
-fn batch(pod: &Pod) -> String {
+pub(super) fn batch(pod: &Pod) -> String {
     let nodes = json(pod, &["node", "list", "--json"]);
     let batches = nodes[0]["batches"].as_array().unwrap();
     let used = batches.iter().find(|batch| !batch["pays_for"].is_null());

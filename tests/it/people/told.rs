@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -163,6 +164,10 @@ fn a_folder_is_shared_by_an_attribute() {
         set(&first.dir().join(".pod"), BEN, "read"),
         Err(Errno::PERM)
     );
+    assert_eq!(
+        get(&first.dir().join(".pod/status"), BEN),
+        Err(Errno::NODATA)
+    );
     assert_eq!(rustix::fs::removexattr(&lab, BEN), Err(Errno::NODATA));
     set(&lab, BEN, "read\n").unwrap();
     set(&lab, BEN, "read").unwrap();
@@ -182,6 +187,13 @@ fn a_folder_is_shared_by_an_attribute() {
     copied_attributes_share_nothing(&anna, &lab);
     rustix::fs::removexattr(&lab, BEN).unwrap();
     assert_eq!(get(&lab, BEN), Err(Errno::NODATA));
+    // Both ends are as signed as those of the command.
+    let shares = json(&anna, &["shares", "--all", "--json"]);
+    let ended = shares["given"].as_array().unwrap();
+    assert_eq!(ended.len(), 2);
+    for grant in ended {
+        signed_as_ended(&anna, text(grant, "id"));
+    }
     until(&ben, "the folder does not go", || !seen.exists());
     let said = kinds(&anna, &[]);
     let count = |kind: &str| said.iter().filter(|it| *it == kind).count();
@@ -197,6 +209,17 @@ fn a_folder_is_shared_by_an_attribute() {
     assert_eq!(get(&lab, BEN), Err(Errno::NODATA));
     first.unmount();
     second.unmount();
+}
+
+/// A grant was ended by its owner, who signed that.
+#[track_caller]
+pub(super) fn signed_as_ended(pod: &Pod, grant: &str) {
+    let signed = wait_until(Duration::from_secs(60), || {
+        let receipt = json(pod, &["revoke", grant, "--receipt", "--json"]);
+        assert_eq!(receipt["level"], 0);
+        text(&receipt, "state") == "done" && !receipt["receipt"].is_null()
+    });
+    assert!(signed, "there is no receipt");
 }
 
 /// They are not listed.

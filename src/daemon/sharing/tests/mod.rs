@@ -145,6 +145,10 @@ impl Machine {
     }
 
     fn with_card(has_card: bool) -> Self {
+        Self::over(Rows::memory(), has_card)
+    }
+
+    fn over(rows: Rows, has_card: bool) -> Self {
         let now = Arc::new(AtomicI64::new(10));
         let at_now = Arc::clone(&now);
         let clock: Clock = Arc::new(move || at(at_now.load(Ordering::Relaxed)));
@@ -154,7 +158,7 @@ impl Machine {
         })
         .unwrap();
         bundle.device_secret = Secret::from_bytes(&[7; 32]);
-        let rows = Arc::new(Rows::memory());
+        let rows = Arc::new(rows);
         let own_box = || bundle.pod_secret.box_secret(OWN_BOX.0, OWN_BOX.1);
         let feed = OwnFeed::new(own_box(), bundle.epoch, bundle.device);
         let secrets = (feed, BoxSecrets::new(&bundle.pod_secret));
@@ -372,6 +376,7 @@ fn grant(id: [u8; 16]) -> Grant {
     }
 }
 
+mod ended;
 mod given;
 mod moved;
 mod taken;

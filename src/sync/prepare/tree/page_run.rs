@@ -95,6 +95,9 @@ impl Tree<'_, '_> {
         if lacking.is_empty() {
             return Ok(());
         }
+        if self.prepare.renewals.can_wait(self.ino) && !self.prepare.has_room() {
+            return Err(SyncError::NoRoom);
+        }
         for (page, brought) in missing.into_iter().zip(self.prepare.fetched(lacking)) {
             *page = Page::Loose(Box::new(*brought?.expose()));
         }
