@@ -2,6 +2,7 @@
 
 mod appended;
 mod begun;
+mod boxed;
 mod contacts;
 mod door;
 mod ended;
