@@ -27,7 +27,7 @@ pub(super) fn confirmed(pod: &Pod) {
     let came = wait_until(Duration::from_secs(240), || {
         json(pod, &["wait", "--timeout", "240s", "--json"]);
         // What podfs noted itself meanwhile too.
-        pod.status()["network"]["level"] == "confirmed"
+        pod.status()["network_report"]["level"] == "confirmed"
     });
     assert!(came, "the network does not hold it");
 }
