@@ -18,6 +18,8 @@ use crate::daemon::Fault;
 use crate::daemon::PodPaths;
 use crate::daemon::enrol;
 use crate::daemon::enrol::KeyId;
+use crate::daemon::enrol::KeyKind;
+use crate::daemon::enrol::KeyWish;
 use crate::daemon::enrol::TokenAccess;
 use crate::daemon::enrol::WhichKey;
 use crate::daemon::rekey;
@@ -43,8 +45,9 @@ enum TokenCommand {
 
 /// Let a token open the pod.
 ///
-/// Takes the passphrase, and the PIN of the token. A key on the token opens the pod from then on: a new one, or an AES-256 key
-/// that is there and cannot be read out. Adding the same key once more changes what it is asked.
+/// Takes the passphrase, and the PIN of the token. A key on the token opens the pod from then on: a new one, or one that is
+/// there and cannot be read out. It is an AES-256 key; with --rsa one of RSA-2048 to RSA-4096 that decrypts. Adding the same
+/// key once more changes what it is asked.
 #[derive(Args, Clone, Debug)]
 struct AddArgs {
     /// Label of the token, when there are several
@@ -55,6 +58,9 @@ struct AddArgs {
     /// Make a key on the token for it
     #[arg(long, required_unless_present = "id")]
     create: bool,
+    /// An RSA key rather than one of AES, for what has no AES, such as a TPM
+    #[arg(long)]
+    rsa: bool,
     /// Id of the key on the token, in hexadecimal digits; with --create, of the new one
     #[arg(long, value_name = "HEX")]
     id: Option<TypedId>,
@@ -183,16 +189,19 @@ fn add(args: &AddArgs) -> Result<Exit, Fault> {
     }
     let wish = args.module.wish(args.token.clone(), &paths)?;
     let id = args.id.clone().map(|typed| typed.0);
-    let which = match id {
-        Some(id) if !args.create => WhichKey::Of(id),
-        id => WhichKey::New(id),
+    let key = KeyWish {
+        kind: if args.rsa { KeyKind::Rsa } else { KeyKind::Aes },
+        which: match id {
+            Some(id) if !args.create => WhichKey::Of(id),
+            id => WhichKey::New(id),
+        },
     };
     let added = args.right.with(&paths, |right| {
         // A wrong passphrase is told before the PIN is asked for.
         rekey::verify(&paths, right)?;
         let pin = args.module.pin(&wish, &paths)?;
         let access = TokenAccess { wish, pin };
-        enrol::add(&paths, right, &access, &which, args.closing.only)
+        enrol::add(&paths, right, &access, &key, args.closing.only)
     })?;
     if args.format.json {
         print::json(&added);

@@ -27,6 +27,7 @@ pub mod phrase;
 pub mod phrase_share;
 pub mod publish;
 pub mod ring;
+pub mod rsa_seal;
 pub mod scalar;
 pub mod seal;
 pub mod secret;

@@ -20,6 +20,7 @@ use crate::daemon::token::Module;
 use crate::daemon::token::OpenToken;
 use crate::daemon::token::Token;
 pub use crate::format::keyfile::KeyId;
+pub use crate::format::keyfile::KeyKind;
 use crate::format::keyfile::KeyfileError;
 use crate::format::keyfile::NewToken;
 use crate::format::keyfile::Opener;
@@ -48,6 +49,14 @@ pub struct TokenAccess {
     pub wish: TokenWish,
     /// Shown to the token and to nobody else.
     pub pin: Passphrase,
+}
+
+/// The key on the token that is to open the pod.
+pub struct KeyWish {
+    /// What kind of key.
+    pub kind: KeyKind,
+    /// Which of them.
+    pub which: WhichKey,
 }
 
 /// Which key on the token is to open the pod.
@@ -156,24 +165,24 @@ pub fn add(
     paths: &PodPaths,
     right: &Right<'_>,
     access: &TokenAccess,
-    which: &WhichKey,
+    wish: &KeyWish,
     only: bool,
 ) -> Result<TokenReport, Fault> {
     let module = Module::load(&access.wish.module, &paths.state)?;
     let token = choose(&module.tokens()?, access.wish.label.as_deref())?;
-    let made = matches!(which, WhichKey::New(_));
-    let id = match which {
+    let made = matches!(wish.which, WhichKey::New(_));
+    let id = match &wish.which {
         WhichKey::New(Some(id)) | WhichKey::Of(id) => id.clone(),
         WhichKey::New(None) => drawn_id(paths)?,
     };
     let held = module.log_in(&token, &access.pin, made)?;
     if made {
-        held.make_key(&id)?;
+        held.make_key(wish.kind, &id)?;
     }
-    let added = add_key(paths, right, &held, &id, only);
+    let added = add_key(paths, right, &held, (wish.kind, &id), only);
     if made
         && added.is_err()
-        && let Err(error) = held.destroy_key(&id)
+        && let Err(error) = held.destroy_key(wish.kind, &id)
     {
         tracing::warn!(%error, "a key that is not used stays on the token");
     }
@@ -184,17 +193,15 @@ fn add_key(
     paths: &PodPaths,
     right: &Right<'_>,
     held: &OpenToken<'_>,
-    id: &KeyId,
+    (kind, id): (KeyKind, &KeyId),
     only: bool,
 ) -> Result<TokenReport, Fault> {
-    held.require_kept(id)?;
+    held.require_kept(kind, id)?;
     let entropy = &mut keyfile::system_entropy;
-    let challenge = random_bytes(entropy).map_err(|error| no_entropy(paths, error))?;
-    let key = held.token().key(id.clone(), challenge);
-    let answer = held.answer(&key)?;
+    let (key, answer) = held.challenge(kind, id, entropy)?;
     if !answer.eq_ct(&held.answer(&key)?) {
         let what = format!(
-            "the token {} answers differently each time",
+            "the token {} does not answer as it should",
             held.token().shown()
         );
         return Err(Fault::new(FaultKind::NoToken, what).next("use another token"));

@@ -15,6 +15,8 @@ import sys
 
 import argon2.low_level
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
@@ -24,13 +26,14 @@ PASSPHRASE_OPENS = {"good", "unknown-slot", "eight-slots", "token", "token-two",
 PASSPHRASE_OPENS |= {"token-other-mechanism", "token-wrong-serial", "token-wrong-challenge"}
 OPENS = {
     "passphrase": PASSPHRASE_OPENS,
-    "root": PASSPHRASE_OPENS | {"token-only"},
-    "token": {"token", "token-only", "token-two"},
+    "root": PASSPHRASE_OPENS | {"token-only", "token-rsa", "token-rsa-longest", "token-rsa-wrong-sealed"},
+    "token": {"token", "token-only", "token-two", "token-rsa"},
 }
 PASSPHRASE = b"correct horse battery staple"
 PHRASE = " ".join(["abandon"] * 23 + ["art"])
 TOKEN_KEY = bytes([0x42]) * 32
-AES_CBC = 0x1082
+AES_CBC, RSA_OAEP = 0x1082, 0x9
+TOKEN_PRIMES = pathlib.Path(__file__).parent.parent / "golden/v1/rsa-key.txt"
 SIGNED_CARD = 1544
 
 
@@ -54,7 +57,7 @@ def take_apart(data):
         need(length <= 1024 and len(data) >= at + 4 + length)
         need(kind not in (1, 2) or length == {1: 136, 2: 92}[kind])
         slot = data[at : at + 4 + length]
-        if kind == 3 and slot[4:8] == struct.pack("<I", AES_CBC):
+        if kind == 3 and mechanism_of(slot):
             token_of(slot)
         slots.append((kind, slot))
         at += 4 + length
@@ -62,17 +65,40 @@ def take_apart(data):
     return data[12:28], slots, data[at : at + 12], data[at + 12 : -32]
 
 
+def mechanism_of(slot):
+    """Mechanism of the slot of a token, or None when it is of a later version."""
+    return next((known for known in (AES_CBC, RSA_OAEP) if slot[4:8] == struct.pack("<I", known)), None)
+
+
 def token_of(slot):
     """Serial number, label, key id and challenge of the slot of a token."""
-    need(len(slot) == 4 + 209)
-    _, serial, label, length, key_id, challenge = struct.unpack_from("<I16s32sB32s32s", slot, 4)
+    need(len(slot) >= 89 + 92)
+    _, serial, label, length, key_id = struct.unpack_from("<I16s32sB32s", slot, 4)
     need(1 <= length <= 32 and not any(key_id[length:]))
+    challenge = slot[89:-92]
+    need(len(challenge) == 32 if mechanism_of(slot) == AES_CBC else 256 <= len(challenge) <= 512)
     return serial, label, key_id[:length], challenge
 
 
-def answer_of(key, challenge):
+def answer_of(key, mechanism, challenge):
+    if mechanism == RSA_OAEP:
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+        try:
+            answer = rsa_key().decrypt(challenge, oaep)
+        except ValueError:
+            raise Refused from None
+        need(len(answer) == 32)
+        return answer
     cipher = Cipher(algorithms.AES(key), modes.CBC(bytes(16))).encryptor()
     return cipher.update(challenge) + cipher.finalize()
+
+
+def rsa_key():
+    p, q = (int(line, 16) for line in TOKEN_PRIMES.read_text().split())
+    e = 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    parts = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
+    return rsa.RSAPrivateNumbers(p, q, d, *parts, rsa.RSAPublicNumbers(e, p * q)).private_key()
 
 
 def open_sealed(key, nonce, sealed, ad):
@@ -98,8 +124,9 @@ def hash_of(data):
 
 def kek_of(kind, slot, pod_id, passphrase, root, token):
     if kind == 3 and token is not None:
-        need(slot[4:8] == struct.pack("<I", AES_CBC))
-        return kdf("keyfile-kek", enc(b"token", answer_of(token, token_of(slot)[3])))
+        mechanism = mechanism_of(slot)
+        need(mechanism)
+        return kdf("keyfile-kek", enc(b"token", answer_of(token, mechanism, token_of(slot)[3])))
     if kind == 2 and root is not None:
         return kdf("keyfile-kek", enc(b"recovery", root, pod_id))
     if kind == 1 and passphrase is not None:
@@ -136,10 +163,11 @@ def bundle_of(data, passphrase=None, root=None, token=None):
 
 def tell(data):
     for kind, slot in take_apart(data)[1]:
-        if kind == 3 and slot[4:8] == struct.pack("<I", AES_CBC):
+        if kind == 3 and mechanism_of(slot):
             serial, label, key_id, challenge = token_of(slot)
             serial, label = (text.decode(errors="replace").rstrip() for text in (serial, label))
-            print(f"token {label!r}, serial number {serial!r}, key {key_id.hex()}, AES-CBC of {challenge.hex()}")
+            how = {AES_CBC: "AES-CBC", RSA_OAEP: "RSA-OAEP"}[mechanism_of(slot)]
+            print(f"token {label!r}, serial number {serial!r}, key {key_id.hex()}, {how} of {challenge.hex()}")
         else:
             print({1: "passphrase", 2: "recovery"}.get(kind, f"unknown, type {kind}"))
 

@@ -4,6 +4,7 @@
 //! A module is code that runs in our process, so it is only ever loaded from where its user says: never from the state
 //! folder, and not from a file that others can write. It is let go as soon as the token has answered.
 
+mod key;
 mod library;
 mod refusal;
 
@@ -14,19 +15,11 @@ use cryptoki::context::CInitializeFlags;
 use cryptoki::context::Pkcs11;
 use cryptoki::error::Error;
 use cryptoki::error::RvError;
-use cryptoki::mechanism::Mechanism;
-use cryptoki::object::Attribute;
-use cryptoki::object::AttributeType;
-use cryptoki::object::KeyType;
-use cryptoki::object::ObjectClass;
-use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
 use cryptoki::types::RawAuthPin;
-use zeroize::Zeroizing;
 
-use crate::crypto::Secret;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
@@ -35,16 +28,11 @@ pub(super) use crate::daemon::token::library::sound_module;
 use crate::daemon::token::refusal::fault;
 use crate::daemon::token::refusal::pin_locked;
 use crate::daemon::token::refusal::reason;
+use crate::format::keyfile::Challenge;
 use crate::format::keyfile::KeyId;
 use crate::format::keyfile::SERIAL_LEN;
 use crate::format::keyfile::TOKEN_LABEL_LEN;
-use crate::format::keyfile::TokenAnswer;
 use crate::format::keyfile::TokenKey;
-
-/// Bytes of the keys used here: AES-256.
-const KEY_BYTES: u64 = 32;
-/// What the keys made here are called on the token.
-const KEY_LABEL: &[u8] = b"podfs";
 
 /// A module that is loaded and initialized.
 pub(super) struct Module(Option<Pkcs11>);
@@ -178,14 +166,16 @@ impl Token {
         self.slot == other.slot
     }
 
-    /// Whether the key of a slot is to be found on it. A token without a serial number is known by its label.
+    /// Whether the key of a slot is to be found on it. A token without a serial number is known by its label; TPMs have one
+    /// of zeros, all the same.
     pub(super) fn is_of(&self, key: &TokenKey) -> bool {
         let serial: [u8; SERIAL_LEN] = padded(&self.serial);
-        serial == key.serial && (!self.serial.is_empty() || padded(&self.label) == key.label)
+        let is_numbered = self.serial.bytes().any(|digit| digit != b'0');
+        serial == key.serial && (is_numbered || padded(&self.label) == key.label)
     }
 
     /// What a slot says about a key on it.
-    pub(super) fn key(&self, id: KeyId, challenge: [u8; 32]) -> TokenKey {
+    pub(super) fn key(&self, id: KeyId, challenge: Challenge) -> TokenKey {
         TokenKey {
             serial: padded::<SERIAL_LEN>(&self.serial),
             label: padded::<TOKEN_LABEL_LEN>(&self.label),
@@ -199,101 +189,6 @@ impl OpenToken<'_> {
     /// Which one it is.
     pub(super) const fn token(&self) -> &Token {
         &self.token
-    }
-
-    /// Makes a key that never leaves the token.
-    pub(super) fn make_key(&self, id: &KeyId) -> Result<(), Fault> {
-        if !self.find(id)?.is_empty() {
-            let what = format!(
-                "the token {} has a key of this id already",
-                self.token.shown()
-            );
-            return Err(Fault::new(FaultKind::Usage, what).next("give another --id, or none"));
-        }
-        let template = [
-            Attribute::Token(true),
-            Attribute::Private(true),
-            Attribute::Sensitive(true),
-            Attribute::Extractable(false),
-            Attribute::Encrypt(true),
-            Attribute::Decrypt(false),
-            Attribute::Wrap(false),
-            Attribute::Unwrap(false),
-            Attribute::ValueLen(KEY_BYTES.into()),
-            Attribute::Id(id.bytes().to_vec()),
-            Attribute::Label(KEY_LABEL.to_vec()),
-        ];
-        let made = self.session.generate_key(&Mechanism::AesKeyGen, &template);
-        made.map(drop).map_err(|error| self.fault(&error))
-    }
-
-    /// Takes a key away again that was just made.
-    pub(super) fn destroy_key(&self, id: &KeyId) -> Result<(), Fault> {
-        let destroyed = self.session.destroy_object(self.one(id)?);
-        destroyed.map_err(|error| self.fault(&error))
-    }
-
-    /// Refuses a key that can be read out of the token: a copy of it would open the pod as well.
-    pub(super) fn require_kept(&self, id: &KeyId) -> Result<(), Fault> {
-        let wanted = [
-            AttributeType::Sensitive,
-            AttributeType::Extractable,
-            AttributeType::ValueLen,
-        ];
-        let found = self.session.get_attributes(self.one(id)?, &wanted);
-        let found = found.map_err(|error| self.fault(&error))?;
-        let refused = |why: &str, next: &str| {
-            let what = format!("the key on the token {} {why}", self.token.shown());
-            Err(Fault::new(FaultKind::NoToken, what).next(next))
-        };
-        let other = "have one made: podfs keys token add --create";
-        let kept = [Attribute::Sensitive(true), Attribute::Extractable(false)];
-        if !kept.iter().all(|wanted| found.contains(wanted)) {
-            return refused("can be read out of it", other);
-        }
-        let length = |is: &Attribute| matches!(is, Attribute::ValueLen(len) if **len != KEY_BYTES);
-        if found.iter().any(length) {
-            return refused("is not one of AES-256", other);
-        }
-        Ok(())
-    }
-
-    /// What the key makes of the challenge.
-    pub(super) fn answer(&self, key: &TokenKey) -> Result<TokenAnswer, Fault> {
-        let mechanism = Mechanism::AesCbc([0; 16]);
-        let object = self.one(&key.id)?;
-        let answer = self.session.encrypt(&mechanism, object, &key.challenge);
-        let answer = Zeroizing::new(answer.map_err(|error| self.fault(&error))?);
-        Secret::from_slice(&answer).ok_or_else(|| {
-            let what = format!("the token {} answers nonsense", self.token.shown());
-            Fault::new(FaultKind::NoToken, what)
-        })
-    }
-
-    fn one(&self, id: &KeyId) -> Result<ObjectHandle, Fault> {
-        let found = self.find(id)?;
-        if let [one] = found.as_slice() {
-            return Ok(*one);
-        }
-        let how = if found.is_empty() {
-            "no AES key"
-        } else {
-            "several AES keys"
-        };
-        let (token, id) = (self.token.shown(), hex::encode(id.bytes()));
-        let what = format!("the token {token} has {how} of the id {id}");
-        Err(Fault::new(FaultKind::NoToken, what)
-            .next("without that key the recovery phrase helps: podfs passwd --phrase-file FILE"))
-    }
-
-    fn find(&self, id: &KeyId) -> Result<Vec<ObjectHandle>, Fault> {
-        let template = [
-            Attribute::Class(ObjectClass::SECRET_KEY),
-            Attribute::KeyType(KeyType::AES),
-            Attribute::Id(id.bytes().to_vec()),
-        ];
-        let found = self.session.find_objects(&template);
-        found.map_err(|error| self.fault(&error))
     }
 
     fn fault(&self, error: &Error) -> Fault {
@@ -341,12 +236,14 @@ mod tests {
             serial: serial.to_owned(),
             label: label.to_owned(),
         };
-        let key = |of: &Token| of.key(KeyId::new(&[1]).unwrap(), [0; 32]);
+        let key = |of: &Token| of.key(KeyId::new(&[1]).unwrap(), Challenge::Aes([0; 32]));
         let one = token("1234", "mine");
         assert!(one.is_of(&key(&one)) && token("1234", "renamed").is_of(&key(&one)));
         assert!(!token("1235", "mine").is_of(&key(&one)));
-        let bare = token("", "mine");
-        assert!(bare.is_of(&key(&bare)) && !token("", "yours").is_of(&key(&bare)));
+        for none in ["", "0000000000000000"] {
+            let bare = token(none, "mine");
+            assert!(bare.is_of(&key(&bare)) && !token(none, "yours").is_of(&key(&bare)));
+        }
         // Text longer than its field is cut the same way each time.
         let long = token("123456789012345678", "ä".repeat(40).as_str());
         assert!(long.is_of(&key(&long)));

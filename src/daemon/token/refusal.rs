@@ -1,5 +1,6 @@
 //! What tokens refuse, in our words.
 
+use cryptoki::context::Function;
 use cryptoki::error::Error;
 use cryptoki::error::RvError;
 
@@ -55,12 +56,19 @@ pub(super) fn fault(token: &str, error: &Error) -> Fault {
     if is(&[
         RvError::MechanismInvalid,
         RvError::MechanismParamInvalid,
+        RvError::ArgumentsBad,
         RvError::KeyFunctionNotPermitted,
         RvError::FunctionNotSupported,
     ]) {
-        let next = "use a token and a key that can encrypt with AES-CBC";
+        let next = "use a token and a key that can encrypt with AES-CBC; with --rsa, decrypt with RSA-OAEP and SHA-256";
         let what = format!("cannot do what is asked of it: {}", reason(error));
         return of(FaultKind::NoToken, &what, next);
+    }
+    if is_not_opened(error) {
+        let next = "it has another key than the pod was closed with, or the keyfile is damaged: the recovery phrase helps, \
+                    podfs passwd --phrase-file FILE";
+        let what = format!("does not open the pod: {}", reason(error));
+        return of(FaultKind::PassphraseWrong, &what, next);
     }
     let what = format!("fails: {}", reason(error));
     of(
@@ -70,10 +78,26 @@ pub(super) fn fault(token: &str, error: &Error) -> Fault {
     )
 }
 
+/// What was sealed to an RSA key was not opened by the one on the token. By the standard that is `EncryptedDataInvalid`; the
+/// module of TPMs knows no more than that it failed.
+const fn is_not_opened(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Pkcs11(
+            RvError::EncryptedDataInvalid
+                | RvError::EncryptedDataLenRange
+                | RvError::DataInvalid
+                | RvError::DataLenRange
+                | RvError::FunctionFailed
+                | RvError::GeneralError,
+            Function::Decrypt
+        )
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cryptoki::context::Function;
 
     #[test]
     fn what_a_token_says_has_a_kind_and_advice() {
@@ -99,5 +123,7 @@ mod tests {
             assert!(fault.what.contains(word), "{}", fault.what);
             assert!(fault.next.is_some(), "{code:?}");
         }
+        let error = Error::Pkcs11(RvError::GeneralError, Function::Decrypt);
+        assert_eq!(fault("\"t\"", &error).kind, FaultKind::PassphraseWrong);
     }
 }

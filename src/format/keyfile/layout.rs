@@ -161,7 +161,7 @@ impl Slot {
 
     /// The header of a token's slot that is yet to be wrapped.
     pub fn header_of_token(key: &TokenKey) -> Vec<u8> {
-        let mut out = Vec::with_capacity(4 + token::KEY_LEN);
+        let mut out = Vec::with_capacity(4 + token::KEY_LEN_MAX);
         token_header(&mut out, key);
         out
     }
@@ -202,7 +202,7 @@ impl Slot {
                 wrapped: wrapped(&mut body)?,
             },
             TOKEN if token::is_known(bytes) => Self::Token {
-                key: TokenKey::decode(&mut body)?,
+                key: TokenKey::decode(&mut body, len)?,
                 wrapped: wrapped(&mut body)?,
             },
             _ => Self::Unknown {
@@ -227,7 +227,7 @@ fn passphrase_header(out: &mut Vec<u8>, cost: &Cost, salt: &[u8; 32]) {
 }
 
 fn token_header(out: &mut Vec<u8>, key: &TokenKey) {
-    head(out, TOKEN, token::KEY_LEN + WRAPPED_LEN);
+    head(out, TOKEN, key.encoded_len().saturating_add(WRAPPED_LEN));
     key.encode(out);
 }
 

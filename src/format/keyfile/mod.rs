@@ -14,8 +14,8 @@ mod token;
 pub use bundle::{BUNDLE_LEN, Bundle, Replaced};
 pub use layout::{KEYFILE_LEN_MAX, Layout, SLOT_BODY_MAX, SLOTS_MAX, SealedBundle, Slot};
 pub use token::{
-    KEY_ID_MAX, KeyId, NewToken, SERIAL_LEN, TOKEN_LABEL_LEN, TokenAnswer, TokenKey, Ways,
-    add_token, remove_token, ways,
+    Challenge, KEY_ID_MAX, KeyId, KeyKind, NewToken, SERIAL_LEN, Sealed, TOKEN_LABEL_LEN,
+    TokenAnswer, TokenKey, Ways, add_token, remove_token, ways,
 };
 
 use crate::crypto::domain::ad;

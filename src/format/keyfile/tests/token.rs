@@ -1,19 +1,34 @@
-//! Slots that open with a token. The token is played by an AES key: what it answers, everybody can compute who has it.
+//! Slots that open with a token. The token is played by an AES key, or an RSA key: what it answers, everybody can
+//! compute who has it.
 
 use super::*;
+use crate::crypto::rsa_seal::{example, seal_to_rsa};
 use crate::format::keyfile::token::{add_within, remove_within};
 use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use sha2::Sha256;
+use std::ops::Range;
 
 /// What the golden files' token holds.
 const TOKEN_SECRET: [u8; 32] = [0x42; 32];
 
+/// What the golden files' token answers, or one with another AES key; `None` when it opens nothing.
+fn answered(secret: &[u8; 32], key: &TokenKey) -> Option<TokenAnswer> {
+    match &key.challenge {
+        Challenge::Aes(challenge) => Some(answer_of(secret, challenge)),
+        Challenge::Rsa(sealed) => {
+            let opened = example::key().oaep_decrypt::<Sha256>(sealed.bytes());
+            Secret::from_slice(&opened.ok()?)
+        }
+    }
+}
+
 /// AES-256-CBC of the two blocks, the initial vector zero.
-fn answer_of(secret: &[u8; 32], key: &TokenKey) -> TokenAnswer {
+fn answer_of(secret: &[u8; 32], challenge: &[u8; 32]) -> TokenAnswer {
     let cipher = Aes256::new(secret.into());
     let mut answer = [0; 32];
     let mut chained = [0; 16];
-    for (from, to) in key.challenge.chunks(16).zip(answer.chunks_mut(16)) {
+    for (from, to) in challenge.chunks(16).zip(answer.chunks_mut(16)) {
         for (byte, plain) in chained.iter_mut().zip(from) {
             *byte ^= plain;
         }
@@ -36,7 +51,20 @@ fn key(serial: &str, challenge: u8) -> TokenKey {
         serial: padded(serial),
         label: padded("keys of the house"),
         id: KeyId::new(b"\x01\x02\x03\x04\x05\x06\x07\x08").unwrap(),
-        challenge: std::array::from_fn(|at| challenge.wrapping_add(u8::try_from(at).unwrap())),
+        challenge: Challenge::Aes(std::array::from_fn(|at| {
+            challenge.wrapping_add(u8::try_from(at).unwrap())
+        })),
+    }
+}
+
+/// The RSA key of the golden files.
+fn rsa_key() -> TokenKey {
+    let [modulus, exponent] = example::public();
+    let answer = Secret::from_bytes(&[0x24; 32]);
+    let sealed = seal_to_rsa(&modulus, &exponent, &answer, &mut entropy("rsa")).unwrap();
+    TokenKey {
+        challenge: Challenge::Rsa(Sealed::new(&sealed).unwrap()),
+        ..key("0000000000000000", 0)
     }
 }
 
@@ -47,7 +75,7 @@ fn first_key() -> TokenKey {
 fn add(bytes: &[u8], bounds: &CostBounds, key: &TokenKey, only: bool) -> Vec<u8> {
     let new = NewToken {
         key,
-        answer: &answer_of(&TOKEN_SECRET, key),
+        answer: &answered(&TOKEN_SECRET, key).unwrap(),
         only,
     };
     let opener = Opener::Recovery(&recovery());
@@ -57,7 +85,7 @@ fn add(bytes: &[u8], bounds: &CostBounds, key: &TokenKey, only: bool) -> Vec<u8>
 fn unlock_token(bytes: &[u8], secret: &[u8; 32]) -> Result<Bundle, KeyfileError> {
     let known = ways(bytes)?;
     let key = known.tokens.first().ok_or(KeyfileError::NoToken)?;
-    let answer = answer_of(secret, key);
+    let answer = answered(secret, key).ok_or(KeyfileError::NotOpened)?;
     unlock_with(
         bytes,
         Opener::Token {
@@ -86,7 +114,7 @@ fn opens_with_the_token_beside_the_passphrase() {
     for other in [key("0123456789abcdef", 8), key("0123456789abcdeX", 7)] {
         let opener = Opener::Token {
             key: &other,
-            answer: &answer_of(&TOKEN_SECRET, &other),
+            answer: &answered(&TOKEN_SECRET, &other).unwrap(),
         };
         let refused = unlock_with(&bytes, opener);
         assert_eq!(refused.err(), Some(KeyfileError::NotOpened));
@@ -106,7 +134,7 @@ fn the_token_alone_leaves_no_passphrase_but_the_phrase() {
     let back = change_cheap(&bytes, Opener::Recovery(&recovery()), b"new").unwrap();
     assert!(unlock_cheap(&back, b"new").is_ok());
     assert!(unlock_token(&back, &TOKEN_SECRET).is_ok());
-    let (key, answer) = (first_key(), answer_of(&TOKEN_SECRET, &first_key()));
+    let (key, answer) = (first_key(), answered(&TOKEN_SECRET, &first_key()).unwrap());
     let opener = Opener::Token {
         key: &key,
         answer: &answer,
@@ -124,7 +152,7 @@ fn the_same_key_takes_one_slot_and_another_a_second() {
     let other = key("another", 7);
     let both = add(&again, &CHEAP_BOUNDS, &other, true);
     assert_eq!(ways(&both).unwrap().tokens.len(), 2);
-    let answer = answer_of(&TOKEN_SECRET, &other);
+    let answer = answered(&TOKEN_SECRET, &other).unwrap();
     let opener = Opener::Token {
         key: &other,
         answer: &answer,
@@ -150,7 +178,7 @@ fn a_full_keyfile_takes_no_token() {
         layout.slots.resize(SLOTS_MAX, filler);
     });
     let key = first_key();
-    let answer = answer_of(&TOKEN_SECRET, &key);
+    let answer = answered(&TOKEN_SECRET, &key).unwrap();
     let new = |only| NewToken {
         key: &key,
         answer: &answer,
@@ -165,7 +193,7 @@ fn a_full_keyfile_takes_no_token() {
 #[test]
 fn every_flipped_bit_is_noticed_with_a_token() {
     let (bytes, key) = (with_token(true), first_key());
-    let answer = answer_of(&TOKEN_SECRET, &key);
+    let answer = answered(&TOKEN_SECRET, &key).unwrap();
     let opener = Opener::Token {
         key: &key,
         answer: &answer,
@@ -194,31 +222,79 @@ fn a_changed_slot_is_noticed_also_when_the_token_answers_for_it() {
     }
 }
 
+#[test]
+fn an_rsa_key_on_the_token_opens_and_every_changed_byte_of_its_slot_is_noticed() {
+    let good = keyfile("good", CHEAP);
+    let bytes = add(&good, &CHEAP_BOUNDS, &rsa_key(), true);
+    let found = unlock_token(&bytes, &TOKEN_SECRET).ok().unwrap();
+    assert!(same(&found, &bundle()));
+    assert_eq!(ways(&bytes).unwrap().tokens, [rsa_key()]);
+    let layout = Layout::decode(&bytes).unwrap();
+    assert_eq!(layout.encode(), bytes);
+    let slot = 28 + 4 + 92;
+    for at in slot..slot + 4 + 85 + 256 + 92 {
+        let mut bad = bytes.clone();
+        bad[at] ^= 1 << (at % 8);
+        assert!(unlock_token(&bad, &TOKEN_SECRET).is_err(), "byte {at}");
+    }
+}
+
+/// Other bytes in place of some, and the code that is right for all.
+fn changed(file_key: &FileKey, mut bytes: Vec<u8>, range: Range<usize>, value: &[u8]) -> Vec<u8> {
+    bytes.splice(range, value.iter().copied());
+    let end = bytes.len() - 32;
+    let code = file_key.authenticate(&bytes[..end]);
+    bytes[end..].copy_from_slice(&code);
+    bytes
+}
+
 /// Recipes: what each of passphrase, phrase and token opens, in this order.
 fn recipes() -> Vec<(&'static str, [bool; 3], Vec<u8>)> {
     let released = CostBounds::RELEASED;
     let good = add(&keyfile("good", FLOOR), &released, &first_key(), false);
     let only = add(&keyfile("good", FLOOR), &released, &first_key(), true);
     let two = add(&good, &released, &key("another", 7), false);
+    let rsa = add(&keyfile("good", FLOOR), &released, &rsa_key(), true);
     let layout = Layout::decode(&good).unwrap();
     let file_key = open(&released, &layout, Opener::Recovery(&recovery()))
         .ok()
         .unwrap()
         .file_key;
-    // The slot stands behind those of passphrase and phrase. The code is right: what refuses is the slot.
+    // The code is right: what refuses is the slot, which stands behind those of passphrase and phrase.
     let slot = 28 + (4 + 136) + (4 + 92);
     let body_with = |at: usize, value: &[u8]| {
-        let mut bytes = good.clone();
-        bytes[slot + at..slot + at + value.len()].copy_from_slice(value);
-        let end = bytes.len() - 32;
-        let code = file_key.authenticate(&bytes[..end]);
-        bytes[end..].copy_from_slice(&code);
-        bytes
+        let range = slot + at..slot + at + value.len();
+        changed(&file_key, good.clone(), range, value)
+    };
+    // The challenge, which begins 89 bytes behind the start of a slot behind that of the phrase alone.
+    let slot = 28 + (4 + 92);
+    let with_sealed = |from: usize, value: &[u8]| {
+        let range = slot + 89 + from..slot + 89 + 256;
+        let bytes = changed(&file_key, rsa.clone(), range, value);
+        let len = u16::try_from(85 + 92 + from + value.len()).unwrap();
+        changed(&file_key, bytes, slot + 2..slot + 4, &len.to_le_bytes())
     };
     vec![
         ("token", [true; 3], good.clone()),
         ("token-only", [false, true, true], only),
         ("token-two", [true; 3], two),
+        (
+            "token-rsa-wrong-sealed",
+            [false, true, false],
+            with_sealed(255, &[0]),
+        ),
+        ("token-rsa-wrong-shorter", [false; 3], with_sealed(255, &[])),
+        (
+            "token-rsa-wrong-longer",
+            [false; 3],
+            with_sealed(256, &[0; 257]),
+        ),
+        (
+            "token-rsa-longest",
+            [false, true, false],
+            with_sealed(256, &[0; 256]),
+        ),
+        ("token-rsa", [false, true, true], rsa.clone()),
         (
             "token-other-mechanism",
             [true, true, false],

@@ -1,4 +1,8 @@
-//! A pod that a token opens. The token is `SoftHSM`, a program that acts as one, with a folder of its own in each test.
+//! A pod that a token opens. The token is `SoftHSM`, a program that acts as one, with a folder of its own in each test, or
+//! one of [`tpm`].
+
+mod reader;
+mod tpm;
 
 use std::fs;
 use std::path::Path;
@@ -10,11 +14,14 @@ use aes::Aes256;
 use aes::cipher::BlockCipherEncrypt;
 use aes::cipher::KeyInit;
 use podfs::crypto::Secret;
+use podfs::format::keyfile::Challenge;
 use podfs::format::keyfile::Opener;
 use podfs::format::keyfile::unlock_with;
 use podfs::format::keyfile::ways;
 use serde_json::Value;
-use tempfile::TempDir;
+
+use reader::PIN;
+pub use reader::Reader;
 
 use crate::support::applicable;
 use crate::support::both;
@@ -26,27 +33,18 @@ use crate::support::run;
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 pub const NEEDS: &[&str] = &["/dev/fuse", "softhsm2-util", MODULE];
-const PIN: &str = "a-pin-of-the-tests";
-
-/// What is plugged into a machine.
-pub struct Reader {
-    home: TempDir,
-}
 
 impl Reader {
-    /// Nothing is.
+    /// Nothing is plugged in.
     fn empty() -> Self {
-        let reader = Self {
-            home: tempfile::tempdir().unwrap(),
-        };
-        fs::create_dir(reader.tokens()).unwrap();
+        let mut reader = Self::of(MODULE);
         let settings = format!(
             "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
             reader.tokens().display()
         );
-        fs::write(reader.home.path().join("softhsm2.conf"), settings).unwrap();
-        fs::write(reader.pin(), PIN).unwrap();
-        fs::write(reader.home.path().join("wrong"), "another-pin").unwrap();
+        let file = reader.home.path().join("softhsm2.conf");
+        fs::write(&file, settings).unwrap();
+        reader.settings.push(("SOFTHSM2_CONF", file.into()));
         reader
     }
 
@@ -67,18 +65,8 @@ impl Reader {
     /// A reader with the same token, as if its chip had been copied before it held a key.
     fn twin(&self) -> Self {
         let twin = Self::empty();
-        let mut files = Vec::new();
-        read_files(&self.tokens(), Path::new(""), &mut files);
-        write_files(&twin.tokens(), &files);
+        self.copy_to(&twin);
         twin
-    }
-
-    fn tokens(&self) -> PathBuf {
-        self.home.path().join("tokens")
-    }
-
-    fn pin(&self) -> PathBuf {
-        self.home.path().join("pin")
     }
 
     /// Bytes of what is kept on the tokens: it grows with each key.
@@ -87,46 +75,6 @@ impl Reader {
         read_files(&self.tokens(), Path::new(""), &mut files);
         let is_object = |path: &PathBuf| path.extension().is_some_and(|end| end == "object");
         files.iter().filter(|(path, _)| is_object(path)).count()
-    }
-
-    /// Puts a command in front of this reader.
-    fn on<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command.env("SOFTHSM2_CONF", self.home.path().join("softhsm2.conf"))
-    }
-
-    /// `podfs ARGS` with the module and the PIN.
-    fn podfs(&self, pod: &Pod, args: &[&str]) -> Command {
-        let mut command = pod.command(args);
-        command
-            .args(["--module", MODULE, "--pin-file"])
-            .arg(self.pin());
-        self.on(&mut command);
-        command
-    }
-
-    /// `podfs keys token add` with the passphrase of the pod.
-    pub fn add(&self, pod: &Pod, flags: &[&str]) -> Output {
-        let mut command = self.podfs(pod, &["keys", "token", "add", "--json"]);
-        let command = command
-            .args(flags)
-            .arg("--passphrase-file")
-            .arg(pod.path("passphrase"));
-        command.output().unwrap()
-    }
-
-    /// `podfs mount` at `mnt` with these flags, the module, and this PIN.
-    fn mount<'pod>(
-        &self,
-        pod: &'pod Pod,
-        flags: &[&str],
-        pin: &str,
-    ) -> Result<Mount<'pod>, Output> {
-        let dir = pod.path("mnt");
-        fs::create_dir_all(&dir).unwrap();
-        let mut command = pod.command(&["mount"]);
-        command.arg(dir).args(flags).args(["--module", MODULE]);
-        command.arg("--pin-file").arg(self.home.path().join(pin));
-        pod.mount_by(self.on(&mut command))
     }
 }
 
@@ -161,12 +109,18 @@ fn listed(pod: &Pod) -> Value {
     done(&list.unwrap())
 }
 
-/// A pod with a file in it that says `kept`, and a token that alone opens it.
-fn closed() -> (Pod, Reader) {
+/// A pod with a file in it that says `kept`.
+fn kept() -> Pod {
     let pod = Pod::new();
     let mount = pod.mount();
     fs::write(mount.path("file"), "kept").unwrap();
     mount.unmount();
+    pod
+}
+
+/// Such a pod, and a token that alone opens it.
+fn closed() -> (Pod, Reader) {
+    let pod = kept();
     let reader = Reader::with("of mine");
     let added = done(&reader.add(&pod, &["--create", "--only", "--yes"]));
     assert_eq!(added["label"], "of mine", "{added}");
@@ -288,8 +242,11 @@ fn a_token_answers_what_the_format_says() {
     let [key] = known.tokens.as_slice() else {
         panic!("{known:?}");
     };
+    let Challenge::Aes(challenge) = &key.challenge else {
+        panic!("{key:?}");
+    };
     let opens = |with| {
-        let answer = &answer_of(with, &key.challenge);
+        let answer = &answer_of(with, challenge);
         unlock_with(&bytes, Opener::Token { key, answer }).is_ok()
     };
     assert!(opens([0x42; 32]) && !opens([0x43; 32]));
@@ -359,6 +316,13 @@ fn what_is_no_token_for_a_pod_is_refused_and_leaves_nothing() {
         &["another key than the pod was closed with"],
     );
     let keys = reader.objects();
+    // SoftHSM has RSA-OAEP with SHA-1 alone: what was made of the key before that shows is taken away again.
+    refused(
+        &reader.add(&other, &["--create", "--rsa"]),
+        64,
+        &["cannot do what is asked of it", "RSA-OAEP"],
+    );
+    assert_eq!(reader.objects(), keys, "a key was made and not used");
     fs::write(other.path("passphrase"), "wrong").unwrap();
     refused(
         &reader.add(&other, &["--create"]),
