@@ -13,9 +13,11 @@ mod followers;
 mod happened;
 mod leaving;
 mod letting;
+mod looking;
 mod merging;
 mod moving;
 mod report;
+mod rest;
 mod revoking;
 mod sending;
 mod taking;
@@ -107,6 +109,8 @@ pub(super) struct Sharing {
     added: Notify,
     /// Held while something is brought.
     bringing: tokio::sync::Mutex<()>,
+    /// Grants of which nothing is brought just now, for what was brought is taken over; and whether there is more.
+    merging: Mutex<BTreeMap<[u8; 16], bool>>,
     /// Held while receipts are signed, so that what was done is recorded once.
     signing: tokio::sync::Mutex<()>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -152,6 +156,7 @@ impl Sharing {
             waits: Mutex::default(),
             added: Notify::new(),
             bringing: tokio::sync::Mutex::default(),
+            merging: Mutex::default(),
             signing: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
         });
@@ -169,7 +174,7 @@ impl Sharing {
         self.tasks.lock().extend([
             runtime.spawn(async move { sharing.run().await }),
             runtime.spawn(bringing.run_bringing()),
-            runtime.spawn(async move { adding.run_added().await }),
+            runtime.spawn(adding.run_added()),
         ]);
     }
 
