@@ -39,7 +39,7 @@ struct State {
 
 impl Fake {
     /// The published version of an inode is this from now on.
-    pub(super) fn publish(&self, ino: Ino, pages: BTreeMap<u64, [u8; PAGE]>) {
+    pub(crate) fn publish(&self, ino: Ino, pages: BTreeMap<u64, [u8; PAGE]>) {
         let mut state = self.state.lock();
         state.pages.retain(|(other, _), _| *other != ino);
         let pages = pages.into_iter().map(|(page, bytes)| ((ino, page), bytes));

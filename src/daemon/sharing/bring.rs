@@ -36,6 +36,20 @@ enum News {
     Version(SeenRecord, Box<Entry>),
 }
 
+/// What was brought of a grant stays as it is: it is taken over.
+pub(super) struct Stays<'s> {
+    sharing: &'s Sharing,
+    id: [u8; 16],
+}
+
+impl Drop for Stays<'_> {
+    fn drop(&mut self) {
+        if self.sharing.merging.lock().remove(&self.id) == Some(true) {
+            self.sharing.news.notify_one();
+        }
+    }
+}
+
 impl Sharing {
     /// Brings what others share as they publish it, until the task ends.
     pub(super) async fn run_bringing(self: Arc<Self>) {
@@ -138,6 +152,11 @@ impl Sharing {
 
     async fn bring_news(&self, received: &Received, news: News) -> Result<(), String> {
         let _one = self.bringing.lock().await;
+        if let Some(is_more) = self.merging.lock().get_mut(&received.id) {
+            // It is brought once that is done: nobody else waits for it.
+            *is_more = true;
+            return Ok(());
+        }
         let failed = |error: ShareError| error.to_string();
         // It may have ended since it was looked for, or goes on in another feed.
         let now = self.received.find(&received.id).map_err(failed)?;
@@ -150,6 +169,16 @@ impl Sharing {
             News::Nothing => Ok(()),
             News::Over(why) => self.is_over(&now, why).await,
             News::Version(seen, entry) => self.bring_version(&now, seen, &entry).await,
+        }
+    }
+
+    /// What is brought of a grant stays as it is until the guard goes. Only this one: others are brought meanwhile.
+    pub(super) async fn stays(&self, id: &[u8; 16]) -> Stays<'_> {
+        let _one = self.bringing.lock().await;
+        self.merging.lock().insert(*id, false);
+        Stays {
+            sharing: self,
+            id: *id,
         }
     }
 

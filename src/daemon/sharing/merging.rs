@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::far::Held;
 use crate::daemon::sharing::happened;
+use crate::daemon::sharing::rest::NotNow;
+use crate::daemon::sharing::rest::Rest;
 use crate::daemon::sharing::taking::Came;
-use crate::daemon::sharing::taking::NotNow;
-use crate::daemon::sharing::taking::Rest;
 use crate::daemon::sharing::taking::Taking;
 use crate::format::audit::Kind;
 use crate::format::base::Base;
@@ -80,7 +80,7 @@ impl Sharing {
                 return Err(NotNow::Later);
             };
             if over.as_ref().is_some_and(|over| self.pod.is_open(over.ino)) {
-                return Err(not_now(&named, PodError::InUse));
+                return Err(not_now(PodError::InUse));
             }
             let target = Target {
                 at: (dir, &named),
@@ -103,7 +103,7 @@ impl Sharing {
                     return Ok(());
                 }
                 Err(PodError::Exists) => {}
-                Err(error) => return Err(not_now(&named, error)),
+                Err(error) => return Err(not_now(error)),
             }
         }
     }
@@ -224,8 +224,9 @@ impl Sharing {
             attr,
             note: note.map(|(_, note)| *note),
         };
-        self.refuse_early(of.name, &attr)?;
-        self.take_file_over(taking, dir, &of).await
+        self.refuse_early(&attr)?;
+        let taken = self.take_file_over(taking, dir, &of).await;
+        taken.map_err(|why| why.of(of.name))
     }
 
     fn now(&self, given: &Given) -> Result<Given, NotNow> {
@@ -287,21 +288,22 @@ impl Sharing {
                 if is_dir {
                     left.push((note, dir, name));
                 } else {
-                    let went = self.remove_one(taking, note, (dir, &name), there).await;
-                    rest.add(went);
+                    let went = self.remove_one(taking, (note, rest), (dir, &name), there);
+                    let went = went.await;
+                    rest.add(went.map_err(|why| why.of(&name)));
                 }
             }
         }
         for (note, dir, name) in left.into_iter().rev() {
             let went = self.remove_folder(taking, note, (dir, &name)).await;
-            rest.add(went);
+            rest.add(went.map_err(|why| why.of(&name)));
         }
     }
 
     async fn remove_one(
         &self,
         taking: &Taking<'_>,
-        note: Ino,
+        (note, rest): (Ino, &Rest),
         (dir, name): (Ino, &Name),
         there: Attr,
     ) -> Result<(), NotNow> {
@@ -312,13 +314,17 @@ impl Sharing {
         if !self.was_made(note, &there)? && !self.is_base(note, &there).await? {
             return Ok(self.pod.has_taken_over((note, None), None)?);
         }
+        let was = self.read_base(note).await?;
+        if was.is_some_and(|was| rest.may_be_renamed(&was)) {
+            return Err(NotNow::Later);
+        }
         if self.pod.is_open(there.ino) {
-            return Err(not_now(name, PodError::InUse));
+            return Err(not_now(PodError::InUse));
         }
         self.record(taking, Kind::Removed, (dir, name)).await?;
         self.shared_folder(taking)?;
         let removed = self.pod.remove_over(note, (dir, name), &there);
-        removed.map_err(|error| not_now(name, error))
+        removed.map_err(not_now)
     }
 
     async fn remove_folder(
@@ -346,18 +352,16 @@ impl Sharing {
         self.shared_folder(taking)?;
         match self.pod.remove_over(note, (dir, name), &there) {
             Err(PodError::NotEmpty) => Ok(()),
-            removed => removed.map_err(|error| not_now(name, error)),
+            removed => removed.map_err(not_now),
         }
     }
 }
 
 /// Why something is left as it is for now.
-fn not_now(name: &Name, error: PodError) -> NotNow {
+fn not_now(error: PodError) -> NotNow {
     if matches!(error, PodError::InUse) {
-        let name = String::from_utf8_lossy(name.as_bytes());
-        return NotNow::Failed(format!(
-            "{name:?} was changed by them and is open here: it is taken over once it is closed"
-        ));
+        let why = "it was changed by them and is open here: it is taken over once it is closed";
+        return NotNow::Failed(why.to_owned());
     }
     error.into()
 }

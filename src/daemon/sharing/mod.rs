@@ -14,10 +14,12 @@ mod followers;
 mod happened;
 mod leaving;
 mod letting;
+mod looking;
 mod merging;
 mod moving;
 mod preview;
 mod report;
+mod rest;
 mod revoking;
 mod sending;
 mod taking;
@@ -111,6 +113,8 @@ pub(super) struct Sharing {
     added: Notify,
     /// Held while something is brought.
     bringing: tokio::sync::Mutex<()>,
+    /// Grants of which nothing is brought just now, for what was brought is taken over; and whether there is more.
+    merging: Mutex<BTreeMap<[u8; 16], bool>>,
     /// Held while receipts are signed, so that what was done is recorded once.
     signing: tokio::sync::Mutex<()>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -156,6 +160,7 @@ impl Sharing {
             waits: Mutex::default(),
             added: Notify::new(),
             bringing: tokio::sync::Mutex::default(),
+            merging: Mutex::default(),
             signing: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
         });
@@ -173,7 +178,7 @@ impl Sharing {
         self.tasks.lock().extend([
             runtime.spawn(async move { sharing.run().await }),
             runtime.spawn(bringing.run_bringing()),
-            runtime.spawn(async move { adding.run_added().await }),
+            runtime.spawn(adding.run_added()),
         ]);
     }
 

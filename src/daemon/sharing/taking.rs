@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::merging::Coming;
+use crate::daemon::sharing::rest::NotNow;
+use crate::daemon::sharing::rest::Rest;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::format::rows::Received;
-use crate::format::rows::ReceivedState;
 use crate::pod::Attr;
 use crate::pod::PodError;
 use crate::share::copy_name;
 use crate::share::is_written_to;
-use crate::share::messages::MessageError;
 use crate::types::ADDED;
 use crate::types::Ino;
 use crate::types::Name;
@@ -37,99 +37,8 @@ pub(super) struct Came {
     pub(super) was: Option<Ino>,
 }
 
-/// Whether there is more to be done, and what is in the way.
-#[derive(Default)]
-pub(super) struct Rest {
-    is_later: bool,
-    why: Option<String>,
-}
-
-/// Why one file was not taken over now.
-pub(super) enum NotNow {
-    /// It may be on its way still.
-    Later,
-    /// Nothing is taken over any more.
-    Over,
-    Failed(String),
-}
-
-impl From<PodError> for NotNow {
-    fn from(error: PodError) -> Self {
-        // It was replaced meanwhile: what it is now is looked at next.
-        if matches!(error, PodError::NotFound | PodError::Stale) {
-            Self::Later
-        } else {
-            Self::Failed(error.to_string())
-        }
-    }
-}
-
 impl Sharing {
-    /// There is something to be looked at, of what was added by others or to what they share.
-    pub(super) fn is_due(&self, id: &[u8; 16]) {
-        self.due.lock().insert(*id);
-        self.added.notify_one();
-    }
-
-    /// Takes over what others added, and lets go what they took over, until the task ends.
-    pub(super) async fn run_added(&self) {
-        self.people.reconciliation().completed().await;
-        for received in self.received.all().unwrap_or_default() {
-            self.is_due(&received.id);
-        }
-        if let Err(error) = self.pod.drop_copies() {
-            tracing::debug!(%error, "copies of before a crash stay for now");
-        }
-        loop {
-            if let Err(error) = self.look_at_added().await {
-                tracing::debug!(%error, "what was added");
-            }
-            let tick = crate::types::limits::SHARING_TICK;
-            if tokio::time::timeout(tick, self.added.notified())
-                .await
-                .is_ok()
-            {
-                tracing::trace!("what was added is looked at");
-            }
-        }
-    }
-
-    async fn look_at_added(&self) -> Result<(), MessageError> {
-        let by_others = self.added_by_others()?;
-        for received in self.received.all()? {
-            let is_accepted = received.state == ReceivedState::Accepted;
-            if !is_accepted || !self.due.lock().remove(&received.id) {
-                continue;
-            }
-            let rest = match by_others.get(&received.id) {
-                Some(given) => self.take_over_from(&received, given).await,
-                None => match self.let_go_of(&received).await {
-                    Ok(is_all) => Rest {
-                        is_later: !is_all,
-                        why: None,
-                    },
-                    Err(why) => {
-                        tracing::debug!(%why, "what was added stays where it is for now");
-                        Rest {
-                            is_later: true,
-                            why: None,
-                        }
-                    }
-                },
-            };
-            if rest.is_later || rest.why.is_some() {
-                self.due.lock().insert(received.id);
-            }
-            let mut waits = self.waits.lock();
-            match rest.why {
-                Some(why) => drop(waits.insert(received.id, why)),
-                None => drop(waits.remove(&received.id)),
-            }
-        }
-        Ok(())
-    }
-
-    async fn take_over_from(&self, received: &Received, given: &Given) -> Rest {
+    pub(super) async fn take_over_from(&self, received: &Received, given: &Given) -> Rest {
         let mut rest = Rest::default();
         let taking = self.person(received).map(|person| Taking {
             given,
@@ -142,9 +51,7 @@ impl Sharing {
         };
         let synced = self.pod.rows().sync();
         rest.add(done);
-        if let Err(error) = synced {
-            rest.why = Some(error.to_string());
-        }
+        rest.add(synced.map_err(|error| NotNow::Failed(error.to_string())));
         rest
     }
 
@@ -156,7 +63,7 @@ impl Sharing {
     ) -> Result<(), NotNow> {
         // What was removed is told from what did not come yet only when all of it is here, and stays.
         let _stays = if taking.is_written {
-            Some(self.bringing.lock().await)
+            Some(self.stays(&received.id).await)
         } else {
             None
         };
@@ -174,8 +81,7 @@ impl Sharing {
         self.take_over_below(taking, came, rest).await;
         // What was renamed is there under its new name before it goes under the old one.
         if let Some(was) = came.was
-            && !rest.is_later
-            && rest.why.is_none()
+            && rest.is_known()
         {
             self.remove_what_went(taking, (was, came.now), rest).await;
         }
@@ -212,14 +118,14 @@ impl Sharing {
                 .was
                 .map_or(Ok(Vec::new()), |was| self.pod.received_names(was));
             let (Ok(mut names), Ok(notes)) = (names, notes) else {
-                rest.is_later = true;
+                rest.is_unknown();
                 continue;
             };
             let notes: BTreeMap<Name, Ino> = notes.into_iter().collect();
             names.sort_unstable();
             for (name, ino) in names {
                 let Ok(attr) = self.pod.getattr(ino) else {
-                    rest.is_later = true;
+                    rest.is_unknown();
                     continue;
                 };
                 let note = notes.get(&name).copied();
@@ -236,10 +142,14 @@ impl Sharing {
                 let taken = self
                     .take_one_over(taking, &path, (&name, &attr, note))
                     .await;
-                if matches!(taken, Err(NotNow::Over)) {
-                    return;
+                match &taken {
+                    Ok(()) => {}
+                    Err(NotNow::Over) => return,
+                    Err(NotNow::Later | NotNow::Failed(_)) => {
+                        rest.waits(note.and_then(|_| self.pod.base_of(ino).ok()?));
+                    }
                 }
-                rest.add(taken);
+                rest.add(taken.map_err(|why| why.of(&name)));
             }
         }
     }
@@ -262,7 +172,7 @@ impl Sharing {
                 Ok(self.pod.has_taken_over((attr.ino, None), None)?)
             }
             FileKind::Regular => {
-                self.refuse_early(name, attr)?;
+                self.refuse_early(attr)?;
                 let dir = self.into(taking, path)?;
                 let of = Coming {
                     name,
@@ -281,7 +191,7 @@ impl Sharing {
     }
 
     /// What changed a moment ago may be half a file; and what is more than fits waits.
-    pub(super) fn refuse_early(&self, name: &Name, attr: &Attr) -> Result<(), NotNow> {
+    pub(super) fn refuse_early(&self, attr: &Attr) -> Result<(), NotNow> {
         let age = (self.clock)().secs.saturating_sub(attr.ctime.secs);
         let settles = i64::try_from(ADDED_SETTLES.as_secs()).unwrap_or(i64::MAX);
         if (0..settles).contains(&age) {
@@ -289,9 +199,8 @@ impl Sharing {
         }
         let free = self.pod.statfs().free.saturating_mul(PAGE as u64);
         if attr.size > free {
-            let name = String::from_utf8_lossy(name.as_bytes());
             return Err(NotNow::Failed(format!(
-                "{name:?} was added and has {} bytes, and there is room for {free}",
+                "it has {} bytes, and there is room for {free}",
                 attr.size
             )));
         }
@@ -338,17 +247,6 @@ impl Sharing {
             }
         }
         Err(no_name())
-    }
-}
-
-impl Rest {
-    /// One more thing was done, or not.
-    pub(super) fn add(&mut self, done: Result<(), NotNow>) {
-        match done {
-            Ok(()) | Err(NotNow::Over) => {}
-            Err(NotNow::Later) => self.is_later = true,
-            Err(NotNow::Failed(why)) => self.why = Some(why),
-        }
     }
 }
 

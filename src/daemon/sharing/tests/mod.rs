@@ -97,6 +97,8 @@ struct Machine {
     sharing: Arc<Sharing>,
     now: Arc<AtomicI64>,
     node: Arc<Picky>,
+    /// Where pages are that are not on this machine.
+    fake: Arc<Fake>,
     messages: u64,
 }
 
@@ -164,9 +166,10 @@ impl Machine {
         let secrets = (feed, BoxSecrets::new(&bundle.pod_secret));
         let publishing = Publishing::new(&rows, secrets, Arc::clone(&clock), (0, 0));
         let publishing = Arc::new(publishing.unwrap());
+        let fake = Arc::new(Fake::default());
         let pod = Pod::over(PodParts {
             rows,
-            remote: Arc::new(Fake::default()),
+            remote: Arc::<Fake>::clone(&fake),
             clock: Arc::clone(&clock),
             device: 0,
             owner: Caller { uid: 0, gid: 0 },
@@ -196,6 +199,7 @@ impl Machine {
             sharing,
             now,
             node,
+            fake,
             messages: 0,
         };
         machine.publishing().sources().set(machine.endpoints());
@@ -378,6 +382,7 @@ fn grant(id: [u8; 16]) -> Grant {
 
 mod ended;
 mod given;
+mod merged;
 mod moved;
 mod taken;
 mod witnessed;

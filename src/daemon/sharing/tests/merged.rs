@@ -1,0 +1,230 @@
+use std::time::Duration;
+
+use super::*;
+use crate::crypto::keys::ScopeId;
+use crate::format::rows::Inode;
+use crate::format::rows::Published;
+use crate::format::rows::SeenRecord;
+use crate::pod::Arrived;
+use crate::pod::Attr;
+use crate::pod::fake::Network;
+use crate::share::back_id;
+use crate::share::back_terms;
+
+const OWNER: Caller = Caller { uid: 0, gid: 0 };
+
+/// A folder of Anna's that Ben may change, and what of him came back.
+struct Lab {
+    anna: Machine,
+    /// What she has.
+    dir: Ino,
+    given: Given,
+    /// What Ben has now, and what he made it from.
+    now: Ino,
+    was: Ino,
+}
+
+fn name(name: &str) -> Name {
+    Name::parse(name.as_bytes()).unwrap()
+}
+
+fn arrived(mode: u32, contents: u8, pages: u64) -> Arrived {
+    Arrived {
+        inode: Inode {
+            size: pages * 4096,
+            ..Inode::born(mode, 0, 0, at(1))
+        },
+        xattrs: Vec::new(),
+        pages: vec![0..pages],
+        published: Published {
+            publication: 1,
+            scope: ScopeId([0; 16]),
+            size: pages * 4096,
+            contents: Reference::from_bytes(&[contents; 80]),
+            directory: None,
+        },
+    }
+}
+
+impl Lab {
+    fn new(anna: Machine, id: u8) -> Self {
+        let (sharing, pod) = (&anna.sharing, &anna.sharing.pod);
+        let label = [b'l', id];
+        let dir = pod.mkdir(ROOT, &label, 0o700, OWNER).unwrap().ino;
+        let rights = Rights::WRITE;
+        let given = Given {
+            target: dir,
+            state: GivenState::Offered,
+            ..Machine::grant_of(id, Terms { rights, ..terms() })
+        };
+        sharing.given.give(&given).unwrap();
+        sharing.given.is_offered(&given).unwrap();
+        let back = Grant {
+            terms: back_terms(&given.terms),
+            ..grant(back_id(&given.id))
+        };
+        let feed = GrantFeed {
+            topic: Topic([id; 32]),
+            ..back.feed
+        };
+        let back = Grant { feed, ..back };
+        let came = sharing.received.arrives(print(BEN), back, (0, at(5)));
+        came.unwrap();
+        let back = back_id(&given.id);
+        sharing.received.accept(&back, &name("lab")).unwrap();
+        let seen = SeenRecord {
+            index: 1,
+            hash: [0; 32],
+            time: at(5),
+            is_brought: true,
+        };
+        let received = sharing.received.find(&back).unwrap().unwrap();
+        sharing.received.is_seen(&received.feed, &seen).unwrap();
+        let folder = |dir, named: &str| {
+            let folder = arrived(0o040_500, 0, 0);
+            pod.receive(dir, &name(named), &folder).unwrap()
+        };
+        let top = folder(pod.added(OWNER).unwrap(), &hex::encode(back));
+        let (now, was) = (folder(top, "now"), folder(top, "was"));
+        Self {
+            dir,
+            given,
+            now,
+            was,
+            anna,
+        }
+    }
+
+    fn pod(&self) -> &Pod {
+        &self.anna.sharing.pod
+    }
+
+    fn received(&self) -> Received {
+        let back = back_id(&self.given.id);
+        self.anna.sharing.received.find(&back).unwrap().unwrap()
+    }
+
+    /// Anna has a file that was made of what Ben has, and that he has not changed since.
+    fn has(&self, named: &str) -> Attr {
+        let made = self
+            .pod()
+            .mknod(self.dir, named.as_bytes(), (0o600, 0), OWNER);
+        let made = made.unwrap();
+        self.pod().write(made.ino, 0, b"hers", false).unwrap();
+        self.pod().getattr(made.ino).unwrap()
+    }
+
+    fn arrives(&self, dir: Ino, named: &str, file: &Arrived) -> Ino {
+        let ino = self.pod().receive(dir, &name(named), file).unwrap();
+        let pages = file.pages.iter().cloned().flatten();
+        let pages = pages.map(|page| (page, [0; 4096])).collect();
+        self.anna.fake.publish(ino, pages);
+        ino
+    }
+
+    /// Ben removed one that she has.
+    fn removes(&self, named: &str) -> Attr {
+        let (hers, file) = (self.has(named), arrived(0o100_400, 1, 0));
+        let (came, note) = (
+            self.arrives(self.now, named, &file),
+            self.arrives(self.was, named, &file),
+        );
+        let taken = self.pod().has_taken_over((came, Some(note)), Some(&hers));
+        taken.unwrap();
+        self.pod().withdraw(self.now, &name(named)).unwrap();
+        hers
+    }
+
+    /// Ben changed one that she has, of so many pages.
+    fn changes(&self, named: &str, pages: u64) -> Attr {
+        let (hers, first) = (self.has(named), arrived(0o100_400, 1, 0));
+        self.arrives(self.was, named, &first);
+        let came = self.arrives(self.now, named, &first);
+        let taken = self.pod().has_taken_over((came, None), Some(&hers));
+        taken.unwrap();
+        self.arrives(self.now, named, &arrived(0o100_400, 2, pages));
+        hers
+    }
+
+    async fn takes_over(&self) -> Option<String> {
+        let (sharing, received) = (&self.anna.sharing, self.received());
+        let rest = sharing.take_over_from(&received, &self.given);
+        rest.await.told()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self.pod().own_names(self.dir).unwrap().into_iter();
+        let text = |name: Name| String::from_utf8_lossy(name.as_bytes()).into_owned();
+        names.map(|entry| text(entry.name)).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_over_or_removed_keeps_nothing_else_back() {
+    let lab = Lab::new(Machine::new(), 7);
+    lab.removes("gone");
+    lab.removes("gone too");
+    let (changed, removed) = (lab.changes("changed", 0), lab.removes("removed"));
+    for open in [changed, removed] {
+        lab.pod().open(open.ino).unwrap();
+    }
+    let told = lab.takes_over().await.unwrap();
+    assert_eq!(lab.names(), ["changed", "removed"]);
+    assert!(told.starts_with("\"changed\": "), "{told}");
+    assert!(told.contains("is open here"), "{told}");
+    assert!(told.ends_with(", and 1 more are not taken over"), "{told}");
+    for open in [changed, removed] {
+        lab.pod().release(open.ino).unwrap();
+    }
+    assert_eq!(lab.takes_over().await, None);
+    assert_eq!(lab.names(), ["changed"]);
+}
+
+#[tokio::test]
+async fn nothing_goes_before_what_it_may_have_been_renamed_to_is_there() {
+    let lab = Lab::new(Machine::new(), 7);
+    lab.removes("before");
+    lab.arrives(lab.now, "after", &arrived(0o100_400, 3, 1));
+    lab.anna.fake.set(Network::Down);
+    let told = lab.takes_over().await.unwrap();
+    assert!(told.starts_with("\"after\": "), "{told}");
+    assert!(told.contains("the network is down"), "{told}");
+    assert_eq!(lab.names(), ["before"]);
+    lab.pod().withdraw(lab.now, &name("after")).unwrap();
+    lab.arrives(lab.now, "after", &arrived(0o100_400, 3, 0));
+    assert_eq!(lab.takes_over().await, None);
+    assert_eq!(lab.names(), ["after"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_changes_take_long_keeps_nobody_else_waiting() {
+    let slow = Lab::new(Machine::new(), 7);
+    slow.changes("slow", 1);
+    slow.anna.fake.set(Network::Silent);
+    let quick = Lab::new(slow.anna, 8);
+    quick.removes("gone");
+    let sharing = &quick.anna.sharing;
+    sharing.people.reconciliation().look();
+    sharing.start(&Handle::current());
+    let is_merged = |id: u8| sharing.merging.lock().contains_key(&back_id(&[id; 16]));
+    let becomes = async |is: &dyn Fn() -> bool| {
+        for _ in 0..1000 {
+            if is() {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        false
+    };
+    let is_quick = || quick.names().is_empty() && !is_merged(8);
+    assert!(becomes(&is_quick).await, "it waits for the other");
+    // That is being taken over, and stays; what else there is, is brought.
+    let why = || sharing.waits.lock().clone();
+    assert!(becomes(&|| is_merged(7)).await, "{:?}", why());
+    assert!(sharing.bringing.try_lock().is_ok());
+    for task in std::mem::take(&mut *sharing.tasks.lock()) {
+        task.abort();
+        assert!(task.await.is_err());
+    }
+    assert!(becomes(&|| !is_merged(7)).await, "it is stopped");
+}
