@@ -1,10 +1,13 @@
 //! How far the feeds of a contact are read and written.
 
-use crate::format::rows::{FeedCursor, FeedPlace, Key};
+use crate::crypto::identity::Fingerprint;
+use crate::format::message::MessageBody;
+use crate::format::rows::{FeedCursor, FeedPlace, Key, MessageRow, MessageState};
 use crate::journal::{Batch, Class};
-use crate::share::messages::Messages;
 use crate::share::messages::error::MessageError;
+use crate::share::messages::ledger::Ledger;
 use crate::share::messages::pair::{Pair, week, week_of};
+use crate::share::messages::{Kept, Messages, Way};
 use crate::types::Timespec;
 use crate::types::limits::{MAIL_SKEW, MAIL_WEEKS_BEFORE, MAIL_WEEKS_MAX};
 
@@ -53,11 +56,11 @@ impl Messages {
         })
     }
 
-    /// The place is taken: the next message goes behind it. Adds the cursor to `batch`; the ledger is locked.
+    /// The place is taken: the next message goes behind it. Adds the cursor to `batch`.
     pub(super) fn pass(
         &self,
-        pair: &Pair,
-        place: FeedPlace,
+        ledger: &mut Ledger,
+        (pair, place): (&Pair, FeedPlace),
         now: Timespec,
         batch: &mut Batch,
     ) -> Result<(), MessageError> {
@@ -70,8 +73,7 @@ impl Messages {
         if cursor.sent.week != place.week || cursor.sent < next {
             cursor.sent = next;
         }
-        batch.put(Key::feeds(&pair.print), cursor.encode());
-        Ok(())
+        self.turn_feeds(ledger, (pair, &cursor), now, batch)
     }
 
     /// Keeps how far was read.
@@ -81,7 +83,7 @@ impl Messages {
         received: FeedPlace,
         now: Timespec,
     ) -> Result<(), MessageError> {
-        self.with_ledger(|_| {
+        self.with_ledger(|ledger| {
             let mut cursor = self.cursor(pair, now)?;
             let kept = self.rows.get(&Key::feeds(&pair.print))?;
             cursor.received = received;
@@ -90,8 +92,56 @@ impl Messages {
                 return Ok(());
             }
             let mut batch = Batch::new(Class::Meta);
-            batch.put(Key::feeds(&pair.print), row);
+            self.turn_feeds(ledger, (pair, &cursor), now, &mut batch)?;
             Ok(self.rows.append(batch, None)?)
         })
+    }
+
+    /// Adds the cursor to `batch`. When it is the first one with other keys, the feeds so far are read by nobody any more.
+    fn turn_feeds(
+        &self,
+        ledger: &mut Ledger,
+        (pair, cursor): (&Pair, &FeedCursor),
+        now: Timespec,
+        batch: &mut Batch,
+    ) -> Result<(), MessageError> {
+        batch.put(Key::feeds(&pair.print), cursor.encode());
+        let kept = self.rows.get(&Key::feeds(&pair.print))?;
+        let kept = kept.map(|row| FeedCursor::decode(&row)).transpose()?;
+        if kept.is_none_or(|kept| kept.keys == cursor.keys) {
+            return Ok(());
+        }
+        self.send_again(ledger, &pair.print, now, batch)
+    }
+
+    /// What was asked or denied in the last weeks and is not known to have been read is unsent from now on, as soon as
+    /// `batch` is in the log.
+    pub(super) fn send_again(
+        &self,
+        ledger: &mut Ledger,
+        to: &Fingerprint,
+        now: Timespec,
+        batch: &mut Batch,
+    ) -> Result<(), MessageError> {
+        let oldest = week_of(now).saturating_sub(MAIL_WEEKS_BEFORE);
+        for Kept { number, row, .. } in self.all(Way::Sent, 0, usize::MAX)? {
+            let is_read = match row.message.body {
+                MessageBody::Request(_) => ledger.answers.contains_key(&row.message.id),
+                MessageBody::Denied { .. } => false,
+                // Those are told anew by whoever wrote them.
+                MessageBody::Grant(_) | MessageBody::Arrived | MessageBody::Witness(_) => true,
+            };
+            let is_sent = row.state == MessageState::Sent && row.contact == *to;
+            if is_sent && !is_read && week_of(row.since) >= oldest {
+                let row = MessageRow {
+                    state: MessageState::Unsent,
+                    place: None,
+                    ..row
+                };
+                batch.put(Way::Sent.key(number), row.encode()?);
+                ledger.unsent.insert(number);
+            }
+        }
+        Ok(())
     }
 }

@@ -164,7 +164,7 @@ impl Messages {
         };
         let told = MessageId(self.random_bytes()?);
         self.with_ledger(|ledger| {
-            if is_stranger && !self.is_newest_card(ledger, &knock.card)? {
+            if is_stranger && !self.is_newest_card(ledger, &knock.card, now)? {
                 return Ok(Taken::Skipped);
             }
             let id = row.message.id;

@@ -171,9 +171,9 @@ impl Messages {
     }
 
     fn pass_by(&self, pair: &Pair, place: FeedPlace, now: Timespec) -> Result<(), MessageError> {
-        self.with_ledger(|_| {
+        self.with_ledger(|ledger| {
             let mut batch = Batch::new(Class::Meta);
-            self.pass(pair, place, now, &mut batch)?;
+            self.pass(ledger, (pair, place), now, &mut batch)?;
             Ok(self.rows.append(batch, None)?)
         })
     }
@@ -190,7 +190,7 @@ impl Messages {
         (row.place, row.sealed) = (Some(place), None);
         self.with_ledger(|ledger| {
             let mut batch = Batch::new(Class::Meta);
-            self.pass(pair, place, now, &mut batch)?;
+            self.pass(ledger, (pair, place), now, &mut batch)?;
             // That something has arrived is told once, and not kept.
             let is_kept = !matches!(row.message.body, MessageBody::Arrived);
             if !is_kept {

@@ -3,13 +3,13 @@
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::scalar::Owner;
 use crate::format::card::SignedCard;
-use crate::format::rows::{Contact, MessageState};
+use crate::format::rows::Contact;
 use crate::format::wire::Malformed;
 use crate::journal::{Batch, Class};
 use crate::share::messages::error::MessageError;
 use crate::share::messages::ledger::Ledger;
 use crate::share::messages::{Messages, Way};
-use crate::types::ContactName;
+use crate::types::{ContactName, Timespec};
 
 impl Messages {
     /// Whether somebody who is no contact shows the newest card that they ever showed; with an older one comes whoever has
@@ -19,6 +19,7 @@ impl Messages {
         &self,
         ledger: &mut Ledger,
         shown: &SignedCard,
+        now: Timespec,
     ) -> Result<bool, MessageError> {
         let card = shown.card();
         let print = Fingerprint::of(&card.identity);
@@ -42,18 +43,8 @@ impl Messages {
         if renewed.is_empty() {
             return Ok(true);
         }
-        let mut unsent = Vec::new();
-        for kept in self.all(Way::Sent, 0, usize::MAX)? {
-            let mut row = kept.row;
-            let is_sent = row.contact == print && row.state == MessageState::Sent;
-            if is_sent && row.message.answers.is_some_and(|it| renewed.contains(&it)) {
-                (row.state, row.place) = (MessageState::Unsent, None);
-                batch.put(Way::Sent.key(kept.number), row.encode()?);
-                unsent.push(kept.number);
-            }
-        }
+        self.send_again(ledger, &print, now, &mut batch)?;
         self.rows.append(batch, None)?;
-        ledger.unsent.extend(unsent);
         ledger.told.retain(|told| !renewed.contains(told));
         Ok(true)
     }

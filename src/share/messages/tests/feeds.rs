@@ -244,3 +244,52 @@ async fn what_was_written_with_newer_keys_is_read_once_they_are_pinned() {
     assert_eq!(read.received, 1);
     assert_eq!(anna.purposes(), ["old", "new"]);
 }
+
+/// Nobody reads any more what was sealed for keys that are replaced.
+#[tokio::test]
+async fn what_was_not_read_before_keys_were_replaced_is_sent_again() {
+    let (anna, ben, net) = two();
+    let asked = anna.asks("Ben", "hers");
+    anna.sends(&net, NOW).await;
+    ben.collects(&net, NOW).await;
+    let contact = ben.contacts.named("Anna").unwrap();
+    let denied = MessageBody::Denied { why: plain("no") };
+    ben.messages
+        .post(&contact, denied, Some(asked), NOW)
+        .unwrap();
+    let his = [ben.asks("Anna", "old"), ben.asks("Anna", "new")];
+    // One of long ago is not of interest any more, and one was answered.
+    let weeks = i64::from(crate::types::limits::MAIL_WEEKS_BEFORE + 1) * MAIL_WEEK;
+    let body = request("long ago");
+    let long_ago = later(-weeks);
+    ben.messages.post(&contact, body, None, long_ago).unwrap();
+    assert_eq!(ben.sends(&net, NOW).await.sent, 4);
+    // She has not read any of it.
+    let card = anna.replaces_keys(1, 1).await;
+    assert_eq!(anna.collects(&net, NOW).await.received, 0);
+    let found = Found::alone(card);
+    let name = ContactName::parse("Anna").unwrap();
+    ben.contacts.pin(&name, &found, NOW).unwrap();
+    ben.collects(&net, later(60)).await;
+    assert_eq!(ben.messages.unsent().unwrap(), 3);
+    assert_eq!(ben.sends(&net, later(60)).await.sent, 3);
+    let read = anna.collects(&net, later(90)).await;
+    assert_eq!(read.received, 3);
+    let ids: Vec<_> = anna.received().iter().map(|it| it.row.message.id).collect();
+    assert!(his.iter().all(|id| ids.contains(id)));
+    // It is not sent a third time.
+    ben.collects(&net, later(120)).await;
+    assert_eq!(ben.messages.unsent().unwrap(), 0);
+    // What is read and answered is left alone the next time.
+    let contact = anna.contacts.named("Ben").unwrap();
+    let yes = MessageBody::Denied { why: plain("no") };
+    anna.messages
+        .post(&contact, yes, Some(his[0]), later(120))
+        .unwrap();
+    anna.sends(&net, later(120)).await;
+    ben.collects(&net, later(150)).await;
+    let card = anna.replaces_keys(1, 2).await;
+    ben.contacts.pin(&name, &Found::alone(card), NOW).unwrap();
+    ben.collects(&net, later(180)).await;
+    assert_eq!(ben.messages.unsent().unwrap(), 2);
+}
