@@ -24,7 +24,7 @@ impl Sharing {
             let Some(contact) = self.messages.contact(&given.contact)? else {
                 continue;
             };
-            let theirs = contact.card().map_err(ShareError::from)?.epoch;
+            let theirs = contact.epoch().map_err(ShareError::from)?;
             let moved = self.given.with_keys(&given, theirs);
             // Of the one version that was told of there comes no other; with other keys of the owner nobody knows whether it
             // was.

@@ -4,6 +4,7 @@ use crate::crypto::identity::Fingerprint;
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::happened;
 use crate::format::audit::Witness;
+use crate::format::card::Card;
 use crate::format::grant::GrantRecord;
 use crate::format::rows::Received;
 use crate::format::rows::RecordAt;
@@ -60,7 +61,9 @@ impl Sharing {
     ) -> Result<bool, MessageError> {
         let contact = self.messages.contact(by)?;
         let card = contact.map(|contact| contact.card()).transpose()?;
-        if witness.who != by.0 || card.is_none_or(|card| card.sign != witness.key) {
+        let is_theirs =
+            |card: Card| (card.fingerprint().0, card.sign) == (witness.who, witness.key);
+        if !card.is_some_and(is_theirs) {
             tracing::info!("a checkpoint was countersigned with a key that is not on the card");
             return Ok(true);
         }

@@ -38,11 +38,14 @@ impl MessageKeys {
 /// The owner and a contact.
 pub(super) struct Pair {
     pub(super) contact: Contact,
+    /// Stands for the contact in rows.
     pub(super) print: Fingerprint,
     /// Stands for the keys of both.
     pub(super) keys: KeysTag,
     card: Card,
+    epoch: u32,
     own: Fingerprint,
+    theirs: Fingerprint,
     secret: PairSecret,
 }
 
@@ -60,8 +63,8 @@ impl Pair {
         contact: Contact,
     ) -> Result<Self, MessageError> {
         let card = contact.card()?;
-        let print = Fingerprint::of(&card.identity);
-        let secret = PairSecret::agree(&keys.x25519, &card.x25519, [&own, &print]);
+        let theirs = card.fingerprint();
+        let secret = PairSecret::agree(&keys.x25519, &card.x25519, [&own, &theirs]);
         let secret = secret.map_err(|_| MessageError::BadKey(contact.name.as_str().to_owned()))?;
         let fields: [&[u8]; 5] = [
             &sign_public_key(&keys.sign),
@@ -74,17 +77,19 @@ impl Pair {
         let tag = hash.as_bytes().first_chunk().copied();
         Ok(Self {
             keys: KeysTag(tag.unwrap_or_default()),
+            print: contact.print()?,
+            epoch: contact.epoch()?,
             contact,
-            print,
             card,
             own,
+            theirs,
             secret,
         })
     }
 
-    /// Epoch of the keys of the contact.
+    /// Epoch of the keys of the contact, as [`Contact::epoch`].
     pub(super) const fn epoch(&self) -> u32 {
-        self.card.epoch
+        self.epoch
     }
 
     pub(super) fn name(&self) -> String {
@@ -93,8 +98,8 @@ impl Pair {
 
     pub(super) fn feed(&self, way: Way, week: u32) -> Feed {
         let direction = match way {
-            Way::Received => Direction::of(&self.print, &self.own),
-            Way::Sent => Direction::of(&self.own, &self.print),
+            Way::Received => Direction::of(&self.theirs, &self.own),
+            Way::Sent => Direction::of(&self.own, &self.theirs),
         };
         let signer = self.secret.signer(direction, week);
         Feed {
@@ -113,7 +118,7 @@ impl Pair {
     ) -> Result<Box<MessagePayload>, MessageError> {
         let between = Correspondents {
             sender: &self.own,
-            recipient: &self.print,
+            recipient: &self.theirs,
         };
         let body = message.padded()?;
         let sealed = seal_message(&body, place, between, (&keys.sign, &self.card.xwing), seed);
@@ -128,7 +133,7 @@ impl Pair {
         place: &MessagePlace,
     ) -> Option<Message> {
         let between = Correspondents {
-            sender: &self.print,
+            sender: &self.theirs,
             recipient: &self.own,
         };
         let body = open_message(payload, place, between, &self.card.sign, &keys.xwing).ok()?;
