@@ -134,7 +134,7 @@ Fields of --json:
   identity     owner address of their identity, 40 hexadecimal digits
   fingerprint  of their identity, 64 hexadecimal digits
   known_as     fingerprint of the first identity of theirs that was pinned, which stands for them wherever they are noted
-  successor    whether their card has fixed the identity that may follow theirs
+  successor    owner address of the identity that their card has fixed to follow theirs; null when none is
   card         number of the card that is pinned
   card_time    when that was made, in seconds since 1970
   verified     whether both have compared the words

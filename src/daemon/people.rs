@@ -351,7 +351,7 @@ impl People {
             card: card.number,
             card_time: card.made.secs,
             known_as: hex::encode(print.0),
-            successor: card.successor.is_some(),
+            successor: card.successor.map(|owner| hex::encode(owner.0)),
             verified: contact.verified,
             alarm: contact.alarm.is_some(),
             since: contact.since.secs,
