@@ -133,6 +133,8 @@ Fields of --json:
   name         what you call them
   identity     owner address of their identity, 40 hexadecimal digits
   fingerprint  of their identity, 64 hexadecimal digits
+  known_as     fingerprint of the first identity of theirs that was pinned, which stands for them wherever they are noted
+  successor    owner address of the identity that their card has fixed to follow theirs; null when none is
   card         number of the card that is pinned
   card_time    when that was made, in seconds since 1970
   verified     whether both have compared the words
@@ -318,6 +320,9 @@ fn tell(contact: &ContactReport, format: FormatArgs) {
     print::line(format!("name         {}", contact.name));
     print::line(format!("identity     0x{}", contact.identity));
     print::line(format!("fingerprint  {}", grouped(&contact.fingerprint)));
+    if contact.known_as != contact.fingerprint {
+        print::line(format!("known as     {}", grouped(&contact.known_as)));
+    }
     let made = show_date(contact.card_time);
     print::line(format!("card         number {}, made {made}", contact.card));
     print::line(format!("state        {}", state(contact)));

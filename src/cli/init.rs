@@ -13,6 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::daemon::Fault;
 use crate::daemon::FaultKind;
+use crate::daemon::create::FreshPhrase;
 use crate::daemon::create::FreshPod;
 
 /// How often the three words may be given wrongly.
@@ -46,8 +47,8 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Fault> {
     let question = "Passphrase for the new pod (six random words or more)";
     let passphrase = args.passphrase.choose(question)?;
     match &args.phrase_file {
-        Some(file) => fresh.write_phrase(file)?,
-        None => show(&fresh)?,
+        Some(file) => fresh.phrase().write(file)?,
+        None => show(fresh.phrase(), not_given_back())?,
     }
     if let Err(fault) = fresh.write(&paths, &passphrase) {
         // The words belong to no pod: they would only mislead.
@@ -71,8 +72,13 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
-/// Shows the words and asks three back; who cannot give them gets no pod.
-fn show(fresh: &FreshPod) -> Result<(), Fault> {
+fn not_given_back() -> Fault {
+    let what = "the words were not given back; no pod was made";
+    Fault::new(FaultKind::Interrupted, what).next("podfs init")
+}
+
+/// Shows the words and asks three back; who cannot give them gets nothing but this `fault`.
+pub(super) fn show(fresh: &FreshPhrase, fault: Fault) -> Result<(), Fault> {
     let words = fresh.words();
     print::question("\nYour recovery phrase. Write it on paper; it is shown only now:\n\n");
     for (row, words) in words.chunks(4).enumerate() {
@@ -97,9 +103,5 @@ fn show(fresh: &FreshPod) -> Result<(), Fault> {
         }
         print::note("that is not what is written above; look again");
     }
-    Err(Fault::new(
-        FaultKind::Interrupted,
-        "the words were not given back; no pod was made",
-    )
-    .next("podfs init"))
+    Err(fault)
 }

@@ -15,6 +15,9 @@ use crate::cli::replace;
 use crate::cli::replace::ListArgs;
 use crate::cli::replace::ReplaceArgs;
 use crate::cli::replace::RotateArgs;
+use crate::cli::successor;
+use crate::cli::successor::HandoverArgs;
+use crate::cli::successor::SuccessorArgs;
 use crate::cli::token;
 use crate::cli::token::TokenArgs;
 use crate::daemon::Fault;
@@ -35,6 +38,8 @@ enum KeysCommand {
     List(ListArgs),
     Rotate(RotateArgs),
     Replace(ReplaceArgs),
+    Successor(SuccessorArgs),
+    Handover(HandoverArgs),
     Split(SplitArgs),
     Combine(CombineArgs),
     Token(TokenArgs),
@@ -80,6 +85,8 @@ impl KeysArgs {
             KeysCommand::List(args) => args.wants_json(),
             KeysCommand::Rotate(args) => args.wants_json(),
             KeysCommand::Replace(args) => args.wants_json(),
+            KeysCommand::Successor(args) => args.wants_json(),
+            KeysCommand::Handover(args) => args.wants_json(),
             KeysCommand::Split(args) => args.format.json,
             KeysCommand::Combine(args) => args.format.json,
             KeysCommand::Token(args) => args.wants_json(),
@@ -93,6 +100,8 @@ pub(super) fn run(args: &KeysArgs) -> Result<Exit, Fault> {
         KeysCommand::List(args) => replace::list(args),
         KeysCommand::Rotate(args) => replace::rotate(args),
         KeysCommand::Replace(args) => replace::replace(args),
+        KeysCommand::Successor(args) => successor::fix(args),
+        KeysCommand::Handover(args) => successor::hand_over(args),
         KeysCommand::Split(args) => split(args),
         KeysCommand::Combine(args) => combine(args),
         KeysCommand::Token(args) => token::run(args),

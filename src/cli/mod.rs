@@ -43,6 +43,7 @@ mod share;
 mod shares;
 mod stamp;
 mod status;
+mod successor;
 mod token;
 mod unmount;
 mod version;

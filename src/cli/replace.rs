@@ -39,7 +39,8 @@ Fields of --json:
   card         its number
   fingerprint  of the identity that signed it, 64 hexadecimal digits
   sign         the Ed25519 key that signs messages and the audit log, 64 hexadecimal digits
-  published    whether a node took the card";
+  published    whether a node took the card
+  successor    the identity that may follow, as others would add it (podfs1…); null when none is fixed";
 
 /// Put new keys in the place of those of a mounted pod, when nobody else has them.
 ///
@@ -145,6 +146,9 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, Fault> {
                 "card         number {card}, since {since}, {place}"
             ));
             print::line(format!("fingerprint  {}", grouped(fingerprint)));
+            let successor = report.successor.as_deref();
+            let successor = successor.unwrap_or("none: podfs keys successor");
+            print::line(format!("successor    {successor}"));
         }
         _ => print::line("card         none: podfs id publish"),
     }
@@ -159,7 +163,8 @@ pub(super) fn rotate(args: &RotateArgs) -> Result<Exit, Fault> {
     let paths = args.asked.pod.paths()?;
     let phrase = ask::phrase(args.asked.phrase_file.as_deref())?;
     let done = replace::replace(&paths, &phrase, None)?;
-    Ok(told(&args.asked, &done))
+    told(args.asked.format, &done);
+    Ok(Exit::Done)
 }
 
 /// Replaces keys that somebody else may have.
@@ -176,13 +181,15 @@ pub(super) fn replace(args: &ReplaceArgs) -> Result<Exit, Fault> {
         None => ask::typed_twice("New passphrase", "--new-passphrase-file")?,
     };
     let done = replace::replace(&paths, &phrase, Some(&new))?;
-    Ok(told(&args.asked, &done))
+    told(args.asked.format, &done);
+    Ok(Exit::Done)
 }
 
-fn told(args: &AskedArgs, done: &Replacement) -> Exit {
-    if args.format.json {
+/// Tells what became of a replacement.
+pub(super) fn told(format: FormatArgs, done: &Replacement) {
+    if format.json {
         print::json(done);
-        return Exit::Done;
+        return;
     }
     let how = if done.resumed {
         "what was begun before is done"
@@ -191,7 +198,6 @@ fn told(args: &AskedArgs, done: &Replacement) -> Exit {
     };
     print::line(format!("{how}: they are of epoch {} now", done.epoch));
     dropped(&done.tokens_dropped, "opens the pod no more");
-    Exit::Done
 }
 
 fn preview(args: &AskedArgs, is_leaked: bool) -> Result<Exit, Fault> {

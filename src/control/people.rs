@@ -175,6 +175,10 @@ pub struct ContactReport {
     pub identity: String,
     /// Fingerprint of their identity, 64 hexadecimal digits.
     pub fingerprint: String,
+    /// Fingerprint of the first identity of theirs that was pinned: what stands for them wherever something is noted.
+    pub known_as: String,
+    /// Owner address of the identity that may follow theirs, 40 hexadecimal digits, if the pinned card has fixed one.
+    pub successor: Option<String>,
     /// Number of the pinned card.
     pub card: u64,
     /// When that was made: seconds since 1970.
@@ -213,6 +217,8 @@ mod tests {
             name: "\"".repeat(64),
             identity: "f".repeat(40),
             fingerprint: "f".repeat(64),
+            known_as: "f".repeat(64),
+            successor: Some("f".repeat(40)),
             card: u64::MAX,
             card_time: i64::MIN,
             verified: false,

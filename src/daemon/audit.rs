@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use crate::control::AuditEvidence;
@@ -13,6 +14,7 @@ use crate::control::AuditRequest;
 use crate::control::AuditResponse;
 use crate::crypto::Secret;
 use crate::crypto::audit::origin;
+use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::sign_public_key;
 use crate::crypto::merkle;
 use crate::daemon::fault::Fault;
@@ -30,6 +32,7 @@ use crate::format::keyfile::Bundle;
 use crate::format::wire::Malformed;
 use crate::pod::Pod;
 use crate::pod::PodError;
+use crate::share::Contacts;
 use crate::share::audit::Circumstances;
 use crate::share::audit::Countersigned;
 use crate::share::audit::Happening;
@@ -46,31 +49,38 @@ use crate::types::limits::PEOPLE_FILE_PATIENCE;
 
 /// Records what happens with a pod. There is one of these for a mount.
 pub(super) struct Audit {
-    pod: Arc<Pod>,
+    pub(super) pod: Arc<Pod>,
+    contacts: Arc<Contacts>,
     publisher: Arc<Publisher>,
     clock: Clock,
     seed: RwLock<Secret<32>>,
-    origin: [u8; 32],
+    /// Which log it is, as the keys of the pod say; a file says so when those of another phrase took their place.
+    pub(super) began: [u8; 32],
+    /// The same, once it is known.
+    pub(super) origin: OnceCell<[u8; 32]>,
     device: u16,
     /// Where the log ends, once it was read; what fails has it read anew. Held from reading it to appending.
     tail: Mutex<Option<Tail>>,
-    /// Records of the log that others countersigned, by their fingerprints.
+    /// Records of the log that others countersigned, by what stands for them.
     held: parking_lot::Mutex<BTreeMap<[u8; 32], u64>>,
 }
 
 impl Audit {
     pub(super) fn new(
         pod: &Arc<Pod>,
+        contacts: &Arc<Contacts>,
         bundle: &Bundle,
         clock: &Clock,
         publisher: &Arc<Publisher>,
     ) -> Arc<Self> {
         Arc::new(Self {
             pod: Arc::clone(pod),
+            contacts: Arc::clone(contacts),
             publisher: Arc::clone(publisher),
             clock: Arc::clone(clock),
             seed: RwLock::new(Secret::from_bytes(bundle.sign_seed.expose())),
-            origin: origin(&bundle.pod_id.0),
+            began: origin(&bundle.pod_id.0),
+            origin: OnceCell::const_new(),
             device: bundle.device,
             tail: Mutex::const_new(None),
             held: parking_lot::Mutex::default(),
@@ -166,7 +176,8 @@ impl Audit {
     /// # Errors
     /// When the log cannot be read, or it cannot be written.
     pub(super) async fn witnessed(&self, witness: &Witness) -> Result<bool, Fault> {
-        if !witness.is_signed() || witness.seen.checkpoint.origin != self.origin {
+        let origin = self.origin().await?;
+        if !witness.is_signed() || witness.seen.checkpoint.origin != origin {
             tracing::info!("a checkpoint that was countersigned is not of this pod");
             return Ok(false);
         }
@@ -174,7 +185,7 @@ impl Audit {
         let (log, held) = (self.whole(LOG).await?, self.read_witnesses().await?);
         let damaged = |error: Malformed| unread(&error);
         let own = sign_public_key(&self.seed.read());
-        let said = countersigned((self.origin, &log), held, *witness, own);
+        let said = countersigned((origin, &log), held, *witness, own);
         let (kept, differs) = match said.map_err(damaged)? {
             Countersigned::Known => return Ok(false),
             Countersigned::Foreign => {
@@ -191,7 +202,7 @@ impl Audit {
         let file: Vec<u8> = kept.iter().flat_map(Witness::encode).collect();
         let put = self.pod.put_state(WITNESSES, &file);
         put.map_err(|error| not_recorded(&error))?;
-        self.is_held(&kept, &Tail::of(self.origin, &log).map_err(damaged)?);
+        self.is_held(&kept, &Tail::of(origin, &log).map_err(damaged)?);
         Ok(differs)
     }
 
@@ -203,7 +214,10 @@ impl Audit {
             let leaves = usize::try_from(checkpoint.size).ok();
             let leaves = leaves.and_then(|size| tail.leaves().get(..size));
             if leaves.is_some_and(|leaves| merkle::root(leaves) == checkpoint.root) {
-                let size = held.entry(witness.who).or_insert(0);
+                let who = Fingerprint(witness.who);
+                let contact = self.contacts.with_identity(&who).ok().flatten();
+                let person = contact.and_then(|contact| contact.print().ok());
+                let size = held.entry(person.unwrap_or(who).0).or_insert(0);
                 *size = checkpoint.size.max(*size);
             }
         }
@@ -266,7 +280,7 @@ impl Audit {
         }
     }
 
-    async fn whole(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    pub(super) async fn whole(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let file = read_state(&self.pod, name, PEOPLE_FILE_PATIENCE).await;
         Ok(file.map_err(|error| unread(&error))?.unwrap_or_default())
     }
@@ -278,7 +292,7 @@ impl Audit {
 
     async fn read_tail(&self) -> Result<Tail, Fault> {
         let log = self.whole(LOG).await?;
-        Tail::of(self.origin, &log).map_err(|_| {
+        Tail::of(self.origin().await?, &log).map_err(|_| {
             let what = "the audit log is damaged, and takes no record more";
             Fault::new(FaultKind::Damaged, what).next("podfs audit verify")
         })
@@ -293,7 +307,7 @@ impl Audit {
         may_record: bool,
     ) -> AuditResponse {
         let answered = match request {
-            AuditRequest::Evidence => self.evidence(card),
+            AuditRequest::Evidence => self.evidence(card).await,
             AuditRequest::Read { file, from } => self.read(file, from).await,
             AuditRequest::Exported if !may_record => {
                 let what = "the pod is mounted read-only, and nothing can be recorded";
@@ -307,11 +321,11 @@ impl Audit {
         answered.unwrap_or_else(|fault| AuditResponse::Refused { what: fault.what })
     }
 
-    fn evidence(&self, card: Option<String>) -> Result<AuditResponse, Fault> {
+    async fn evidence(&self, card: Option<String>) -> Result<AuditResponse, Fault> {
         let head = self.publisher.headed_checkpoint();
         let head = head.map_err(|error| Fault::new(FaultKind::State, error.to_string()))?;
         Ok(AuditResponse::Evidence(Box::new(AuditEvidence {
-            origin: hex::encode(self.origin),
+            origin: hex::encode(self.origin().await?),
             key: hex::encode(sign_public_key(&self.seed.read())),
             card,
             head: head.map(hex::encode),
@@ -370,12 +384,12 @@ async fn append(pod: &Pod, name: &str, bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
-fn unread(why: &dyn std::fmt::Display) -> Fault {
+pub(super) fn unread(why: &dyn std::fmt::Display) -> Fault {
     let what = format!("the audit log cannot be read: {why}");
     Fault::new(FaultKind::State, what)
 }
 
-fn not_recorded(why: &dyn std::fmt::Display) -> Fault {
+pub(super) fn not_recorded(why: &dyn std::fmt::Display) -> Fault {
     let what = format!("this cannot be recorded in the audit log: {why}");
     Fault::new(FaultKind::State, what)
 }

@@ -117,7 +117,7 @@ impl AuditClient {
     /// When the daemon does not tell.
     pub fn fingerprint(&mut self, name: &str) -> Result<Option<String>, Fault> {
         match PeopleClient::of_pod(&self.paths)?.show(name) {
-            Ok(contact) => Ok(Some(contact.fingerprint)),
+            Ok(contact) => Ok(Some(contact.known_as)),
             Err(fault) if fault.kind == FaultKind::NoContact => Ok(None),
             Err(fault) => Err(fault),
         }
@@ -194,7 +194,9 @@ impl AuditClient {
         let contacts = PeopleClient::of_pod(&self.paths)?.all()?;
         for witness in witnesses {
             let who = hex::encode(witness.who);
-            let mut known = contacts.iter().filter(|contact| contact.fingerprint == who);
+            let mut known = contacts
+                .iter()
+                .filter(|contact| contact.fingerprint == who || contact.known_as == who);
             let name = known.next().map(|contact| contact.name.clone());
             header.checkpoints.push(HeldLine::Person {
                 name: name.unwrap_or(who),

@@ -16,11 +16,11 @@ const DIGITS_MIN: usize = 8;
 impl People {
     /// They are a contact no more.
     pub(super) async fn remove(&self, name: &str) -> Result<PeopleResponse, Refused> {
-        let card = self.contacts().named(name)?.card();
-        let card = card.map_err(ShareError::from)?;
+        let print = self.contacts().named(name)?.print();
+        let print = print.map_err(ShareError::from)?;
         self.contacts().remove(name)?;
-        self.rows().forget_log(&Fingerprint::of(&card.identity))?;
-        self.record(&happened::removed(&card, name)).await?;
+        self.rows().forget_log(&print)?;
+        self.record(&happened::removed(&print, name)).await?;
         Ok(PeopleResponse::Done)
     }
 
@@ -64,17 +64,16 @@ impl People {
     /// A contact of that name, or somebody whose fingerprint begins so and who was met.
     fn meant(&self, who: &str) -> Result<Fingerprint, Refused> {
         match self.contacts().named(who) {
-            Ok(contact) => {
-                let card = contact.card().map_err(ShareError::from)?;
-                return Ok(Fingerprint::of(&card.identity));
-            }
+            Ok(contact) => return Ok(contact.print().map_err(ShareError::from)?),
             Err(ShareError::Unknown(_)) => {}
             Err(error) => return Err(error.into()),
         }
         let digits = who.to_ascii_lowercase();
         let mut whole = Fingerprint([0; 32]);
         if hex::decode_to_slice(&digits, &mut whole.0).is_ok() {
-            return Ok(whole);
+            let contact = self.contacts().with_identity(&whole)?;
+            let person = contact.map_or(Ok(whole), |contact| contact.print());
+            return Ok(person.map_err(ShareError::from)?);
         }
         let blocked = self.contacts().blocked()?;
         let mut met = self.mail().messages().strangers()?;

@@ -25,15 +25,14 @@ use crate::format::keyfile::create;
 const FIRST: u32 = 0;
 const FIRST_DEVICE: u16 = 0;
 
-/// A pod that is not written yet.
-pub struct FreshPod {
+/// A recovery phrase that nothing was done with yet.
+pub struct FreshPhrase {
     phrase: Phrase,
 }
 
-impl FreshPod {
-    /// Draws a phrase, after making sure that there is no pod in the way.
-    pub fn draw(paths: &PodPaths) -> Result<Self, Fault> {
-        refuse_existing(paths)?;
+impl FreshPhrase {
+    /// Draws one.
+    pub fn draw() -> Result<Self, Fault> {
         let phrase = Phrase::generate(&mut keyfile::system_entropy).map_err(no_entropy)?;
         Ok(Self { phrase })
     }
@@ -55,9 +54,33 @@ impl FreshPod {
     }
 
     /// Writes the phrase to a new file of mode 0600.
-    pub fn write_phrase(&self, file: &Path) -> Result<(), Fault> {
+    pub fn write(&self, file: &Path) -> Result<(), Fault> {
         let what = (FaultKind::Init, "the recovery phrase");
         quorum::write_secret(file, &self.phrase.text(), what)
+    }
+
+    /// The root of everything that the phrase gives.
+    pub(super) fn root(&self) -> RootKey {
+        RootKey::derive(&self.phrase.seed(), None)
+    }
+}
+
+/// A pod that is not written yet.
+pub struct FreshPod {
+    phrase: FreshPhrase,
+}
+
+impl FreshPod {
+    /// Draws a phrase, after making sure that there is no pod in the way.
+    pub fn draw(paths: &PodPaths) -> Result<Self, Fault> {
+        refuse_existing(paths)?;
+        let phrase = FreshPhrase::draw()?;
+        Ok(Self { phrase })
+    }
+
+    /// Its phrase.
+    pub const fn phrase(&self) -> &FreshPhrase {
+        &self.phrase
     }
 
     /// Writes the pod. A failure leaves nothing behind.
@@ -80,7 +103,7 @@ impl FreshPod {
     }
 
     fn write_parts(self, paths: &PodPaths, passphrase: &Passphrase) -> Result<(), Fault> {
-        let root = RootKey::derive(&self.phrase.seed(), None);
+        let root = self.phrase.root();
         let entropy = &mut keyfile::system_entropy;
         let bundle =
             Bundle::enrol(&root, FIRST, FIRST, FIRST_DEVICE, entropy).map_err(no_entropy)?;

@@ -26,6 +26,7 @@ pub(super) fn met(
     let happening = match pinned {
         Ok(Pinned::New) => Happening::new(Kind::ContactAdded),
         Ok(Pinned::Newer) => Happening::new(Kind::ContactChanged),
+        Ok(Pinned::Followed) => Happening::new(Kind::ContactChanged).because(FOLLOWED),
         Err(ShareError::Alarm(_)) => Happening::new(Kind::ContactAlarm).went(Outcome::Refused),
         Ok(Pinned::Same) | Err(_) => return None,
     };
@@ -38,9 +39,8 @@ pub(super) fn verified(who: &Fingerprint, name: &str) -> Happening {
     Happening::new(Kind::ContactVerified).with(who.0, name)
 }
 
-/// A contact with this card was forgotten.
-pub(super) fn removed(card: &Card, name: &str) -> Happening {
-    let who = Fingerprint::of(&card.identity);
+/// A contact was forgotten.
+pub(super) fn removed(who: &Fingerprint, name: &str) -> Happening {
     Happening::new(Kind::ContactRemoved).with(who.0, name)
 }
 
@@ -79,6 +79,9 @@ pub(super) fn failed(error: &SyncError) -> Option<Happening> {
     let happening = Happening::new(kind).went(Outcome::Failed);
     Some(happening.because(&error.to_string()))
 }
+
+/// Why another identity is pinned.
+const FOLLOWED: &str = "their identity was followed by the one that their card had fixed";
 
 fn number(card: &Card) -> Vec<u8> {
     format!("card number {}", card.number).into_bytes()

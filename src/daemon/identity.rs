@@ -28,7 +28,7 @@ use crate::format::text;
 use crate::types::system_clock;
 
 /// The identity under a phrase; a later one takes its place only when the owner replaces it.
-const FIRST: u32 = 0;
+pub(super) const FIRST: u32 = 0;
 /// The machine that made the pod.
 const FIRST_DEVICE: u16 = 0;
 /// How often a recovered machine looks for an older card, and how long it waits in between: a node that has just begun
@@ -129,8 +129,13 @@ pub fn make_card(
     let before = newest(daemon, &keys, &identity, from)?.or(known);
     let card = match before {
         Some(before) if has_keys(before.card(), &keys) && !renew => before,
-        before => signed(&identity, &keys, before.as_ref())?,
+        before => signed(&identity, &keys, before.as_ref(), |_| {})?,
     };
+    take(daemon, &card)
+}
+
+/// That is the card of the pod from now on.
+pub(super) fn take(daemon: &mut PeopleClient, card: &SignedCard) -> Result<(), Fault> {
     let card = hex::encode(card.bytes());
     daemon.order(PeopleRequest::Use { card })
 }
@@ -159,7 +164,7 @@ pub(super) fn next_card(
     };
     let identity = root.identity(FIRST);
     let newest = newest(daemon, keys, &identity, known.card().number)?;
-    signed(&identity, next, Some(&newest.unwrap_or(known))).map(Some)
+    signed(&identity, next, Some(&newest.unwrap_or(known)), |_| {}).map(Some)
 }
 
 /// Has the node take the card.
@@ -185,7 +190,7 @@ pub fn publish(daemon: &mut PeopleClient) -> Result<(), Fault> {
 
 /// The newest card that the network has, not below number `from`. A second card with the number of another is an alarm
 /// for everybody who has pinned that: where an older machine may have made one, nothing is taken for granted.
-fn newest(
+pub(super) fn newest(
     daemon: &mut PeopleClient,
     keys: &OwnKeys,
     identity: &IdentityKey,
@@ -219,10 +224,12 @@ fn newest(
     }
 }
 
-fn signed(
+/// The card behind `before`, as `change` makes it.
+pub(super) fn signed(
     identity: &IdentityKey,
     keys: &OwnKeys,
     before: Option<&SignedCard>,
+    change: impl FnOnce(&mut Card),
 ) -> Result<SignedCard, Fault> {
     let number = before.map_or(Some(0), |before| before.card().number.checked_add(1));
     let number = number.ok_or_else(unexpected)?;
@@ -236,12 +243,13 @@ fn signed(
         x25519: [0; 32],
         xwing: Box::new([0; _]),
         previous: before.map_or([0; 32], SignedCard::hash),
-        next_identity: before.map_or([0; 32], |before| before.card().next_identity),
+        successor: before.and_then(|before| before.card().successor),
     };
     let read = hex::decode_to_slice(&keys.sign, &mut card.sign)
         .and_then(|()| hex::decode_to_slice(&keys.x25519, &mut card.x25519))
         .and_then(|()| hex::decode_to_slice(&keys.xwing, card.xwing.as_mut_slice()));
     read.map_err(|_| unexpected())?;
+    change(&mut card);
     let chunk = sign_card(identity, number, &card.encode());
     let chunk = chunk.map_err(|error| Fault::new(FaultKind::Other, error.to_string()))?;
     SignedCard::read(chunk.bytes()).map_err(|error| Fault::new(FaultKind::Other, error.to_string()))

@@ -62,7 +62,7 @@ impl People {
         let shelf = Arc::new(PodShelf(Arc::clone(pod)));
         let rows = Arc::new(PeopleRows::new(Arc::clone(pod.rows()), shelf));
         let contacts = Arc::new(Contacts::new(Arc::clone(&rows)));
-        let audit = Audit::new(pod, bundle, &clock, publishing.publisher());
+        let audit = Audit::new(pod, &contacts, bundle, &clock, publishing.publisher());
         let reconciliation = Reconciliation::new(Arc::clone(pod), Arc::clone(&rows));
         let with = (&publishing, &audit, &reconciliation);
         let mail = Mail::new(pod.rows(), &contacts, bundle, Arc::clone(&clock), with);
@@ -140,7 +140,7 @@ impl People {
                 Err(Refused(Refusal::State, what.to_owned()))
             }
             PeopleRequest::Look { identity, from } => self.look(&identity, from).await,
-            PeopleRequest::Use { card } => self.use_card(&card),
+            PeopleRequest::Use { card } => self.use_card(&card).await,
             PeopleRequest::Publish => self.publish().await,
             PeopleRequest::Add {
                 name,
@@ -188,9 +188,15 @@ impl People {
         Ok(in_time(newest_card(&endpoints, owner, from)).await??)
     }
 
-    fn use_card(&self, card: &str) -> Answered {
+    async fn use_card(&self, card: &str) -> Answered {
         let card = read(card)?;
-        if !has_keys(card.card(), &self.keys.read()) {
+        if card.card().successor.is_some() {
+            // The keys of the one that follows do not tell.
+            let kept = self.audit.keep_origin().await;
+            kept.map_err(|fault| Refused(Refusal::State, fault.what))?;
+        }
+        let is_own = self.contacts.own()?.is_some_and(|(own, _)| own == card);
+        if !is_own && !has_keys(card.card(), &self.keys.read()) {
             let what = "this card does not have the keys of this pod";
             return Err(Refused(Refusal::Card, what.to_owned()));
         }
@@ -256,7 +262,8 @@ impl People {
         hex::decode_to_slice(fingerprint, &mut compared.0)
             .map_err(|error| Refused(Refusal::Card, error.to_string()))?;
         self.contacts.verify(name, &compared)?;
-        self.rows.forget_log(&compared)?;
+        let print = self.contacts.named(name)?.print();
+        self.rows.forget_log(&print.map_err(ShareError::from)?)?;
         self.record(&happened::verified(&compared, name)).await?;
         Ok(PeopleResponse::Done)
     }
@@ -295,9 +302,9 @@ impl People {
     async fn handed_over(&self, card: SignedCard) -> Result<Found, Refused> {
         let (owner, number) = (card.card().owner(), card.card().number);
         let mut found = Found::alone(card);
-        if let Some(pinned) = self.contacts.pinned(owner)?
-            && number > pinned.number.saturating_add(1)
-            && let Some(seen) = self.found(owner, pinned.number).await?
+        if let Some(needed) = self.contacts.needed(owner)?
+            && number > needed
+            && let Some(seen) = self.found(owner, needed).await?
         {
             found.before = seen.before;
             found.before.push(seen.newest);
@@ -308,9 +315,8 @@ impl People {
 
     /// The newest card in the network, or the one that was shown at the door.
     async fn announced(&self, owner: Owner) -> Result<Found, Refused> {
-        let pinned = self.contacts.pinned(owner)?;
-        let from = pinned.map_or(0, |pinned| pinned.number);
-        let found = match self.found(owner, from).await? {
+        let from = self.contacts.needed(owner)?.unwrap_or_default();
+        let found = match self.found(owner, from.saturating_sub(1)).await? {
             Some(found) => Some(found),
             None => self.mail.messages().shown_card(owner)?.map(Found::alone),
         };
@@ -337,14 +343,15 @@ impl People {
     }
 
     fn report(&self, contact: &Contact) -> Result<ContactReport, ShareError> {
-        let card = contact.card()?;
-        let print = Fingerprint::of(&card.identity);
+        let (card, print) = (contact.card()?, contact.print()?);
         Ok(ContactReport {
             name: contact.name.as_str().to_owned(),
             identity: hex::encode(card.owner().0),
-            fingerprint: hex::encode(print.0),
+            fingerprint: hex::encode(card.fingerprint().0),
             card: card.number,
             card_time: card.made.secs,
+            known_as: hex::encode(print.0),
+            successor: card.successor.map(|owner| hex::encode(owner.0)),
             verified: contact.verified,
             alarm: contact.alarm.is_some(),
             since: contact.since.secs,

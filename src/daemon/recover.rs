@@ -32,6 +32,7 @@ use crate::journal::Batch;
 use crate::journal::Class;
 use crate::journal::JournalError;
 use crate::share::ShareError;
+use crate::share::is_left;
 use crate::share::newest_card;
 use crate::store::Store;
 use crate::sync::Kept;
@@ -48,6 +49,7 @@ use crate::sync::restore::RestoreError;
 use crate::sync::restore::RestoreParts;
 use crate::sync::restore::Restored;
 use crate::sync::restore::restore;
+use crate::types::Ino;
 use crate::types::Timespec;
 use crate::types::system_clock;
 
@@ -142,6 +144,14 @@ async fn recover_into(
     let endpoints = nodes::patient_endpoints(parts.nodes)?;
     let card = newest_card(&endpoints, root.identity(FIRST).owner(), 0).await;
     let card = card.map_err(|error| unknown_card(&error))?;
+    if let Some(found) = &card {
+        let is_left = is_left(&endpoints, found).await;
+        if is_left.map_err(|error| unknown_card(&error))? {
+            let what = "the pod of this phrase was handed over to its successor";
+            return Err(Fault::new(FaultKind::Phrase, what)
+                .next("the phrase of the successor gives it back: podfs recover"));
+        }
+    }
     let epoch = card.map_or(0, |found| found.newest.card().epoch);
     let store: Arc<dyn Store> = Arc::new(endpoints);
     let pods = |epoch| root.pod(&pod_id, epoch);
@@ -213,11 +223,9 @@ async fn from_head(
     tell: &(dyn Fn(News) + Send + Sync),
 ) -> Result<(u16, Restored), RecoverError> {
     let epoch = found.feed.epoch;
-    let device = survey
-        .free_device()
-        .ok_or_else(|| Fault::new(FaultKind::Other, "all device numbers of the pod are taken"))?;
     let entropy = &mut keyfile::system_entropy;
-    let bundle = Bundle::enrol(root, FIRST, epoch, device, entropy).map_err(no_entropy)?;
+    // Which machine it is, only what comes back tells.
+    let mut bundle = Bundle::enrol(root, FIRST, epoch, 0, entropy).map_err(no_entropy)?;
     let rows = fresh_rows(parts.paths, &bundle)?;
     let kept = Arc::new(Kept::new(Arc::clone(&rows)).map_err(|error| not_written(&error))?);
     let secret = bundle.pod_secret.box_secret(FIRST, found.feed.box_epoch);
@@ -248,6 +256,7 @@ async fn from_head(
         }
     })?;
     drop(kept);
+    bundle.device = free_device(&rows, survey)?;
     adopt(&rows, &bundle, found)?;
     let file = parts.paths.keyfile();
     let new = NewPassphrase {
@@ -261,7 +270,22 @@ async fn from_head(
         Ok(())
     })?;
     keyfile::store_new(&file, &bytes)?;
-    Ok((device, restored))
+    Ok((bundle.device, restored))
+}
+
+/// The lowest device number that no feed was found of, and that made nothing which is in the pod: machines under the
+/// phrase of an identity that was left have feeds which this one does not lead to.
+fn free_device(rows: &Rows, survey: &Survey) -> Result<u16, Fault> {
+    for device in survey.free_devices() {
+        let numbers = [0, u64::MAX].map(|counter| Key::inode(Ino::new(device, counter)));
+        let [first, last] = numbers;
+        let made = rows.scan(&first, &last, 1);
+        if made.map_err(|error| not_written(&error))?.is_empty() {
+            return Ok(device);
+        }
+    }
+    let what = "all device numbers of the pod are taken";
+    Err(Fault::new(FaultKind::Other, what))
 }
 
 /// An empty log; what an attempt before left there goes.

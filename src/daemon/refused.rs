@@ -27,6 +27,7 @@ impl From<ShareError> for Refused {
             ShareError::Own
             | ShareError::OwnOlder
             | ShareError::Older(_)
+            | ShareError::Left(_)
             | ShareError::NoCard(_) => Refusal::Card,
             ShareError::Gap(_) | ShareError::Store(StoreError::NotFound | StoreError::Corrupt) => {
                 Refusal::Missing

@@ -6,18 +6,21 @@ use tokio::task::JoinSet;
 use crate::crypto::scalar::Owner;
 use crate::daemon::happened;
 use crate::daemon::messages::Mail;
+use crate::format::card::Card;
 use crate::format::rows::Contact;
 use crate::share::Pinned;
 use crate::share::ShareError;
 use crate::share::has_newer_card;
 use crate::share::messages::MessageError;
 use crate::share::newest_card;
+use crate::share::successor_of;
 use crate::store::endpoints::Endpoints;
 use crate::types::limits::MAIL_CONTACTS_AT_ONCE;
 
 impl Mail {
-    /// Pins what follows the pinned cards of all contacts but those that are stopped, and says whether there was any. One
-    /// that does not follow stops the contact; who does not answer is asked next time.
+    /// Pins what follows the pinned cards of all contacts, and says whether there was any. Of those that are stopped only
+    /// the identity that their card has fixed to follow theirs is looked for. One that does not follow stops the contact;
+    /// who does not answer is asked next time.
     ///
     /// # Errors
     /// When the log of the pod fails.
@@ -30,20 +33,17 @@ impl Mail {
                 && let Some(contact) = contacts.next()
             {
                 let Ok(card) = contact.card() else { continue };
-                if contact.alarm.is_some() {
-                    continue;
-                }
-                let (endpoints, owner, number) = (endpoints.clone(), card.owner(), card.number);
+                let endpoints = endpoints.clone();
                 looking.spawn(async move {
-                    let is_newer = has_newer_card(&endpoints, owner, number).await;
-                    (contact, owner, number, is_newer)
+                    let newer = newer_card(&endpoints, &contact, &card).await;
+                    (contact, newer)
                 });
             }
             let Some(looked) = looking.join_next().await else {
                 return Ok(is_renewed);
             };
-            if let Ok((contact, owner, number, Ok(true))) = looked {
-                is_renewed |= self.renew(endpoints, &contact, (owner, number)).await?;
+            if let Ok((contact, Some(newer))) = looked {
+                is_renewed |= self.renew(endpoints, &contact, newer).await?;
             }
         }
     }
@@ -63,7 +63,7 @@ impl Mail {
             self.note(&met).await;
         }
         match pinned {
-            Ok(Pinned::Newer) => {
+            Ok(Pinned::Newer | Pinned::Followed) => {
                 // What is shared with them goes on with their new keys.
                 self.came().notify_one();
                 Ok(true)
@@ -76,4 +76,16 @@ impl Mail {
             }
         }
     }
+}
+
+/// Whose cards to look for, and from which number on: those of the identity that follows, as soon as there is one, or
+/// those behind the pinned one.
+async fn newer_card(endpoints: &Endpoints, contact: &Contact, card: &Card) -> Option<(Owner, u64)> {
+    if let Ok(Some(first)) = successor_of(endpoints, card).await {
+        return Some((first.card().owner(), 0));
+    }
+    let (owner, number) = (card.owner(), card.number);
+    let is_newer =
+        contact.alarm.is_none() && has_newer_card(endpoints, owner, number).await.ok()?;
+    is_newer.then_some((owner, number))
 }

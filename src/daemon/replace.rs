@@ -33,6 +33,7 @@ use crate::format::keyfile::NewPassphrase;
 use crate::format::keyfile::Opener;
 use crate::format::keyfile::change_bundle;
 use crate::format::keyfile::create;
+use crate::format::text;
 
 /// The keys of a pod, for people and programs.
 #[derive(Clone, Debug, Serialize)]
@@ -51,6 +52,8 @@ pub struct KeysReport {
     pub sign: Option<String>,
     /// Whether a node took the card.
     pub published: bool,
+    /// The identity that may follow, as others would add it: `podfs1…`; nothing when none was fixed.
+    pub successor: Option<String>,
 }
 
 /// What became of a replacement.
@@ -113,6 +116,7 @@ pub fn report(paths: &PodPaths) -> Result<KeysReport, Fault> {
         fingerprint: None,
         sign: None,
         published: false,
+        successor: None,
     };
     let mut daemon = match PeopleClient::of_pod(paths) {
         Err(fault) if fault.kind == FaultKind::NotMounted => return Ok(report),
@@ -127,6 +131,7 @@ pub fn report(paths: &PodPaths) -> Result<KeysReport, Fault> {
         report.card = Some(card.number);
         report.fingerprint = Some(hex::encode(Fingerprint::of(&card.identity).0));
         report.published = keys.published;
+        report.successor = card.successor.as_ref().map(text::identity);
     }
     Ok(report)
 }
@@ -196,7 +201,7 @@ pub fn replace(
 }
 
 /// The public keys of a pod that can be changed.
-fn writable_keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
+pub(super) fn writable_keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
     let keys = identity::keys(daemon)?;
     if keys.writable {
         return Ok(keys);
@@ -205,7 +210,7 @@ fn writable_keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
     Err(Fault::new(FaultKind::State, what).next("unmount it and mount it without -o ro"))
 }
 
-fn hand_over(paths: &PodPaths, bundle: &Bundle) -> Result<(), Fault> {
+pub(super) fn hand_over(paths: &PodPaths, bundle: &Bundle) -> Result<(), Fault> {
     let nonce = random_bytes::<NONCE_LEN>(&mut keyfile::system_entropy).map_err(no_entropy)?;
     let mut sealed = bundle.encode(BOX_OVERHEAD);
     let key = handover_key(&bundle.device_secret);
@@ -224,6 +229,6 @@ fn hand_over(paths: &PodPaths, bundle: &Bundle) -> Result<(), Fault> {
     })
 }
 
-fn bytes_of<const N: usize>(card: &SignedCard) -> Option<Box<[u8; N]>> {
+pub(super) fn bytes_of<const N: usize>(card: &SignedCard) -> Option<Box<[u8; N]>> {
     card.bytes().try_into().ok().map(Box::new)
 }

@@ -12,7 +12,6 @@ use crate::crypto::BoxKey;
 use crate::crypto::LocalPurpose;
 use crate::crypto::Secret;
 use crate::crypto::domain::ad;
-use crate::crypto::keys::PodId;
 use crate::crypto::keys::PodSecret;
 use crate::crypto::local_key;
 use crate::crypto::open_box;
@@ -24,6 +23,7 @@ use crate::daemon::keyfile::system_entropy;
 use crate::daemon::messages::message_keys;
 use crate::daemon::publishing::OWN_BOX;
 use crate::format::audit::Kind;
+use crate::format::card::Card;
 use crate::format::card::SignedCard;
 use crate::format::keyfile::Bundle;
 use crate::format::keyfile::Replaced;
@@ -51,7 +51,6 @@ pub(super) struct HeldKeys {
     /// Opens bundles that are handed over.
     handover: BoxKey,
     device_secret: Secret<32>,
-    pod: PodId,
     device: u16,
     /// Held while they are replaced.
     epoch: Mutex<u32>,
@@ -114,7 +113,6 @@ pub(super) fn settle(
     let keys = HeldKeys {
         handover: handover_key(&bundle.device_secret),
         device_secret: Secret::from_bytes(bundle.device_secret.expose()),
-        pod: bundle.pod_id,
         device: bundle.device,
         epoch: Mutex::new(bundle.epoch),
         replaced: replaced.map(|replaced| happened(bundle, replaced)),
@@ -127,8 +125,9 @@ pub(super) fn settle_card(contacts: &Contacts, bundle: &Bundle) -> Result<(), Sh
     let card = bundle.replaced.as_ref().and_then(|it| it.card.as_ref());
     let Some(card) = card else { return Ok(()) };
     let card = SignedCard::read(card.as_slice())?;
-    let own = contacts.own()?;
-    if own.is_some_and(|(own, _)| own.card().number >= card.card().number) {
+    let is_known =
+        |own: &Card| own.identity == card.card().identity && own.number >= card.card().number;
+    if contacts.own()?.is_some_and(|(own, _)| is_known(own.card())) {
         return Ok(());
     }
     contacts.use_own(&card)
@@ -140,7 +139,13 @@ fn happened(bundle: &Bundle, replaced: &Replaced) -> Happening {
     } else {
         Kind::KeysRotated
     };
-    Happening::new(kind).of(format!("epoch {}", bundle.epoch).as_bytes())
+    let happening = Happening::new(kind).of(format!("epoch {}", bundle.epoch).as_bytes());
+    let card = replaced.card.as_ref();
+    let card = card.and_then(|card| SignedCard::read(card.as_slice()).ok());
+    if card.is_some_and(|card| card.card().number == 0) {
+        return happening.because("handed over to the successor");
+    }
+    happening
 }
 
 impl HeldKeys {
@@ -151,9 +156,9 @@ impl HeldKeys {
         let mut bytes = Zeroizing::new(sealed.to_vec());
         open_box(&self.handover, *nonce, ad::BUNDLE, &mut bytes).ok()?;
         let bundle = Bundle::decode(&bytes).ok()?;
-        let is_ours = bundle.pod_id == self.pod
-            && bundle.device == self.device
-            && bundle.device_secret.eq_ct(&self.device_secret);
+        // Another id is that of the same pod under the phrase of the successor.
+        let is_ours =
+            bundle.device == self.device && bundle.device_secret.eq_ct(&self.device_secret);
         is_ours.then_some(bundle)
     }
 }

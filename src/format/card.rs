@@ -1,12 +1,13 @@
 //! Key cards: the public keys of somebody, as everybody may read them.
 
-use crate::crypto::identity::{XWING_LEN, card_topic, identity_owner};
+use crate::crypto::identity::{Fingerprint, XWING_LEN, card_topic, identity_owner};
 use crate::crypto::scalar::Owner;
 use crate::crypto::swarm::{
     CHUNK_LEN_MAX, PAGE_SPAN, SOC_HEADER_LEN, SPAN_LEN, SealedChunk, SocId, soc_address, soc_owner,
 };
 use crate::format::wire::{Malformed, Reader};
 use crate::types::Timespec;
+use crate::types::limits::CARD_EPOCH_MAX;
 
 const VERSION: u16 = 1;
 /// Bytes of a card.
@@ -21,7 +22,7 @@ pub struct Card {
     pub number: u64,
     /// Which identity of its phrase it is; the first is 0.
     pub identity_number: u32,
-    /// Epoch of the keys. Nothing of an older one is accepted any more.
+    /// Epoch of the keys, below 2²⁴. Nothing of an older one is accepted any more.
     pub epoch: u32,
     /// When it was made.
     pub made: Timespec,
@@ -33,10 +34,10 @@ pub struct Card {
     pub x25519: [u8; 32],
     /// X-Wing key.
     pub xwing: Box<[u8; XWING_LEN]>,
-    /// BLAKE3 of the card before; zeros in the first one.
+    /// BLAKE3 of the card before; in the first one the fingerprint of the identity that this one follows, or zeros.
     pub previous: [u8; 32],
-    /// BLAKE3 of the public key of the identity that may follow this one; zeros when none was fixed.
-    pub next_identity: [u8; 32],
+    /// Owner address of the identity that may follow this one, if one was fixed.
+    pub successor: Option<Owner>,
 }
 
 impl Card {
@@ -54,14 +55,15 @@ impl Card {
         out.extend_from_slice(&self.x25519);
         out.extend_from_slice(self.xwing.as_slice());
         out.extend_from_slice(&self.previous);
-        out.extend_from_slice(&self.next_identity);
+        out.extend_from_slice(&self.successor.unwrap_or(NOBODY).0);
+        out.extend_from_slice(&[0; SUCCESSOR_ZEROS]);
         out
     }
 
     /// Reads a card.
     ///
     /// # Errors
-    /// Another length or version, a time or a point that is none, the first card of a chain with one before it.
+    /// Another length or version, a time, an epoch or a point that is none, a later card with none before it.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "card");
         if reader.u16()? != VERSION {
@@ -80,11 +82,13 @@ impl Card {
             x25519: reader.array()?,
             xwing: Box::new(reader.array()?),
             previous: reader.array()?,
-            next_identity: reader.array()?,
+            successor: Some(Owner(reader.array()?)).filter(|owner| *owner != NOBODY),
         };
-        let is_first = card.previous == [0; 32];
+        let zeros: [u8; SUCCESSOR_ZEROS] = reader.array()?;
+        let has_before = card.number == 0 || card.previous != [0; 32];
         let is_point = card.identity.first() == Some(&UNCOMPRESSED);
-        if card.made.nanos >= NANOS || is_first != (card.number == 0) || !is_point {
+        let is_sound = card.made.nanos < NANOS && card.epoch <= CARD_EPOCH_MAX;
+        if !is_sound || !has_before || !is_point || zeros != [0; SUCCESSOR_ZEROS] {
             return Err(reader.malformed());
         }
         reader.end()?;
@@ -94,6 +98,20 @@ impl Card {
     /// The owner of its feed.
     pub fn owner(&self) -> Owner {
         identity_owner(&self.identity)
+    }
+
+    /// What stands for its identity.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.identity)
+    }
+
+    /// Whether `self` is the first card of the identity that `before`, a card of another one, has fixed to follow it, and
+    /// says so itself: both have signed that they belong together.
+    pub fn succeeds(&self, before: &Self) -> bool {
+        self.number == 0
+            && self.identity != before.identity
+            && before.successor == Some(self.owner())
+            && self.previous == before.fingerprint().0
     }
 }
 
@@ -166,8 +184,7 @@ impl SignedCard {
     /// Whether `self` is the card right after `before`, of the same identity. A successor that was fixed stays.
     pub fn follows(&self, before: &Self) -> bool {
         let (now, then) = (&self.card, &before.card);
-        let same_successor =
-            then.next_identity == [0; 32] || now.next_identity == then.next_identity;
+        let same_successor = then.successor.is_none() || now.successor == then.successor;
         (now.identity, now.identity_number) == (then.identity, then.identity_number)
             && then.number.checked_add(1) == Some(now.number)
             && now.previous == before.hash()
@@ -177,5 +194,9 @@ impl SignedCard {
 }
 
 const NANOS: u32 = 1_000_000_000;
+/// In place of a successor when none was fixed.
+const NOBODY: Owner = Owner([0; 20]);
+/// Bytes behind the address of a successor.
+const SUCCESSOR_ZEROS: usize = 12;
 /// Begins an uncompressed point (SEC 1).
 const UNCOMPRESSED: u8 = 4;

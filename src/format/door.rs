@@ -88,7 +88,7 @@ mod tests {
             x25519: [2; 32],
             xwing: Box::new([3; 1216]),
             previous: [0; 32],
-            next_identity: [0; 32],
+            successor: None,
         };
         let chunk = sign_card(&identity, 0, &card.encode()).unwrap();
         SignedCard::read(chunk.bytes()).unwrap()

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use crate::crypto::identity::card_topic;
 use crate::crypto::scalar::Owner;
 use crate::crypto::swarm::{SocId, soc_address};
-use crate::format::card::SignedCard;
+use crate::format::card::{Card, SignedCard};
 use crate::format::wire::Malformed;
 use crate::share::error::ShareError;
 use crate::store::endpoints::Endpoints;
@@ -86,6 +86,41 @@ pub async fn has_newer_card(
 ) -> Result<bool, ShareError> {
     let id = SocId::of_update(&card_topic(), pinned.saturating_add(1));
     Ok(endpoints.search(soc_address(&id, &owner)).await?.is_some())
+}
+
+/// The first card of the identity that `card` has fixed to follow its own, when there is one that says so itself.
+///
+/// # Errors
+/// [`ShareError::Store`]: somebody may have it and does not answer.
+pub async fn successor_of(
+    endpoints: &Endpoints,
+    card: &Card,
+) -> Result<Option<SignedCard>, ShareError> {
+    let Some(owner) = card.successor else {
+        return Ok(None);
+    };
+    let id = SocId::of_update(&card_topic(), 0);
+    let chunk = endpoints.search(soc_address(&id, &owner)).await?;
+    let first = chunk.and_then(|chunk| SignedCard::read(chunk.bytes()).ok());
+    Ok(first.filter(|first| first.card().succeeds(card)))
+}
+
+/// Whether the identity of these cards was left for one that they fixed: whoever has its phrase now may be anybody.
+///
+/// # Errors
+/// [`ShareError::Store`]: somebody may know and does not answer.
+pub async fn is_left(endpoints: &Endpoints, found: &Found) -> Result<bool, ShareError> {
+    let mut asked = Vec::new();
+    for card in found.before.iter().chain([&found.newest]) {
+        let card = card.card();
+        if card.successor.is_some() && !asked.contains(&card.successor) {
+            asked.push(card.successor);
+            if successor_of(endpoints, card).await?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Asks for these numbers at once; gives the highest at which there is anything.

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::crypto::identity::Fingerprint;
 use crate::crypto::scalar::Owner;
-use crate::format::card::{Card, SignedCard};
+use crate::format::card::SignedCard;
 use crate::format::rows::{Contact, Key, OwnCard};
 use crate::format::wire::Malformed;
 use crate::share::cards::Found;
@@ -24,6 +24,8 @@ pub enum Pinned {
     Newer,
     /// The card that is pinned.
     Same,
+    /// A card of the identity that the pinned one has fixed to follow theirs.
+    Followed,
 }
 
 /// The people that the owner of a pod knows. There is one of these for a pod.
@@ -55,7 +57,8 @@ impl Contacts {
         Ok(Some((card, own.published)))
     }
 
-    /// From now on that is the owner's card: the one that is, or a later one of the same identity.
+    /// From now on that is the owner's card: the one that is, a later one of the same identity, or the first one of the
+    /// identity that follows.
     ///
     /// # Errors
     /// [`ShareError::OwnOlder`]; or it cannot be written.
@@ -66,8 +69,11 @@ impl Contacts {
             let (now, then) = (card.card(), own.card());
             if card == &own {
                 published = was_published;
-            } else if now.identity != then.identity || now.number <= then.number {
-                return Err(ShareError::OwnOlder);
+            } else {
+                let is_later = now.identity == then.identity && now.number > then.number;
+                if !is_later && !now.succeeds(then) {
+                    return Err(ShareError::OwnOlder);
+                }
             }
         }
         self.put_own(card, published)
@@ -116,23 +122,45 @@ impl Contacts {
             .ok_or_else(|| ShareError::Unknown(Called::new(name)))
     }
 
-    /// The card that is pinned of an identity.
+    /// Number of the card of an identity that is needed next: that behind the pinned one, or the first of one that a
+    /// contact has fixed to follow theirs. Nothing of anybody else.
     ///
     /// # Errors
     /// When the log does not give it.
-    pub fn pinned(&self, owner: Owner) -> Result<Option<Card>, ShareError> {
+    pub fn needed(&self, owner: Owner) -> Result<Option<u64>, ShareError> {
+        let mut needed = None;
         for contact in self.all()? {
             let card = contact.card()?;
             if card.owner() == owner {
-                return Ok(Some(card));
+                return Ok(Some(card.number.saturating_add(1)));
+            }
+            needed = needed.or((card.successor == Some(owner)).then_some(0));
+        }
+        Ok(needed)
+    }
+
+    /// The contact whose identity this is, or was before another one followed it.
+    ///
+    /// # Errors
+    /// When the log does not give it.
+    pub fn with_identity(&self, print: &Fingerprint) -> Result<Option<Contact>, ShareError> {
+        let is_theirs = |contact: &Contact| {
+            let now = contact.card()?.fingerprint();
+            Ok::<_, ShareError>(now == *print || contact.former.contains(print))
+        };
+        // Most have the first one still, and with it their row.
+        if let Some(row) = self.rows.get(&Key::contact_with(print))? {
+            let contact = Contact::decode(&row)?;
+            if is_theirs(&contact)? {
+                return Ok(Some(contact));
+            }
+        }
+        for contact in self.all()? {
+            if is_theirs(&contact)? {
+                return Ok(Some(contact));
             }
         }
         Ok(None)
-    }
-
-    fn with_identity(&self, identity: &[u8; 65]) -> Result<Option<Contact>, ShareError> {
-        let row = self.rows.get(&Key::contact_of(identity))?;
-        Ok(row.map(|row| Contact::decode(&row)).transpose()?)
     }
 
     /// Pins the newest card of somebody under `name`, or in place of the one that is pinned, when that leads to it.
@@ -152,14 +180,28 @@ impl Contacts {
         {
             return Err(ShareError::Own);
         }
-        let Some(contact) = self.with_identity(&newest.card().identity)? else {
-            self.pin_new(name, newest, now)?;
-            return Ok(Pinned::New);
+        let print = newest.card().fingerprint();
+        let followed = self.with_identity(&print)?;
+        let (contact, is_new) = match (followed, self.predecessor(found)?) {
+            (Some(contact), _) => (contact, false),
+            (None, Some(contact)) => (contact, true),
+            (None, None) => {
+                self.pin_new(name, newest, now)?;
+                return Ok(Pinned::New);
+            }
         };
+        let known = || Called::new(contact.name.as_str());
         if contact.name != *name {
-            return Err(ShareError::Known(Called::new(contact.name.as_str())));
+            return Err(ShareError::Known(known()));
         }
-        self.pin_newer(contact, found)
+        if contact.former.contains(&print) {
+            return Err(ShareError::Left(known()));
+        }
+        if is_new {
+            self.follow(contact, found)
+        } else {
+            self.pin_newer(contact, found)
+        }
     }
 
     fn pin_new(
@@ -180,13 +222,21 @@ impl Contacts {
             verified: false,
             alarm: None,
             since: now,
+            former: Vec::new(),
             card: bytes(card)?,
         };
-        let key = Key::contact_of(&card.card().identity);
-        self.rows.put(key, contact.encode())
+        self.put(&contact)
     }
 
-    fn pin_newer(&self, mut contact: Contact, found: &Found) -> Result<Pinned, ShareError> {
+    pub(super) fn put(&self, contact: &Contact) -> Result<(), ShareError> {
+        self.rows.put(contact.key()?, contact.encode())
+    }
+
+    pub(super) fn pin_newer(
+        &self,
+        mut contact: Contact,
+        found: &Found,
+    ) -> Result<Pinned, ShareError> {
         let name = || Called::new(contact.name.as_str());
         let newest = &found.newest;
         let pinned = SignedCard::read(contact.card.as_slice())?;
@@ -211,15 +261,13 @@ impl Contacts {
             if !card.follows(last) {
                 let error = ShareError::Alarm(name());
                 contact.alarm = Some(card.hash());
-                let key = Key::contact_of(&card.card().identity);
-                self.rows.put(key, contact.encode())?;
+                self.put(&contact)?;
                 return Err(error);
             }
             last = card;
         }
         contact.card = bytes(newest)?;
-        let key = Key::contact_of(&newest.card().identity);
-        self.rows.put(key, contact.encode())?;
+        self.put(&contact)?;
         Ok(Pinned::Newer)
     }
 
@@ -231,15 +279,14 @@ impl Contacts {
     pub fn verify(&self, name: &str, compared: &Fingerprint) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
         let mut contact = self.named(name)?;
-        let identity = contact.card()?.identity;
-        if Fingerprint::of(&identity) != *compared {
+        if contact.card()?.fingerprint() != *compared {
             return Err(ShareError::Unknown(Called::new(name)));
         }
         if contact.alarm.is_some() {
             return Err(ShareError::Alarm(Called::new(name)));
         }
         contact.verified = true;
-        self.rows.put(Key::contact_of(&identity), contact.encode())
+        self.put(&contact)
     }
 
     /// Forgets a contact, and what was pinned of them.
@@ -248,12 +295,12 @@ impl Contacts {
     /// [`ShareError::Unknown`].
     pub fn remove(&self, name: &str) -> Result<(), ShareError> {
         let _writing = self.writing.lock();
-        let identity = self.named(name)?.card()?.identity;
-        self.rows.delete(Key::contact_of(&identity))
+        let contact = self.named(name)?;
+        self.rows.delete(contact.key()?)
     }
 }
 
-fn bytes<const N: usize>(card: &SignedCard) -> Result<Box<[u8; N]>, Malformed> {
+pub(super) fn bytes<const N: usize>(card: &SignedCard) -> Result<Box<[u8; N]>, Malformed> {
     let bytes = card.bytes().try_into();
     bytes
         .map(Box::new)

@@ -54,6 +54,9 @@ pub enum ShareError {
     /// A card was met that the pinned one does not lead to: somebody may pass themselves off as the contact.
     #[error("a card of {0:?} was met that their pinned card does not vouch for")]
     Alarm(Called),
+    /// The identity was followed by another one: whoever has its phrase is nobody any more.
+    #[error("{0:?} has left this identity for another one, and no card of it is taken any more")]
+    Left(Called),
     /// Cards between the pinned one and a newer one are not to be had, so nobody knows whether they are a chain.
     #[error("cards that lead from the pinned card of {0:?} to the newer one are not to be had")]
     Gap(Called),
@@ -109,6 +112,7 @@ impl ShareError {
             | Self::Known(who)
             | Self::Older(who)
             | Self::Alarm(who)
+            | Self::Left(who)
             | Self::Gap(who) => who.in_place(&said),
             _ => said,
         }

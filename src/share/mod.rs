@@ -16,6 +16,9 @@ mod cards;
 mod contacts;
 mod error;
 mod feed;
+mod follow;
+#[cfg(test)]
+mod follow_tests;
 mod given;
 #[cfg(test)]
 mod grants_tests;
@@ -33,7 +36,7 @@ mod tests;
 pub use back::{
     back_id, back_terms, copy_name, is_added_to, is_copy_name, is_written_to, takes_place_of,
 };
-pub use cards::{Found, has_newer_card, newest_card};
+pub use cards::{Found, has_newer_card, is_left, newest_card, successor_of};
 pub use contacts::{Contacts, Pinned};
 pub use error::{Called, ShareError};
 pub use given::{GivenGrants, GrantKeys, Said, Told, Unsent};

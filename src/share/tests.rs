@@ -7,6 +7,7 @@ use crate::crypto::Secret;
 use crate::crypto::identity::{Fingerprint, card_topic, sign_card, xwing_public_key};
 use crate::crypto::keys::{IdentityKey, RootKey};
 use crate::crypto::phrase::Phrase;
+use crate::crypto::scalar::Owner;
 use crate::crypto::swarm::{SocId, chunk_address, soc_owner};
 use crate::format::card::{Card, SignedCard};
 use crate::share::rows_tests::{Files, people_rows};
@@ -16,15 +17,15 @@ use crate::store::{Fault, Faults, Memory, Store, StoreError};
 use crate::types::limits::{CARD_CHAIN_MAX, CARD_REACH};
 use crate::types::{ContactName, Timespec};
 
-const NOW: Timespec = Timespec { secs: 7, nanos: 0 };
+pub(super) const NOW: Timespec = Timespec { secs: 7, nanos: 0 };
 
-fn root(person: u8) -> RootKey {
+pub(super) fn root(person: u8) -> RootKey {
     let phrase = Phrase::from_entropy(&Secret::from_bytes(&[person; 32]));
     RootKey::derive(&phrase.seed(), None)
 }
 
 /// The first `count` cards of a person.
-fn cards(person: u8, count: u64) -> Vec<SignedCard> {
+pub(super) fn cards(person: u8, count: u64) -> Vec<SignedCard> {
     let root = root(person);
     let identity = root.identity(0);
     let mut cards: Vec<SignedCard> = Vec::new();
@@ -39,7 +40,7 @@ fn cards(person: u8, count: u64) -> Vec<SignedCard> {
             x25519: root.kem_x25519(0).public_key(),
             xwing: xwing_public_key(&root.kem_xwing(0)),
             previous: cards.last().map_or([0; 32], SignedCard::hash),
-            next_identity: [0; 32],
+            successor: None,
         };
         let chunk = sign_card(&identity, number, &card.encode()).unwrap();
         cards.push(SignedCard::read(chunk.bytes()).unwrap());
@@ -47,7 +48,7 @@ fn cards(person: u8, count: u64) -> Vec<SignedCard> {
     cards
 }
 
-fn found(cards: &[SignedCard]) -> Found {
+pub(super) fn found(cards: &[SignedCard]) -> Found {
     let (newest, before) = cards.split_last().unwrap();
     Found {
         before: before.to_vec(),
@@ -56,7 +57,7 @@ fn found(cards: &[SignedCard]) -> Found {
 }
 
 /// Signs what `change` makes of a card.
-fn changed(person: u8, card: &SignedCard, change: impl Fn(&mut Card)) -> SignedCard {
+pub(super) fn changed(person: u8, card: &SignedCard, change: impl Fn(&mut Card)) -> SignedCard {
     let mut card = card.card().clone();
     change(&mut card);
     let chunk = sign_card(&root(person).identity(0), card.number, &card.encode()).unwrap();
@@ -75,11 +76,11 @@ fn signed_otherwise(card: &SignedCard) -> SignedCard {
     SignedCard::read(&bytes).unwrap()
 }
 
-fn name(text: &str) -> ContactName {
+pub(super) fn name(text: &str) -> ContactName {
     ContactName::parse(text).unwrap()
 }
 
-fn contacts() -> Contacts {
+pub(super) fn contacts() -> Contacts {
     Contacts::new(Arc::new(people_rows(&Files::new())))
 }
 
@@ -185,23 +186,24 @@ fn what_follows_keeps_to_the_chain() {
     assert!(all[1].follows(&all[0]) && !all[0].follows(&all[1]) && !all[0].follows(&all[0]));
     let follows = |change: fn(&mut Card)| changed(1, &all[1], change).follows(&all[0]);
     assert!(follows(
-        |card| (card.epoch, card.next_identity) = (1, [4; 32])
+        |card| (card.epoch, card.successor) = (1, Some(Owner([4; 20])))
     ));
     assert!(!follows(|card| card.number = 2));
     assert!(!follows(|card| card.previous[0] ^= 1));
     assert!(!follows(|card| card.identity_number = 1));
     // Epochs never go back, and a successor that was fixed stays.
     let later = changed(1, &all[0], |card| {
-        (card.epoch, card.next_identity) = (5, [4; 32]);
+        (card.epoch, card.successor) = (5, Some(Owner([4; 20])));
     });
-    let after = |epoch: u32, next_identity: [u8; 32]| {
+    let after = |epoch: u32, successor: u8| {
         let card = changed(1, &all[1], |card| {
-            (card.epoch, card.next_identity, card.previous) = (epoch, next_identity, later.hash());
+            let successor = Some(Owner([successor; 20])).filter(|_| successor > 0);
+            (card.epoch, card.successor, card.previous) = (epoch, successor, later.hash());
         });
         card.follows(&later)
     };
-    assert!(after(5, [4; 32]) && after(6, [4; 32]));
-    assert!(!after(4, [4; 32]) && !after(5, [0; 32]) && !after(5, [6; 32]));
+    assert!(after(5, 4) && after(6, 4));
+    assert!(!after(4, 4) && !after(5, 0) && !after(5, 6));
 }
 
 /// A chunk that is longer than what is kept of it would be another one.

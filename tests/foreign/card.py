@@ -1,4 +1,4 @@
-"""Reads the golden card by src/format/FORMAT.md: its signature, its keys, what people type and read aloud.
+"""Reads the golden cards by src/format/FORMAT.md: signature, keys, what people type and read aloud, who follows whom.
 
 Usage: card.py FOLDER. Needs the PyPI packages blake3, argon2-cffi and coincurve.
 """
@@ -16,7 +16,7 @@ from swarm import single_owner_payload
 LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 FIELDS = (
     ("version", 2), ("number", 8), ("identity number", 4), ("epoch", 4), ("seconds", 8), ("nanoseconds", 4),
-    ("identity", 65), ("sign", 32), ("x25519", 32), ("xwing", 1216), ("previous", 32), ("next", 32),
+    ("identity", 65), ("sign", 32), ("x25519", 32), ("xwing", 1216), ("previous", 32), ("successor", 20), ("zeros", 12),
 )
 NUMBERS = {"version", "number", "identity number", "epoch", "seconds", "nanoseconds"}
 
@@ -59,23 +59,35 @@ def spoken(one, other):
     return [bits >> (256 - 11 * (nth + 1)) & 2047 for nth in range(7)]
 
 
+def read(file, number, of):
+    """A card of this number, and the bytes that its hash is of; its signature is that of the owner `of`."""
+    chunk = file.read_bytes()
+    chunk += bytes(32 + 65 + 8 + 4096 - len(chunk))
+    place = keccak256(keccak256(b"podfs-keycard-1") + number.to_bytes(8, "big"))
+    payload = single_owner_payload(chunk, place, of)
+    assert payload is not None, "the signature is not the identity's"
+    card, plain = take_apart(payload)
+    assert card["number"] == number and not any(card["zeros"]) and card["epoch"] < 1 << 24
+    return card, plain
+
+
+def fingerprint_of(card):
+    return blake3(enc(b"podfs/1/identity", card["identity"])).digest()
+
+
 def main():
     golden = pathlib.Path(sys.argv[1])
-    chunk = (golden / "card-signed-good.bin").read_bytes()
-    chunk += bytes(32 + 65 + 8 + 4096 - len(chunk))
     words = " ".join(["abandon"] * 23 + ["art"])
     root = kdf("root", enc(hashlib.pbkdf2_hmac("sha512", words.encode(), b"mnemonic", 2048), b""))
     identity = scalar("id-sign", enc(root, le32(0)))
 
     place = keccak256(keccak256(b"podfs-keycard-1") + (0).to_bytes(8, "big"))
-    payload = single_owner_payload(chunk, place, owner(identity))
-    assert payload is not None, "the signature is not the identity's"
-    card, plain = take_apart(payload)
+    card, plain = read(golden / "card-signed-good.bin", 0, owner(identity))
     assert card["identity"] == b"\x04" + public_point(identity)
     assert card["x25519"] == x25519_public(kdf("kem-x25519", enc(root, le32(0))))
     assert (card["version"], card["number"], card["epoch"], card["previous"]) == (1, 0, 0, bytes(32))
 
-    fingerprint = blake3(enc(b"podfs/1/identity", card["identity"])).digest()
+    fingerprint = fingerprint_of(card)
     for name, value in (
         ("owner", owner(identity)), ("card at", keccak256(place + owner(identity))), ("hash", blake3(plain).digest()),
         ("fingerprint", fingerprint),
@@ -84,6 +96,12 @@ def main():
     text = bech32m("podfs", bytes(1) + owner(identity))
     print(f"{'text':<12} {text}")
     print(f"{'words':<12} {' '.join(map(str, spoken(fingerprint, bytes(32))))}")
+
+    fixed, _ = read(golden / "card-signed-fixed.bin", 1, owner(identity))
+    assert (fixed["identity"], fixed["previous"]) == (card["identity"], blake3(plain).digest())
+    heir, _ = read(golden / "card-signed-heir.bin", 0, fixed["successor"])
+    assert heir["previous"] == fingerprint_of(fixed), "it does not say whom it follows"
+    print(f"{'successor':<12} {fixed['successor'].hex()}")
     return 0
 
 

@@ -270,8 +270,26 @@ class Feed:
         return best
 
 
-def check_ring(root, pod, head):
-    """The ring of a head opens what the phrase gives, the secret of an epoch before."""
+def epochs_on_cards(bee, root):
+    """The epochs on the first and on the newest card of the phrase; 0 without any. Where the first succeeds another one."""
+    identity = coincurve.PrivateKey(scalar("id-sign", enc(root, le32(0)))).public_key
+    owner, topic, cards = owner_of(identity), keccak256(b"podfs-keycard-1"), []
+    while True:
+        number = len(cards)
+        place = keccak256(topic + number.to_bytes(8, "big"))
+        found = bee.get(keccak256(place + owner))
+        card = single_owner_payload(found, place, owner) if found else None
+        if card is None or card[:2] != b"\1\0":
+            break
+        cards.append(card)
+    if not cards:
+        return 0, 0
+    first, newest = (int.from_bytes(card[14:18], "little") for card in (cards[0], cards[-1]))
+    return (first if any(cards[0][1375:1407]) else 0), newest
+
+
+def check_ring(root, pod, head, first):
+    """The ring of a head opens what the phrase gives, the secret of an epoch before. Those before `first` are another's."""
     ring = head.parts.get(129)
     if ring is None:
         return
@@ -279,15 +297,18 @@ def check_ring(root, pod, head):
     older, of_box = int.from_bytes(ring[:4], "little"), int.from_bytes(ring[4:8], "little")
     key = kdf("group-ring", secret_of(root, pod, epoch, box, box_epoch))
     opened = AESGCMSIV(key).decrypt(bytes(12), ring[8:], enc(b"podfs/1/ring", ring[:4], ring[4:8]))
-    if (older, of_box) >= (epoch, box_epoch) or opened != secret_of(root, pod, older, box, of_box):
+    if (older, of_box) >= (epoch, box_epoch):
+        raise Damaged("a ring that opens something newer")
+    if older >= first and opened != secret_of(root, pod, older, box, of_box):
         raise Damaged("a ring that opens something else")
 
 
 def newest_head(bee, root, pod, box):
     """The head that the box is read from. Nothing that was asked for is asked for again as the search widens."""
-    found, searched, (epochs, box_epochs, devices) = [], set(), (1, 1, 8)
+    first, newest = epochs_on_cards(bee, root)
+    found, searched, (epochs, box_epochs, devices) = [], set(), (newest + 1, 1, 8)
     while True:
-        grid = {(e, f, d) for e in range(epochs) for f in range(box_epochs) for d in range(devices)}
+        grid = {(e, f, d) for e in range(first, epochs) for f in range(box_epochs) for d in range(devices)}
         if grid == searched:
             break
         for epoch, box_epoch, device in sorted(grid - searched):
@@ -296,14 +317,14 @@ def newest_head(bee, root, pod, box):
         searched = grid
         if found:
             highest = [max(head.place[at] for head in found) for at in range(3)]
-            epochs, box_epochs, devices = highest[0] + 2, highest[1] + 2, highest[2] + 9
+            epochs, box_epochs, devices = max(highest[0], newest) + 2, highest[1] + 2, highest[2] + 9
     # What goes on in an epoch that is over may be a thief's.
-    newest = max((head.place[0] for head in found), default=0)
+    newest = max((head.place[0] for head in found), default=newest)
     superseded = {head.went_on_from for head in found}
     left = sorted((head for head in found if head.place[0] == newest and head.place not in superseded), key=lambda head: (head.place[:2], head.time))
     if not left:
         raise Damaged(f"no head of box {box} of pod {pod}")
     for other in left[:-1]:
         print(f"not shown: a state that only device {other.place[2]} knows", file=sys.stderr)
-    check_ring(root, pod, left[-1])
+    check_ring(root, pod, left[-1], first)
     return left[-1]

@@ -131,6 +131,8 @@ fn another_program_reads_cards() {
     let list = bip39::Language::English.word_list();
     let words = spoken_words(&Fingerprint([0; 32]), &print).unwrap();
     let numbers = words.map(|word| list.binary_search(&word).unwrap().to_string());
+    let heir = fs::read("tests/golden/v1/card-signed-heir.bin").unwrap();
+    let heir = SignedCard::read(&heir).unwrap();
     let ours = [
         ("owner", hexadecimal(&owner.0)),
         ("card at", card.chunk().address().to_string()),
@@ -138,6 +140,7 @@ fn another_program_reads_cards() {
         ("fingerprint", hexadecimal(&print.0)),
         ("text", text::identity(&owner)),
         ("words", numbers.join(" ")),
+        ("successor", hexadecimal(&heir.card().owner().0)),
     ];
     let ours = ours.map(|(name, value)| format!("{name:<12} {value}\n"));
     assert_eq!(said, ours.concat());

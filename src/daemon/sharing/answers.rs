@@ -179,11 +179,10 @@ impl Sharing {
         }
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| Refused(Refusal::State, error.to_string()))?;
-        let card = contact.card().map_err(ShareError::from)?;
         self.given.has_room()?;
         Ok(Given {
             id,
-            contact: crate::crypto::identity::Fingerprint::of(&card.identity),
+            contact: contact.print().map_err(ShareError::from)?,
             contact_name: contact.name,
             target,
             directory,

@@ -233,8 +233,8 @@ impl Sharing {
         let Some(contact) = contact.map_err(|error| error.to_string())? else {
             return Ok(());
         };
-        let card = contact.card().map_err(|error| error.to_string())?;
-        if card.epoch <= received.epoch {
+        let epoch = contact.epoch().map_err(|error| error.to_string())?;
+        if epoch <= received.epoch {
             return Ok(());
         }
         let name = contact.name.as_str();

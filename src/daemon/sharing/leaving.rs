@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
 use crate::control::Refusal;
-use crate::crypto::identity::Fingerprint;
 use crate::daemon::refused::Refused;
 use crate::daemon::sharing::Sharing;
 use crate::format::grant::RevocationLevel;
@@ -28,8 +27,7 @@ impl Sharing {
     async fn let_go(&self, name: &str, revoke: bool) -> Result<(), Refused> {
         self.people.complete().await?;
         let contact = self.people.contacts().named(name)?;
-        let card = contact.card().map_err(ShareError::from)?;
-        let shared = self.given.of(&Fingerprint::of(&card.identity))?;
+        let shared = self.given.of(&contact.print().map_err(ShareError::from)?)?;
         let back = self.added_to_others()?;
         let count = shared.iter().filter(|it| !back.contains(&it.id)).count();
         if count > 0 && !revoke {

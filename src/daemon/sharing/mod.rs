@@ -286,7 +286,7 @@ impl Sharing {
             self.is_not_handed_over(given, "who it is for is a contact no more");
             return Ok(());
         };
-        let theirs = contact.card().map_err(ShareError::from)?.epoch;
+        let theirs = contact.epoch().map_err(ShareError::from)?;
         let given = &self.given.with_keys(given, theirs);
         let grant = self.given.handed_over(given)?;
         let body = || MessageBody::Grant(grant.as_slice().into());

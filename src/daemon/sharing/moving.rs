@@ -77,7 +77,7 @@ impl Sharing {
         let Some(contact) = self.messages.contact(&given.contact)? else {
             return Ok(None);
         };
-        let theirs = contact.card().map_err(ShareError::from)?.epoch;
+        let theirs = contact.epoch().map_err(ShareError::from)?;
         let moved = self.given.with_keys(given, theirs);
         Ok((moved.epochs != given.epochs).then_some((contact, moved)))
     }

@@ -71,9 +71,9 @@ impl Bundle {
         })
     }
 
-    /// The keys of the next epoch for the same device, `card` being the one that names them. Nothing that comes from the
-    /// phrase alone, or was random in the epoch before, leads there; the device secret stays, for what is on this machine
-    /// is sealed with it.
+    /// The keys of the next epoch for the same device, from the phrase of `root`: that of the pod, or of its successor.
+    /// Nothing that comes from the phrase alone, or was random in the epoch before, leads there; the device secret stays,
+    /// for what is on this machine is sealed with it.
     ///
     /// # Errors
     /// When there is no randomness, or no further epoch.
@@ -84,13 +84,14 @@ impl Bundle {
         entropy: &mut Entropy<'_>,
     ) -> Result<Self, EntropyError> {
         let epoch = self.epoch.checked_add(1).ok_or(EntropyError)?;
+        let pod_id = root.pod_id(self.pod);
         let copy = |secret: &Secret<32>| Secret::from_bytes(secret.expose());
         Ok(Self {
             device: self.device,
             epoch,
             pod: self.pod,
-            pod_id: self.pod_id,
-            pod_secret: root.pod(&self.pod_id, epoch),
+            pod_id,
+            pod_secret: root.pod(&pod_id, epoch),
             kem_x25519: root.kem_x25519(epoch),
             kem_xwing: root.kem_xwing(epoch),
             sign_seed: random_secret(entropy)?,

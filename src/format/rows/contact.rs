@@ -4,6 +4,7 @@ use crate::crypto::identity::Fingerprint;
 use crate::format::card::{CARD_LEN, Card, SIGNED_CARD_LEN, SignedCard};
 use crate::format::rows::Key;
 use crate::format::wire::{Malformed, Reader};
+use crate::types::limits::CARD_EPOCH_BITS;
 use crate::types::{ContactName, Timespec};
 
 /// Value of the `C` row 0: the newest card of the pod's owner.
@@ -26,6 +27,8 @@ pub struct Contact {
     pub alarm: Option<[u8; 32]>,
     /// When the first card was pinned.
     pub since: Timespec,
+    /// Fingerprints of the identities that they had before this one, the first one first; at most 255.
+    pub former: Vec<Fingerprint>,
     /// The pinned card, signed: the whole single-owner chunk.
     pub card: Box<[u8; SIGNED_CARD_LEN]>,
 }
@@ -41,9 +44,10 @@ pub struct Blocked {
 
 const VERIFIED: u8 = 1;
 const ALARM: u8 = 2;
+const FORMER: u8 = 4;
 
-/// Whether a `C` row is what its key says: a card that is signed by the identity it names, under the key of that
-/// identity.
+/// Whether a `C` row is what its key says: a card that is signed by the identity it names, under the key of the first
+/// identity of that person.
 ///
 /// # Errors
 /// Says what it is not.
@@ -53,8 +57,8 @@ pub fn check_card_row(key: &Key, row: &[u8]) -> Result<(), Malformed> {
         return SignedCard::read(own.card.as_slice()).map(drop);
     }
     let contact = Contact::decode(row)?;
-    let card = SignedCard::read(contact.card.as_slice())?;
-    if Key::contact_of(&card.card().identity) == *key {
+    SignedCard::read(contact.card.as_slice())?;
+    if contact.key()? == *key {
         Ok(())
     } else {
         Err(Malformed("place of a contact"))
@@ -133,15 +137,50 @@ impl Contact {
         Card::decode(card.unwrap_or_default())
     }
 
-    /// Bytes of the row: flags u8 (1 verified, 2 alarm), since i64 and u32, with an alarm its hash 32, card 1544, the
-    /// name.
+    /// What stands for them in all rows, whatever became of their keys: the fingerprint of the first identity that was
+    /// pinned.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub fn print(&self) -> Result<Fingerprint, Malformed> {
+        match self.former.first() {
+            Some(first) => Ok(*first),
+            None => Ok(self.card()?.fingerprint()),
+        }
+    }
+
+    /// Where the row is.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn key(&self) -> Result<Key, Malformed> {
+        Ok(Key::contact_with(&self.print()?))
+    }
+
+    /// Stands for their keys: later ones have a higher number, those of a later identity too.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub fn epoch(&self) -> Result<u32, Malformed> {
+        let identities = u32::try_from(self.former.len()).unwrap_or(u32::MAX);
+        Ok(identities << CARD_EPOCH_BITS | self.card()?.epoch)
+    }
+
+    /// Bytes of the row: flags u8 (1 verified, 2 alarm, 4 former identities), since i64 and u32, with an alarm its hash 32,
+    /// with former identities their number u8 and fingerprints 32, card 1544, the name.
     pub fn encode(&self) -> Vec<u8> {
-        let flags = if self.verified { VERIFIED } else { 0 };
-        let flags = flags | if self.alarm.is_some() { ALARM } else { 0 };
+        let flag = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
+        let flags = flag(VERIFIED, self.verified)
+            | flag(ALARM, self.alarm.is_some())
+            | flag(FORMER, !self.former.is_empty());
         let mut out = vec![flags];
         out.extend_from_slice(&self.since.secs.to_le_bytes());
         out.extend_from_slice(&self.since.nanos.to_le_bytes());
         out.extend(self.alarm.iter().flatten());
+        if !self.former.is_empty() {
+            out.push(u8::try_from(self.former.len()).unwrap_or(u8::MAX));
+            out.extend(self.former.iter().flat_map(|print| print.0));
+        }
         out.extend_from_slice(self.card.as_slice());
         out.extend_from_slice(self.name.as_str().as_bytes());
         out
@@ -155,7 +194,7 @@ impl Contact {
             secs: reader.i64()?,
             nanos: reader.u32()?,
         };
-        if flags & !(VERIFIED | ALARM) != 0 {
+        if flags & !(VERIFIED | ALARM | FORMER) != 0 {
             return Err(reader.malformed());
         }
         let alarm = if flags & ALARM != 0 {
@@ -163,6 +202,16 @@ impl Contact {
         } else {
             None
         };
+        let mut former = Vec::new();
+        if flags & FORMER != 0 {
+            let count = reader.u8()?;
+            for _ in 0..count {
+                former.push(Fingerprint(reader.array()?));
+            }
+            if count == 0 {
+                return Err(reader.malformed());
+            }
+        }
         let card = Box::new(reader.array()?);
         let malformed = reader.malformed();
         let name = str::from_utf8(reader.rest()).map_err(|_| malformed)?;
@@ -171,6 +220,7 @@ impl Contact {
             verified: flags & VERIFIED != 0,
             alarm,
             since,
+            former,
             card,
         })
     }

@@ -24,3 +24,5 @@ pub use witnesses::{Countersigned, countersigned};
 pub const LOG: &str = "audit";
 /// Name of the file of checkpoints that others countersigned.
 pub const WITNESSES: &str = "witnesses";
+/// Name of the file that says which log it is, when the pod may be handed over.
+pub const ORIGIN: &str = "origin";

@@ -10,7 +10,7 @@ use crate::crypto::message::Correspondents;
 use crate::crypto::swarm::SealedChunk;
 use crate::format::door::Knock;
 use crate::format::message::{Message, MessageBody, MessageId};
-use crate::format::rows::{FeedPlace, MessageRow, MessageState};
+use crate::format::rows::{Contact, FeedPlace, MessageRow, MessageState};
 use crate::format::wire::Malformed;
 use crate::journal::{Batch, Class};
 use crate::share::messages::collect::{Collected, Taken};
@@ -127,7 +127,9 @@ impl Messages {
             recipient: own,
         };
         let is_theirs = opened.is_signed_by(&card.sign, between).is_ok();
-        if !is_theirs || sender == *own || self.contacts.is_blocked(&sender)? {
+        let contact = self.contacts.with_identity(&sender)?;
+        let person = contact.map_or(Ok(sender), |contact| contact.print())?;
+        if !is_theirs || sender == *own || self.contacts.is_blocked(&person)? {
             return Ok(None);
         }
         Ok(Some(knock))
@@ -136,16 +138,19 @@ impl Messages {
     /// Keeps what was said, and that its arrival is to be told, unless it is known or there is too much of it.
     fn let_in(&self, knock: Knock, slot: u32, now: Timespec) -> Result<Taken, MessageError> {
         let card = knock.card.card();
-        let print = Fingerprint::of(&card.identity);
-        let contact = self.contact(&print)?;
-        // Of a contact the pinned card counts, and nothing when another one was met.
-        if let Some(contact) = &contact
-            && (contact.alarm.is_some() || contact.card()?.sign != card.sign)
-        {
-            return Ok(Taken::Skipped);
+        let mut print = card.fingerprint();
+        let contact = self.contacts.with_identity(&print)?;
+        // Of a contact the pinned card counts, and nothing when another one was met, or it is of an identity that they left.
+        if let Some(contact) = &contact {
+            let pinned = contact.card()?;
+            let is_other = (pinned.identity, pinned.sign) != (card.identity, card.sign);
+            if contact.alarm.is_some() || is_other {
+                return Ok(Taken::Skipped);
+            }
+            print = contact.print()?;
         }
         let is_stranger = contact.is_none();
-        let epoch = card.epoch;
+        let epoch = contact.as_ref().map_or(Ok(card.epoch), Contact::epoch)?;
         let card = is_stranger.then(|| knock.card.bytes().try_into().map(Box::new));
         let card = card.transpose().map_err(|_| Malformed("signed card"))?;
         let row = MessageRow {

@@ -68,6 +68,7 @@ mod tests {
             ShareError::Known(who()).into(),
             ShareError::Older(who()).into(),
             ShareError::Alarm(who()).into(),
+            ShareError::Left(who()).into(),
             ShareError::Gap(who()).into(),
         ];
         for error in all {

@@ -277,7 +277,7 @@ impl Messages {
         })
     }
 
-    /// The contact with this fingerprint; nothing when they were forgotten.
+    /// The contact that this fingerprint stands for in rows; nothing when they were forgotten.
     ///
     /// # Errors
     /// When the log does not give it.
@@ -286,7 +286,7 @@ impl Messages {
             return Ok(None);
         };
         let contact = Contact::decode(&row)?;
-        let is_theirs = Fingerprint::of(&contact.card()?.identity) == *print;
+        let is_theirs = contact.print()? == *print;
         Ok(is_theirs.then_some(contact))
     }
 

@@ -40,11 +40,14 @@ impl MessageKeys {
 /// The owner and a contact.
 pub(super) struct Pair {
     pub(super) contact: Contact,
+    /// Stands for the contact in rows.
     pub(super) print: Fingerprint,
     /// Stands for the keys of both.
     pub(super) keys: KeysTag,
     card: Card,
-    own: Fingerprint,
+    epoch: u32,
+    pub(super) own: Fingerprint,
+    theirs: Fingerprint,
     secret: PairSecret,
 }
 
@@ -62,8 +65,8 @@ impl Pair {
         contact: Contact,
     ) -> Result<Self, MessageError> {
         let card = contact.card()?;
-        let print = Fingerprint::of(&card.identity);
-        let secret = PairSecret::agree(&keys.x25519, &card.x25519, [&own, &print]);
+        let theirs = card.fingerprint();
+        let secret = PairSecret::agree(&keys.x25519, &card.x25519, [&own, &theirs]);
         let secret =
             secret.map_err(|_| MessageError::BadKey(Called::new(contact.name.as_str())))?;
         let fields: [&[u8]; 5] = [
@@ -77,17 +80,19 @@ impl Pair {
         let tag = hash.as_bytes().first_chunk().copied();
         Ok(Self {
             keys: KeysTag(tag.unwrap_or_default()),
+            print: contact.print()?,
+            epoch: contact.epoch()?,
             contact,
-            print,
             card,
             own,
+            theirs,
             secret,
         })
     }
 
-    /// Epoch of the keys of the contact.
+    /// Epoch of the keys of the contact, as [`Contact::epoch`].
     pub(super) const fn epoch(&self) -> u32 {
-        self.card.epoch
+        self.epoch
     }
 
     pub(super) fn name(&self) -> Called {
@@ -96,8 +101,8 @@ impl Pair {
 
     pub(super) fn feed(&self, way: Way, week: u32) -> Feed {
         let direction = match way {
-            Way::Received => Direction::of(&self.print, &self.own),
-            Way::Sent => Direction::of(&self.own, &self.print),
+            Way::Received => Direction::of(&self.theirs, &self.own),
+            Way::Sent => Direction::of(&self.own, &self.theirs),
         };
         let signer = self.secret.signer(direction, week);
         Feed {
@@ -116,7 +121,7 @@ impl Pair {
     ) -> Result<Box<MessagePayload>, MessageError> {
         let between = Correspondents {
             sender: &self.own,
-            recipient: &self.print,
+            recipient: &self.theirs,
         };
         let body = message.padded()?;
         let sealed = seal_message(&body, place, between, (&keys.sign, &self.card.xwing), seed);
@@ -125,7 +130,7 @@ impl Pair {
 
     /// Whether the contact countersigned it, with the key on their card that opens their messages.
     pub(super) fn vouches_for(&self, witness: &Witness) -> bool {
-        witness.who == self.print.0 && witness.key == self.card.sign
+        witness.who == self.theirs.0 && witness.key == self.card.sign
     }
 
     /// The message that stands there, if the contact wrote it to the owner for this place.
@@ -136,7 +141,7 @@ impl Pair {
         place: &MessagePlace,
     ) -> Option<Message> {
         let between = Correspondents {
-            sender: &self.print,
+            sender: &self.theirs,
             recipient: &self.own,
         };
         let body = open_message(payload, place, between, &self.card.sign, &keys.xwing).ok()?;

@@ -126,7 +126,7 @@ impl Messages {
         };
         let feed = pair.feed(Way::Sent, place.week);
         let seed = self.random_secret()?;
-        self.signed_now(&mut row.message.body);
+        self.signed_now(pair, &mut row.message.body);
         let payload = pair.seal(&self.keys(), &row.message, &feed.place(place.index), seed)?;
         row.place = Some(place);
         row.sealed = Some(SealedMessage {

@@ -73,6 +73,7 @@ impl Messages {
             verified: false,
             alarm: None,
             since: row.since,
+            former: Vec::new(),
             card,
         }))
     }

@@ -7,6 +7,7 @@ use crate::format::audit::{SignedCheckpoint, Witness};
 use crate::format::message::MessageBody;
 use crate::format::rows::MessageState;
 use crate::share::messages::error::MessageError;
+use crate::share::messages::pair::Pair;
 use crate::share::messages::{Kept, Messages, Way};
 use crate::types::Timespec;
 
@@ -75,10 +76,10 @@ impl Messages {
         Ok(witnesses.collect())
     }
 
-    /// With the keys that the pod has when it is sealed: only what was signed with those is believed.
-    pub(super) fn signed_now(&self, body: &mut MessageBody) {
+    /// As who the owner is when it is sealed: only what was signed with the keys of then is believed.
+    pub(super) fn signed_now(&self, pair: &Pair, body: &mut MessageBody) {
         if let MessageBody::Witness(witness) = body {
-            **witness = Witness::sign(witness.seen, witness.who, &self.keys().sign);
+            **witness = Witness::sign(witness.seen, pair.own.0, &self.keys().sign);
         }
     }
 }

@@ -147,10 +147,10 @@ impl Survey {
         SeenHeads(all.into_values().collect())
     }
 
-    /// The lowest device number that no feed was found of: for a machine that comes new.
-    pub fn free_device(&self) -> Option<u16> {
+    /// The device numbers that no feed was found of, the lowest first: for a machine that comes new.
+    pub fn free_devices(&self) -> impl Iterator<Item = u16> {
         let taken: BTreeSet<_> = self.heads.keys().map(|feed| feed.device).collect();
-        (0..RECEIVED).find(|device| !taken.contains(device))
+        (0..RECEIVED).filter(move |device| !taken.contains(device))
     }
 
     /// The feeds to be searched by what is known so far.

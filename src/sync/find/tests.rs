@@ -295,7 +295,7 @@ fn the_feed_that_nobody_went_on_from_is_chosen() {
         .map(|found| survey.is_superseded(found))
         .collect();
     assert_eq!(superseded, [true, false, false]);
-    assert_eq!(survey.free_device(), Some(1));
+    assert_eq!(survey.free_devices().next(), Some(1));
     // Back to the first head of all, by hash.
     let store: Arc<dyn Store> = Arc::clone(&feeds) as Arc<dyn Store>;
     let before = wait(survey.contenders()[0].before(&store, &pod))

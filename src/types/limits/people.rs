@@ -43,6 +43,12 @@ pub const BLOCKED_MAX: usize = 10_000;
 pub const CARD_REACH: u64 = 8;
 /// Cards between the one that is pinned and a newer one, at most: each has to be fetched, to see that they are a chain.
 pub const CARD_CHAIN_MAX: u64 = 256;
+/// Bits of the epoch on a card. What is above them counts the identities that somebody had before.
+pub const CARD_EPOCH_BITS: u32 = 24;
+/// Highest epoch on a card.
+pub const CARD_EPOCH_MAX: u32 = (1 << CARD_EPOCH_BITS) - 1;
+/// Identities that somebody had before the one that they have.
+pub const IDENTITIES_MAX: usize = 255;
 /// Contacts in one answer on the control socket.
 pub const CONTACTS_AT_ONCE: usize = 128;
 /// How long a command about a card waits for the network.

@@ -2,8 +2,9 @@
 
 use podfs::crypto::Phrase;
 use podfs::crypto::Secret;
-use podfs::crypto::identity::{sign_card, sign_public_key, xwing_public_key};
+use podfs::crypto::identity::{Fingerprint, sign_card, sign_public_key, xwing_public_key};
 use podfs::crypto::keys::RootKey;
+use podfs::crypto::scalar::Owner;
 use podfs::format::card::{Card, SIGNED_CARD_LEN, SignedCard};
 use podfs::format::rows::{Contact, OwnCard};
 use podfs::types::{ContactName, Timespec};
@@ -11,14 +12,15 @@ use podfs::types::{ContactName, Timespec};
 use crate::layouts::Named;
 use crate::layouts::wrong::{Changed, Cut};
 
-/// The card of the phrase of the golden pod, with the signing key of a device whose seed is 32 times 01.
-pub(super) fn signed() -> SignedCard {
+/// The first card of the phrase of 32 times `entropy`, with the signing key of a device whose seed is 32 times 01, as it
+/// is, or `change`d.
+fn card_of(entropy: u8, change: impl FnOnce(&mut Card)) -> SignedCard {
     let root = RootKey::derive(
-        &Phrase::from_entropy(&Secret::from_bytes(&[0; 32])).seed(),
+        &Phrase::from_entropy(&Secret::from_bytes(&[entropy; 32])).seed(),
         None,
     );
     let identity = root.identity(0);
-    let card = Card {
+    let mut card = Card {
         number: 0,
         identity_number: 0,
         epoch: 0,
@@ -31,10 +33,29 @@ pub(super) fn signed() -> SignedCard {
         x25519: root.kem_x25519(0).public_key(),
         xwing: xwing_public_key(&root.kem_xwing(0)),
         previous: [0; 32],
-        next_identity: [0; 32],
+        successor: None,
     };
-    let chunk = sign_card(&identity, 0, &card.encode()).unwrap();
+    change(&mut card);
+    let chunk = sign_card(&identity, card.number, &card.encode()).unwrap();
     SignedCard::read(chunk.bytes()).unwrap()
+}
+
+/// The card of the phrase of the golden pod.
+pub(super) fn signed() -> SignedCard {
+    card_of(0, |_| {})
+}
+
+/// The one behind it, which fixes the person of another phrase; and the first card of that one, which says so too.
+fn fixed_and_heir() -> [SignedCard; 2] {
+    let fixed = card_of(0, |card| {
+        (card.number, card.previous) = (1, signed().hash());
+        card.successor = Some(card_of(1, |_| {}).card().owner());
+    });
+    let heir = card_of(1, |card| {
+        (card.epoch, card.previous) = (1, fixed.card().fingerprint().0);
+    });
+    assert!(fixed.follows(&signed()) && heir.card().succeeds(fixed.card()));
+    [fixed, heir]
 }
 
 pub(super) fn bytes() -> Box<[u8; SIGNED_CARD_LEN]> {
@@ -47,9 +68,10 @@ pub(super) fn good() -> Named {
         identity_number: 2,
         epoch: 3,
         previous: [7; 32],
-        next_identity: [8; 32],
+        successor: Some(Owner([8; 20])),
         ..signed().card().clone()
     };
+    let [fixed, heir] = fixed_and_heir();
     let own = OwnCard {
         published: true,
         card: bytes(),
@@ -62,6 +84,7 @@ pub(super) fn good() -> Named {
             secs: 1_795_000_009,
             nanos: 9,
         },
+        former: Vec::new(),
         card: bytes(),
     };
     let stopped = Contact {
@@ -69,7 +92,14 @@ pub(super) fn good() -> Named {
         verified: false,
         ..contact.clone()
     };
+    let followed = Contact {
+        former: vec![Fingerprint([0xf0; 32]), Fingerprint([0xf1; 32])],
+        ..contact.clone()
+    };
     vec![
+        ("card-signed-fixed", fixed.bytes().to_vec()),
+        ("card-signed-heir", heir.bytes().to_vec()),
+        ("rows-contact-followed", followed.encode()),
         ("card-plain-first", signed().card().encode()),
         ("card-plain-second", second.encode()),
         ("card-signed-good", bytes().to_vec()),
@@ -79,17 +109,19 @@ pub(super) fn good() -> Named {
     ]
 }
 
-pub(super) const CHANGED: [Changed; 11] = [
+pub(super) const CHANGED: [Changed; 13] = [
     ("card-plain-wrong-version", "card-plain-first", 0, 2),
     ("card-plain-wrong-nanos", "card-plain-first", 29, 0x40),
     ("card-plain-wrong-point", "card-plain-first", 30, 5),
-    ("card-plain-wrong-first", "card-plain-second", 2, 0),
+    ("card-plain-wrong-epoch", "card-plain-first", 17, 1),
+    ("card-plain-wrong-successor", "card-plain-second", 1427, 1),
     ("card-plain-wrong-second", "card-plain-first", 2, 1),
     ("card-signed-wrong-signature", "card-signed-good", 40, 0),
     ("card-signed-wrong-place", "card-signed-good", 0, 0),
     ("card-signed-wrong-key", "card-signed-good", 300, 0),
     ("rows-own-card-wrong-flag", "rows-own-card-good", 0, 2),
-    ("rows-contact-wrong-flag", "rows-contact-good", 0, 4),
+    ("rows-contact-wrong-flag", "rows-contact-good", 0, 8),
+    ("rows-contact-wrong-count", "rows-contact-followed", 13, 0),
     ("rows-contact-wrong-name", "rows-contact-good", 1557, b'/'),
 ];
 

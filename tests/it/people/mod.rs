@@ -25,6 +25,7 @@ mod replaced;
 mod revoked;
 mod shared;
 mod shares;
+mod successor;
 mod told;
 mod unlinkable;
 mod visit;

@@ -18,7 +18,7 @@ use crate::support::pod::{Files, Pod, read_files, write_files};
 use crate::support::{applicable, run};
 
 const NEEDS: &[&str] = &["/dev/fuse", "root", "/usr/bin/fio"];
-const NEW_PASSPHRASE: &str = "another battery horse staple";
+pub(super) const NEW_PASSPHRASE: &str = "another battery horse staple";
 /// Of the file that is read all the time.
 const LOAD: &str = "32m";
 const SCAN: usize = 2_000_000;
@@ -116,15 +116,15 @@ pub(super) fn stolen(pod: &Pod) -> Pod {
 }
 
 /// Anna, whose pages and nodes are paid for by batches of their own, and two who know her.
-struct People {
-    node: Node,
-    anna: Pod,
-    friends: [Pod; 2],
-    pages: crate::node::BatchId,
+pub(super) struct People {
+    pub(super) node: Node,
+    pub(super) anna: Pod,
+    pub(super) friends: [Pod; 2],
+    pub(super) pages: crate::node::BatchId,
 }
 
 impl People {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let node = Node::start(Options::light(&Network::new(), 1));
         let add = |pod: &Pod, batches: [&str; 2]| {
             let url = node.url();
@@ -148,7 +148,7 @@ impl People {
     }
 
     /// All have added each other, when they are mounted.
-    fn meet(&self) {
+    pub(super) fn meet(&self) {
         let annas = introduce(&self.anna);
         for (friend, name) in self.friends.iter().zip(["Ben", "Carl"]) {
             let theirs = introduce(friend);
@@ -164,7 +164,7 @@ impl People {
     }
 }
 
-fn reads(path: &Path, wanted: &str) -> bool {
+pub(super) fn reads(path: &Path, wanted: &str) -> bool {
     fs::read_to_string(path).is_ok_and(|read| read == wanted)
 }
 
@@ -177,17 +177,17 @@ fn has_new_card(friend: &Pod) {
 }
 
 /// What is shared, as its owner sees it and as the other one does.
-struct Shared {
-    lab: PathBuf,
-    seen: [PathBuf; 2],
+pub(super) struct Shared {
+    pub(super) lab: PathBuf,
+    pub(super) seen: [PathBuf; 2],
     /// Of Ben.
-    notes: PathBuf,
+    pub(super) notes: PathBuf,
     /// What Anna sees of it.
-    came: PathBuf,
+    pub(super) came: PathBuf,
 }
 
 /// Anna shares a folder with both, and Ben shares one with her.
-fn share_all(people: &People, hers: &Mount<'_>, theirs: &[Mount<'_>; 2]) -> Shared {
+pub(super) fn share_all(people: &People, hers: &Mount<'_>, theirs: &[Mount<'_>; 2]) -> Shared {
     let (anna, [ben, _]) = (&people.anna, &people.friends);
     let shared = Shared {
         lab: hers.dir().join("lab"),
@@ -225,7 +225,7 @@ fn share_all(people: &People, hers: &Mount<'_>, theirs: &[Mount<'_>; 2]) -> Shar
 }
 
 /// Everything that was shared goes on, both ways.
-fn goes_on(people: &People, shared: &Shared) {
+pub(super) fn goes_on(people: &People, shared: &Shared) {
     let (anna, [ben, _]) = (&people.anna, &people.friends);
     fs::write(shared.lab.join("blood.txt"), "better").unwrap();
     confirmed(anna);

@@ -86,7 +86,7 @@ fn card(person: u8, sign: &Secret<32>) -> SignedCard {
         x25519: root.kem_x25519(0).public_key(),
         xwing: xwing_public_key(&root.kem_xwing(0)),
         previous: [0; 32],
-        next_identity: [0; 32],
+        successor: None,
     };
     let chunk = sign_card(&identity, 0, &card.encode()).unwrap();
     SignedCard::read(chunk.bytes()).unwrap()

@@ -59,7 +59,7 @@ fn machine(person: u8, machine: u8, before: Option<&SignedCard>) -> Person {
         x25519: root.kem_x25519(0).public_key(),
         xwing: xwing_public_key(&root.kem_xwing(0)),
         previous: before.map_or([0; 32], SignedCard::hash),
-        next_identity: [0; 32],
+        successor: None,
     };
     let chunk = sign_card(&identity, card.number, &card.encode()).unwrap();
     let card = SignedCard::read(chunk.bytes()).unwrap();
