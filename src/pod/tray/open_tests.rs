@@ -152,7 +152,7 @@ fn a_large_file_is_whole_whoever_ends_others_meanwhile() {
     let shared = Written::new();
     let (pod, large_name) = (&shared.pod, name("large"));
     let large = |contents| Arrived {
-        pages: vec![0..10 * ROWS_MAX * BUCKET_PAGES as u64],
+        pages: std::iter::once(0..10 * ROWS_MAX * BUCKET_PAGES as u64).collect(),
         ..arrived(FILE, contents)
     };
     let change = |contents| {

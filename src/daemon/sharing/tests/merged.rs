@@ -47,7 +47,7 @@ fn arrived(mode: u32, contents: u8, pages: u64) -> Arrived {
             ..Inode::born(mode, 0, 0, at(1))
         },
         xattrs: Vec::new(),
-        pages: vec![0..pages],
+        pages: std::iter::once(0..pages).collect(),
         published: Published {
             publication: 1,
             scope: ScopeId([0; 16]),
@@ -93,11 +93,11 @@ impl Lab {
         let top = folder(pod.added(OWNER).unwrap(), &hex::encode(back));
         let (now, was) = (folder(top, "now"), folder(top, "was"));
         Self {
+            anna,
             dir,
             given,
             now,
             was,
-            anna,
         }
     }
 
@@ -231,7 +231,8 @@ async fn one_whose_changes_take_long_keeps_nobody_else_waiting() {
     let why = || sharing.waits.lock().clone();
     assert!(becomes(&|| is_merged(ids[0])).await, "{:?}", why());
     assert!(sharing.bringing.try_lock().is_ok());
-    for task in std::mem::take(&mut *sharing.tasks.lock()) {
+    let tasks = std::mem::take(&mut *sharing.tasks.lock());
+    for task in tasks {
         task.abort();
         assert!(task.await.is_err());
     }
