@@ -256,7 +256,7 @@ mod tests {
     }
 
     impl Waits {
-        fn take(&self, notice: String) {
+        fn take(&self, notice: &str) {
             let answered = self.answered.lock();
             let is_answered = answered.recv_timeout(Duration::from_secs(10)).is_ok();
             let said = if is_answered { "" } else { "unanswered: " };
@@ -266,10 +266,10 @@ mod tests {
 
     impl Kernel for Waits {
         fn name_changed(&self, dir: Ino, name: &[u8]) {
-            self.take(format!("{dir} {}", String::from_utf8_lossy(name)));
+            self.take(&format!("{dir} {}", String::from_utf8_lossy(name)));
         }
         fn inode_changed(&self, ino: Ino) {
-            self.take(ino.to_string());
+            self.take(&ino.to_string());
         }
     }
 

@@ -19,7 +19,8 @@ pub enum Taken {
     Exchange,
 }
 
-type Named = (Ino, FileKind);
+/// An inode, and its kind.
+pub(super) type Named = (Ino, FileKind);
 
 impl Pod {
     /// Gives `ino` one more name.

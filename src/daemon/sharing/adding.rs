@@ -2,6 +2,8 @@
 //! is.
 
 use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::bring::in_time;
+use crate::daemon::sharing::far::adopt;
 use crate::format::grant::Ended;
 use crate::format::rows::Epochs;
 use crate::format::rows::FileKind;
@@ -181,9 +183,35 @@ impl Sharing {
         let Some(tray) = self.tray_of(received)? else {
             return Ok(());
         };
+        // As long as more of it comes it is seen where it was; what does not come stays as it is.
+        if let Err(error) = in_time(self.adopt_all(tray.now)).await? {
+            tracing::warn!(%error, "what was not taken over is in part where the other one keeps it");
+        }
         self.pod.unset_tray(tray);
         let given_back = self.empty_tray(received, tray);
         given_back.map_err(|error| error.to_string())
+    }
+
+    /// All that stands in a directory of a tray becomes the owner's with all its pages.
+    async fn adopt_all(&self, top: Ino) -> Result<(), PodError> {
+        let (mut left, mut adopted) = (vec![top], Ok(()));
+        while let Some(dir) = left.pop() {
+            for entry in self.pod.own_names(dir)? {
+                match entry.kind {
+                    FileKind::Directory => left.push(entry.ino),
+                    FileKind::Regular => match adopt(&self.pod, entry.ino).await {
+                        Err(PodError::NotFound) => {}
+                        done => adopted = adopted.and(done),
+                    },
+                    FileKind::Symlink
+                    | FileKind::Fifo
+                    | FileKind::Socket
+                    | FileKind::CharDevice
+                    | FileKind::BlockDevice => {}
+                }
+            }
+        }
+        adopted
     }
 
     fn empty_tray(&self, received: &Received, tray: Tray) -> Result<(), PodError> {

@@ -295,7 +295,7 @@ impl Sharing {
 }
 
 /// Nobody's folder and nobody's feed keeps those of others waiting for longer.
-async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, String> {
+pub(super) async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, String> {
     let done = tokio::time::timeout(BRING_PATIENCE, work).await;
     done.map_err(|_| "it takes long, and is gone on with".to_owned())
 }

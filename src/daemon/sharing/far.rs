@@ -31,8 +31,7 @@ impl<'p> Held<'p> {
                 other => return other,
             }
         }
-        let what = "pages went again before they were used";
-        Err(PodError::Unreachable(what.to_owned()))
+        Err(went_again())
     }
 
     /// Its first piece.
@@ -77,6 +76,28 @@ impl<'p> Held<'p> {
         }
         Ok(true)
     }
+}
+
+/// Brings what a file has of others into the log of the pod: it stays though they keep it no more.
+pub(super) async fn adopt(pod: &Pod, ino: Ino) -> Result<(), PodError> {
+    let (mut next, mut turns) = (0, 0);
+    while turns < TURNS_MAX {
+        match pod.adopt(ino, next) {
+            Err(PodError::Absent { ino, pages }) => {
+                turns += 1;
+                pod.fetch(ino, pages).await?;
+            }
+            Ok(Some(more)) => (next, turns) = (more, 0),
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(went_again())
+}
+
+fn went_again() -> PodError {
+    let what = "pages went again before they were used";
+    PodError::Unreachable(what.to_owned())
 }
 
 impl Drop for Held<'_> {

@@ -6,6 +6,7 @@ use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::adding::NAMES_MAX;
 use crate::daemon::sharing::adding::left_name;
 use crate::daemon::sharing::far::Held;
+use crate::daemon::sharing::far::adopt;
 use crate::format::base::Base;
 use crate::format::rows::Dentry;
 use crate::format::rows::FileKind;
@@ -54,6 +55,12 @@ struct Emptied {
 impl Sharing {
     /// Lets go what was taken over. Tells whether everything was looked at.
     pub(super) async fn let_go_of(&self, received: &Received) -> Result<bool, String> {
+        // What the other one has no more is told from what did not come yet only when all of it is here.
+        let seen = self.received.seen(&received.feed);
+        let seen = seen.map_err(|error| error.to_string())?;
+        if !seen.is_some_and(|seen| seen.is_brought) {
+            return Ok(true);
+        }
         let top = self.top_of(received)?;
         let (Some(top), Some(tray)) = (top, self.tray_of(received)?) else {
             return Ok(true);
@@ -339,6 +346,8 @@ impl Sharing {
         if base.is_none() || self.pod.base_of(theirs.ino)? == base {
             return Ok(true);
         }
+        // There it is the owner's alone, and so are its pages.
+        adopt(&self.pod, own.ino).await?;
         self.set_beside(at, (ROOT, name))?;
         Ok(true)
     }

@@ -9,6 +9,7 @@
 //! - No page behind `Inode::cut` is within the size of the file.
 //! - A remote run stands where it was made, in place of published pages; it goes, and is never moved or copied.
 
+mod adopt;
 mod allocate;
 mod arrive;
 mod buckets;

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use crate::format::rows::{Dentries, FileKind, Key};
 use crate::pod::edit::Spot;
 use crate::pod::error::PodError;
+use crate::pod::rename::Named;
 use crate::pod::{Caller, Pod};
 use crate::types::limits::RECEIVED_DEPTH_MAX;
 use crate::types::{Ino, Name};
@@ -285,7 +286,7 @@ impl Pod {
         from: Ino,
         below: &[Name],
         name: &[u8],
-    ) -> Result<Option<(Spot, (Ino, FileKind))>, PodError> {
+    ) -> Result<Option<(Spot, Named)>, PodError> {
         let Some(dir) = self.follow(from, below)? else {
             return Ok(None);
         };

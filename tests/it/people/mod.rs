@@ -34,6 +34,7 @@ mod witnessed;
 mod written;
 mod written_hostile;
 mod written_model;
+mod written_open;
 mod written_single;
 
 use serde_json::Value;

@@ -7,6 +7,7 @@ use crate::format::rows::Published;
 use crate::format::rows::SeenRecord;
 use crate::pod::Arrived;
 use crate::pod::Attr;
+use crate::pod::PodError;
 use crate::pod::fake::Network;
 use crate::share::back_id;
 use crate::share::back_terms;
@@ -28,6 +29,17 @@ fn name(name: &str) -> Name {
     Name::parse(name.as_bytes()).unwrap()
 }
 
+/// All of the newest version is here, or not yet.
+fn is_brought(sharing: &Sharing, received: &Received, is_brought: bool) {
+    let seen = SeenRecord {
+        index: 1,
+        hash: [0; 32],
+        time: at(5),
+        is_brought,
+    };
+    sharing.received.is_seen(&received.feed, &seen).unwrap();
+}
+
 fn arrived(mode: u32, contents: u8, pages: u64) -> Arrived {
     Arrived {
         inode: Inode {
@@ -35,7 +47,7 @@ fn arrived(mode: u32, contents: u8, pages: u64) -> Arrived {
             ..Inode::born(mode, 0, 0, at(1))
         },
         xattrs: Vec::new(),
-        pages: vec![0..pages],
+        pages: std::iter::once(0..pages).collect(),
         published: Published {
             publication: 1,
             scope: ScopeId([0; 16]),
@@ -72,14 +84,8 @@ impl Lab {
         came.unwrap();
         let back = back_id(&given.id);
         sharing.received.accept(&back, &name("lab")).unwrap();
-        let seen = SeenRecord {
-            index: 1,
-            hash: [0; 32],
-            time: at(5),
-            is_brought: true,
-        };
         let received = sharing.received.find(&back).unwrap().unwrap();
-        sharing.received.is_seen(&received.feed, &seen).unwrap();
+        is_brought(sharing, &received, true);
         let folder = |dir, named: &str| {
             let folder = arrived(0o040_500, 0, 0);
             pod.receive(dir, &name(named), &folder).unwrap()
@@ -87,11 +93,11 @@ impl Lab {
         let top = folder(pod.added(OWNER).unwrap(), &hex::encode(back));
         let (now, was) = (folder(top, "now"), folder(top, "was"));
         Self {
+            anna,
             dir,
             given,
             now,
             was,
-            anna,
         }
     }
 
@@ -198,10 +204,13 @@ async fn nothing_goes_before_what_it_may_have_been_renamed_to_is_there() {
 
 #[tokio::test(start_paused = true)]
 async fn one_whose_changes_take_long_keeps_nobody_else_waiting() {
-    let slow = Lab::new(Machine::new(), 7);
+    // The one that is looked at first.
+    let mut ids = [7, 8];
+    ids.sort_by_key(|id| back_id(&[*id; 16]));
+    let slow = Lab::new(Machine::new(), ids[0]);
     slow.changes("slow", 1);
     slow.anna.fake.set(Network::Silent);
-    let quick = Lab::new(slow.anna, 8);
+    let quick = Lab::new(slow.anna, ids[1]);
     quick.removes("gone");
     let sharing = &quick.anna.sharing;
     sharing.people.reconciliation().look();
@@ -216,15 +225,106 @@ async fn one_whose_changes_take_long_keeps_nobody_else_waiting() {
         }
         false
     };
-    let is_quick = || quick.names().is_empty() && !is_merged(8);
+    let is_quick = || quick.names().is_empty() && !is_merged(ids[1]);
     assert!(becomes(&is_quick).await, "it waits for the other");
     // That is being taken over, and stays; what else there is, is brought.
     let why = || sharing.waits.lock().clone();
-    assert!(becomes(&|| is_merged(7)).await, "{:?}", why());
+    assert!(becomes(&|| is_merged(ids[0])).await, "{:?}", why());
     assert!(sharing.bringing.try_lock().is_ok());
-    for task in std::mem::take(&mut *sharing.tasks.lock()) {
+    let tasks = std::mem::take(&mut *sharing.tasks.lock());
+    for task in tasks {
         task.abort();
         assert!(task.await.is_err());
     }
-    assert!(becomes(&|| !is_merged(7)).await, "it is stopped");
+    assert!(becomes(&|| !is_merged(ids[0])).await, "it is stopped");
+}
+
+/// A large file of Ben's that Anna changed a page of, and has now in her tray.
+fn changed(anna: &Machine) -> (Received, Vec<u8>) {
+    const PAGES: u64 = 600;
+    let (sharing, pod, id) = (&anna.sharing, &anna.sharing.pod, [0xbe; 16]);
+    let rights = Rights::WRITE;
+    let grant = Grant {
+        terms: Terms { rights, ..terms() },
+        ..grant(id)
+    };
+    let came = sharing.received.arrives(print(BEN), grant, (0, at(5)));
+    came.unwrap();
+    sharing.received.accept(&id, &name("lab")).unwrap();
+    let ben = pod.receive_person(&name("Ben"), OWNER).unwrap();
+    let lab = arrived(0o040_500, 0, 0);
+    let lab = pod.receive(ben, &name("lab"), &lab).unwrap();
+    let scan = arrived(0o100_400, 1, PAGES);
+    let scan = pod.receive(lab, &name("scan"), &scan).unwrap();
+    let received = sharing.received.find(&id).unwrap().unwrap();
+    sharing.lay_tray(&received).unwrap();
+    let own = pod.to_change(scan).unwrap();
+    let page = |page: u64| [u8::try_from(page % 251).unwrap(); 4096];
+    let pages = (0..PAGES).map(|at| (at, page(at))).collect();
+    anna.fake.publish(own, pages);
+    pod.write(own, 4096, &[255; 4096], false).unwrap();
+    let mut bytes: Vec<u8> = (0..PAGES).flat_map(page).collect();
+    bytes[4096..8192].fill(255);
+    (received, bytes)
+}
+
+/// What was given back, and is read without any network.
+fn given_back(anna: &Machine) -> Result<Vec<u8>, PodError> {
+    anna.fake.forget();
+    anna.fake.set(Network::Down);
+    let pod = &anna.sharing.pod;
+    let lab = pod.lookup(ROOT, b"lab (not taken over)").unwrap();
+    let scan = pod.lookup(lab.ino, b"scan").unwrap();
+    let (mut bytes, mut piece) = (Vec::new(), Vec::new());
+    while (bytes.len() as u64) < scan.size {
+        pod.read(scan.ino, bytes.len() as u64, 1 << 20, &mut piece)?;
+        bytes.append(&mut piece);
+    }
+    assert_eq!(pod.check(true).unwrap().findings, []);
+    Ok(bytes)
+}
+
+#[tokio::test]
+async fn what_is_given_back_stays_though_the_other_one_keeps_it_no_more() {
+    let anna = Machine::new();
+    let (received, bytes) = changed(&anna);
+    anna.sharing.take_tray_away(&received).await.unwrap();
+    assert!(given_back(&anna).unwrap() == bytes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_come_is_given_back_as_it_is_and_what_takes_long_waits() {
+    let anna = Machine::new();
+    let (received, _) = changed(&anna);
+    anna.fake.set(Network::Silent);
+    assert!(anna.sharing.take_tray_away(&received).await.is_err());
+    let back = anna.sharing.pod.lookup(ROOT, b"lab (not taken over)");
+    assert!(matches!(back, Err(PodError::NotFound)));
+    anna.fake.set(Network::Down);
+    anna.sharing.take_tray_away(&received).await.unwrap();
+    assert!(matches!(given_back(&anna), Err(PodError::Absent { .. })));
+}
+
+/// As when a machine was lost: the tray is here again before what it lies on.
+#[tokio::test]
+async fn what_was_removed_is_gone_though_not_all_came_yet() {
+    let anna = Machine::new();
+    let (received, _) = changed(&anna);
+    let (sharing, pod) = (&anna.sharing, &anna.sharing.pod);
+    let top = sharing.top_of(&received).unwrap().unwrap();
+    let (file, old) = (arrived(0o100_400, 4, 0), name("old"));
+    pod.receive(top, &old, &file).unwrap();
+    for removed in [&b"old"[..], b"scan"] {
+        pod.unlink(top, removed).unwrap();
+    }
+    pod.withdraw(top, &old).unwrap();
+    is_brought(sharing, &received, false);
+    assert_eq!(sharing.let_go_of(&received).await, Ok(true));
+    pod.receive(top, &old, &file).unwrap();
+    assert!(matches!(pod.lookup(top, b"old"), Err(PodError::NotFound)));
+    pod.withdraw(top, &old).unwrap();
+    is_brought(sharing, &received, true);
+    assert_eq!(sharing.let_go_of(&received).await, Ok(true));
+    pod.receive(top, &old, &file).unwrap();
+    pod.lookup(top, b"old").unwrap();
 }
