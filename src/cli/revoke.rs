@@ -113,8 +113,11 @@ pub(super) fn run(args: &RevokeArgs) -> Result<Exit, Fault> {
     }
     let is_sealed = args.level >= 2;
     if is_sealed {
-        for line in before(client.preview(&args.id))? {
-            print::note(line);
+        // Who agreed before waits for nothing.
+        if !args.yes && print::is_terminal() {
+            for line in before(client.preview(&args.id))? {
+                print::note(line);
+            }
         }
         let question = format!("Seal everything anew, as level {} says?", args.level);
         ask::confirm(&question, args.yes, "--yes")?;
@@ -182,8 +185,7 @@ fn preview(args: &RevokeArgs, preview: &PreviewReport) {
 /// What is said before something is sealed anew. What cannot be told now keeps no grant alive.
 fn before(preview: Result<PreviewReport, Fault>) -> Result<Vec<String>, Fault> {
     match preview {
-        Ok(preview) if print::is_terminal() => Ok(lines(&preview)),
-        Ok(_) => Ok(Vec::new()),
+        Ok(preview) => Ok(lines(&preview)),
         Err(fault) if fault.kind == FaultKind::NoGrant => Err(fault),
         Err(fault) => Ok(vec![format!(
             "what that costs, and who else can open it, cannot be told now: {}",

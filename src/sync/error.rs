@@ -45,7 +45,7 @@ pub enum SyncError {
     #[error("the postage batch is full")]
     BatchFull,
     /// What has to be fetched finds no room on this machine: it is tried again when some is given back.
-    #[error("too little room on this machine for the nodes of the pod")]
+    #[error("too little room on this machine for what has to be fetched")]
     NoRoom,
     /// The end of the program: what was begun is gone on with at the next start.
     #[error("interrupted")]

@@ -6,6 +6,7 @@ mod mounts;
 pub use client::BoxClient;
 pub(super) use mounts::BoxMounts;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -31,7 +32,6 @@ use crate::format::audit::Kind;
 use crate::format::rows::Attached;
 use crate::pod::BoxError;
 use crate::pod::Extent;
-use crate::pod::Pod;
 use crate::pod::PodError;
 use crate::types::Ino;
 use crate::types::limits::CONTROL_LINE_MAX;
@@ -98,12 +98,12 @@ pub(super) async fn answer(
             preview,
         } => {
             let made = path.clone();
-            let work = move || create(of.pod(), &made, (one_scope, preview));
+            let work = move || create(&of, &made, (one_scope, preview));
             recorded(house, (Kind::BoxCreated, &path, preview), blocking(work)).await
         }
         BoxRequest::Remove { path, preview } => {
             let gone = path.clone();
-            let work = move || remove(of.pod(), &gone, preview);
+            let work = move || remove(&of, &gone, preview);
             recorded(house, (Kind::BoxRemoved, &path, preview), blocking(work)).await
         }
         BoxRequest::At { point } => match house.box_mounts().box_at(&point) {
@@ -148,8 +148,12 @@ async fn blocking(work: impl FnOnce() -> Answered + Send + 'static) -> Answered 
     answered.unwrap_or_else(|error| Err(Refused(BoxRefusal::State, error.to_string())))
 }
 
-fn create(pod: &Pod, path: &Path, (one_scope, preview): (bool, bool)) -> Answered {
-    let (attached, extent) = pod.make_box(find(pod, path)?, one_scope, preview)?;
+fn create(house: &House, path: &Path, (one_scope, preview): (bool, bool)) -> Answered {
+    let dir = find(house.pod(), path)?;
+    if !preview {
+        has_room(house, dir)?;
+    }
+    let (attached, extent) = house.pod().make_box(dir, one_scope, preview)?;
     if !preview {
         tracing::info!(number = attached.number, "a box was made");
     }
@@ -160,8 +164,12 @@ fn create(pod: &Pod, path: &Path, (one_scope, preview): (bool, bool)) -> Answere
     )))
 }
 
-fn remove(pod: &Pod, path: &Path, preview: bool) -> Answered {
-    let (attached, extent) = pod.unmake_box(find(pod, path)?, preview)?;
+fn remove(house: &House, path: &Path, preview: bool) -> Answered {
+    let dir = find(house.pod(), path)?;
+    if !preview {
+        has_room(house, dir)?;
+    }
+    let (attached, extent) = house.pod().unmake_box(dir, preview)?;
     if !preview {
         tracing::info!(number = attached.number, "a box was removed");
     }
@@ -170,6 +178,20 @@ fn remove(pod: &Pod, path: &Path, preview: bool) -> Answered {
         attached,
         (Some(extent), None),
     )))
+}
+
+/// What is sealed anew has to be here.
+fn has_room(house: &House, dir: Ino) -> Result<(), Refused> {
+    let weighed = house.publishing().publisher();
+    let weighed = weighed.to_be_fetched(&BTreeSet::from([dir]));
+    let (fetched, room) = weighed.map_err(|error| Refused(BoxRefusal::State, error.to_string()))?;
+    if fetched <= room {
+        return Ok(());
+    }
+    let what = format!(
+        "{fetched} bytes of it would have to be fetched first, and this machine has room for {room}"
+    );
+    Err(Refused(BoxRefusal::State, what))
 }
 
 fn mount((house, config): (&House, &ServeConfig), path: &Path, point: &Path) -> Answered {

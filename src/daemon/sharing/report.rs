@@ -63,6 +63,9 @@ impl Sharing {
         if !is_over && self.is_stopped(given)? {
             return Ok(Some(STOPPED.to_owned()));
         }
+        if let Some(why) = self.waits_for_room(given)? {
+            return Ok(Some(why));
+        }
         let held = self.held.lock();
         let held = held.get(&given.id).map(|held| held.why.clone());
         let untold = || self.untold.lock().get(&given.id).cloned();

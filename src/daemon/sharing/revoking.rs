@@ -30,6 +30,10 @@ use crate::types::limits::PAGE_BYTES;
 
 type Answered = Result<SharingResponse, Refused>;
 
+/// Why nothing is sealed anew.
+const WAITS_FOR_ROOM: &str =
+    "sealing it anew waits for room on this machine: what has to be fetched first finds none";
+
 impl Sharing {
     /// Ends a grant, and has sealed anew what it opened. One that is over already can be gone further with.
     pub(super) async fn revoke(&self, id: &str, level: u8) -> Answered {
@@ -78,9 +82,10 @@ impl Sharing {
 
     /// What is asked for now.
     fn asked_for(&self, given: &Given, level: RevocationLevel) -> Result<Revocation, Refused> {
-        let asked = self.later_than_all((self.clock)())?;
+        let mut asked = (self.clock)();
         let mut renewal = RenewalId([0; 16]);
         let state = if level.seals() {
+            asked = self.later_than_all(asked)?;
             getrandom::fill(&mut renewal.0)
                 .map_err(|error| Refused(Refusal::State, error.to_string()))?;
             RevocationState::Asked
@@ -101,9 +106,11 @@ impl Sharing {
         })
     }
 
-    /// Now, or just after the last that was asked for, should the clock have gone back: the newest counts.
+    /// Now, or just after the last that is to be sealed anew, should the clock have gone back: the newest counts.
     fn later_than_all(&self, now: Timespec) -> Result<Timespec, ShareError> {
-        let last = self.revocations()?.iter().map(|row| row.asked).max();
+        let mut sealing = self.revocations()?;
+        sealing.retain(|row| row.level.seals());
+        let last = sealing.iter().map(|row| row.asked).max();
         let after = last.map(|last| Timespec {
             secs: last.secs.saturating_add(1),
             nanos: 0,
@@ -146,6 +153,16 @@ impl Sharing {
     fn to_be_fetched(&self, targets: &BTreeSet<Ino>) -> Result<(u64, u64), Refused> {
         let weighed = self.publishing.publisher().to_be_fetched(targets);
         weighed.map_err(|error| unknown(&error))
+    }
+
+    /// What is in the way of sealing anew what somebody had.
+    pub(super) fn waits_for_room(&self, given: &Given) -> Result<Option<String>, ShareError> {
+        let row = self.people.rows().get(&Key::revocation(&given.id))?;
+        let row = row.map(|row| Revocation::decode(&row)).transpose();
+        let row = row.map_err(ShareError::NoRow)?;
+        let waits =
+            row.is_some_and(|row| row.grant == given.id && row.state == RevocationState::Waiting);
+        Ok(waits.then(|| WAITS_FOR_ROOM.to_owned()))
     }
 
     /// What waited for room is asked for again once there is enough.
@@ -276,7 +293,7 @@ impl Sharing {
         let given = self.given.one(id)?;
         let all = self.revocations()?;
         let row = all.into_iter().find(|row| row.grant == given.id);
-        let row = row.ok_or_else(|| wrong(&"podfs revoke did not end this grant"))?;
+        let row = row.ok_or_else(|| wrong(&"this grant was not ended by its owner"))?;
         let mut report = ReceiptReport {
             id: hex::encode(given.id),
             with: self.with(&given)?,

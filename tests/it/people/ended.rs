@@ -13,7 +13,7 @@ use crate::people::revoked::batch;
 use crate::people::shared::{accept, confirmed, share};
 use crate::people::*;
 use crate::support::random::Random;
-use crate::support::{applicable, both, wait_until};
+use crate::support::{applicable, wait_until};
 
 fn given(pod: &Pod) -> Value {
     json(pod, &["shares", "--all", "--json"])["given"].clone()
@@ -105,8 +105,7 @@ fn what_finds_no_room_waits_and_keeps_nothing_else_back() {
     assert!(known, "nobody knows what is shared");
     let silence = node.faults().add(Fault::Close.everywhere());
     let output = podfs(&anna, &["revoke", grant, "--level", "3", "--yes"]);
-    let said = both(&output);
-    assert!(said.contains("cannot be told now"), "{said}");
+    assert!(!output.status.success(), "nobody takes what is sealed anew");
     assert_eq!(text(&given(&anna)[0], "state"), "revoked");
     let state = || {
         let receipt = json(&anna, &["revoke", grant, "--receipt", "--json"]);
@@ -127,6 +126,12 @@ fn what_finds_no_room_waits_and_keeps_nothing_else_back() {
     assert_eq!(state(), "waiting");
     let said = says(&anna, &["revoke", grant, "--receipt"]);
     assert!(said.contains("waits for room"), "{said}");
+    let why = given(&anna)[0]["trouble"].to_string();
+    assert!(why.contains("waits for room"), "{why}");
+    // Nor is a box made of what finds none.
+    let lab = mount.dir().join("lab");
+    let said = fails(&anna, 46, &["box", "create", lab.to_str().unwrap()]);
+    assert!(said.contains("would have to be fetched first"), "{said}");
     let wait = ["revoke", grant, "--level", "3", "--yes"];
     let said = fails(&anna, 2, &wait);
     assert!(said.contains("would have to be fetched first"), "{said}");

@@ -96,6 +96,7 @@ async fn all_that_is_sealed_anew_has_to_find_room_together() {
     // It is, and signed.
     let receipt = anna.receipt_of(2);
     assert_eq!((receipt.level, &*receipt.state), (0, "sealing"));
+    assert_eq!(receipt.asked, 10);
     anna.sharing.sign_receipts().await.unwrap();
     assert_eq!(anna.receipt_of(2).state, "done");
     assert_eq!(anna.says(2).0, "revoked");
