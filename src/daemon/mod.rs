@@ -56,6 +56,7 @@ mod network;
 pub mod nodes;
 pub mod options;
 mod outgoing;
+mod own_card;
 pub mod passphrase;
 pub mod paths;
 mod people;
