@@ -42,9 +42,10 @@ impl Machine {
         given
     }
 
-    /// Ids of the grants that wait to be sent in messages, each once.
+    /// Ids of the grants that messages tell of, each once.
     fn told(&self) -> BTreeSet<u8> {
         let sent = self.sharing.messages.all(Way::Sent, 0, 99).unwrap();
+        assert!(sent.len() <= 4, "one message of each grant is kept");
         let sent = sent.into_iter().filter_map(|kept| {
             let MessageBody::Grant(bytes) = kept.row.message.body else {
                 return None;
@@ -180,4 +181,31 @@ async fn what_ends_before_it_went_on_with_other_keys_is_told_as_over() {
     assert_eq!(anna.now(1).epochs.own, 1);
     assert!(anna.is_ended(1).await);
     assert_eq!(anna.told(), BTreeSet::from([1]));
+}
+
+/// Nobody is shown once more what they were given, or lost.
+#[tokio::test]
+async fn where_a_grant_goes_on_is_no_news() {
+    for is_over in [false, true] {
+        let mut anna = Machine::new();
+        anna.comes(BEN, &grant([7; 16]));
+        anna.sharing.take_grants().await.unwrap();
+        let received = &anna.sharing.received;
+        if is_over {
+            received.end(&[7; 16], Ended::Revoked, at(9)).unwrap();
+        }
+        let elsewhere = Grant {
+            feed: GrantFeed {
+                owner: Owner([1; 20]),
+                topic: Topic([3; 32]),
+            },
+            ..grant([7; 16])
+        };
+        anna.comes_at(BEN, &elsewhere, 10);
+        anna.sharing.take_grants().await.unwrap();
+        let shown = anna.sharing.messages.all(Way::Received, 0, 99).unwrap();
+        assert_eq!(shown.len(), 1);
+        let topic = anna.received(7).unwrap().feed.topic;
+        assert_eq!(topic == Topic([3; 32]), !is_over);
+    }
 }
