@@ -103,14 +103,15 @@ impl ShareError {
     /// Why, with the name of whom it is about.
     pub fn for_people(&self) -> String {
         let said = self.to_string();
-        match self {
-            Self::Unknown(who)
-            | Self::NameTaken(who)
-            | Self::Known(who)
-            | Self::Older(who)
-            | Self::Alarm(who)
-            | Self::Gap(who) => who.in_place(&said),
-            _ => said,
+        if let Self::Unknown(who)
+        | Self::NameTaken(who)
+        | Self::Known(who)
+        | Self::Older(who)
+        | Self::Alarm(who)
+        | Self::Gap(who) = self
+        {
+            return who.in_place(&said);
         }
+        said
     }
 }
