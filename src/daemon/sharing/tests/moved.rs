@@ -209,3 +209,22 @@ async fn where_a_grant_goes_on_is_no_news() {
         assert_eq!(topic == Topic([3; 32]), !is_over);
     }
 }
+
+/// What was sent in one feed says nothing of the other.
+#[tokio::test]
+async fn a_grant_that_moves_while_a_record_is_sent_is_told_of_in_its_new_feed() {
+    let anna = Machine::new();
+    let given = anna.shares(1);
+    let waiting = anna.sharing.given.unsent(&given, at(10)).unwrap().unwrap();
+    anna.sharing.replace_keys(keys(1));
+    anna.sharing.move_grants().unwrap();
+    let moved = anna.now(1);
+    assert_eq!(anna.publishes(&moved, 2), Told::Made);
+    // Only now the node says that it took it.
+    let sent = anna.sharing.given.is_sent(&waiting.given, waiting.index);
+    sent.unwrap();
+    // Whoever began with the grant as it was before comes to an end all the same.
+    anna.send().await.unwrap();
+    assert_eq!(anna.version(1).await, Some(2));
+    assert!(anna.sharing.given.unsent(&given, at(10)).unwrap().is_none());
+}
