@@ -3,7 +3,7 @@ use crate::journal::JournalError;
 use crate::share::rows::ShelfError;
 use crate::store::StoreError;
 
-/// What the owner calls somebody: for people to read, and not for the log. It is shown as [`UNNAMED`] there.
+/// What the owner calls somebody: for people to read, and not for the log. There `"…"` stands for it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Called(String);
 
