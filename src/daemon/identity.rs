@@ -124,12 +124,13 @@ pub fn make_card(
     let root = phrase.root();
     require_own(&root, &keys)?;
     let identity = root.identity(FIRST);
-    let known = card_of(&keys);
-    let from = known.as_ref().map_or(0, |known| known.card().number);
-    let before = newest(daemon, &keys, &identity, from)?.or(known);
-    let card = match before {
-        Some(before) if has_keys(before.card(), &keys) && !renew => before,
-        before => signed(&identity, &keys, before.as_ref(), |_| {})?,
+    let last = Last::of(daemon, &keys, &identity)?;
+    let card = match &last.card {
+        Some(before) if has_keys(before.card(), &keys) && !renew => before.clone(),
+        before => {
+            last.is_followed(daemon)?;
+            signed(&identity, &keys, before.as_ref(), |_| {})?
+        }
     };
     take(daemon, &card)
 }
@@ -159,12 +160,45 @@ pub(super) fn next_card(
     root: &RootKey,
     (keys, next): (&OwnKeys, &OwnKeys),
 ) -> Result<Option<SignedCard>, Fault> {
-    let Some(known) = card_of(keys) else {
+    if keys.card.is_none() {
         return Ok(None);
-    };
+    }
     let identity = root.identity(FIRST);
-    let newest = newest(daemon, keys, &identity, known.card().number)?;
-    signed(&identity, next, Some(&newest.unwrap_or(known)), |_| {}).map(Some)
+    let last = Last::of(daemon, keys, &identity)?;
+    last.is_followed(daemon)?;
+    signed(&identity, next, last.card.as_ref(), |_| {}).map(Some)
+}
+
+/// The newest card that is known here or in the network.
+struct Last {
+    card: Option<SignedCard>,
+    is_seen: bool,
+}
+
+impl Last {
+    fn of(
+        daemon: &mut PeopleClient,
+        keys: &OwnKeys,
+        identity: &IdentityKey,
+    ) -> Result<Self, Fault> {
+        let known = card_of(keys);
+        let from = known.as_ref().map_or(0, |known| known.card().number);
+        let newest = newest(daemon, keys, identity, from)?;
+        Ok(Self {
+            is_seen: newest.is_some(),
+            card: newest.or(known),
+        })
+    }
+
+    /// Another card is to follow it: then the network has to have it, for whoever pinned the one before looks for the next
+    /// number alone, and believes none that is not vouched for by each before it.
+    fn is_followed(&self, daemon: &mut PeopleClient) -> Result<(), Fault> {
+        let number = self.card.as_ref().map_or(0, |card| card.card().number);
+        if self.is_seen || number == 0 {
+            return Ok(());
+        }
+        publish(daemon)
+    }
 }
 
 /// Has the node take the card.

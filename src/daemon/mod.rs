@@ -57,6 +57,7 @@ pub mod nodes;
 pub mod options;
 mod origin;
 mod outgoing;
+mod own_card;
 pub mod passphrase;
 pub mod paths;
 mod people;

@@ -48,7 +48,7 @@ pub(super) struct People {
     mail: Arc<Mail>,
     keys: RwLock<OwnKeys>,
     clock: Clock,
-    publishing: Arc<Publishing>,
+    pub(super) publishing: Arc<Publishing>,
     audit: Arc<Audit>,
 }
 
@@ -179,7 +179,7 @@ impl People {
     }
 
     /// The newest card that the network has of an identity, and those before it down to `from`.
-    async fn found(&self, owner: Owner, from: u64) -> Result<Option<Found>, Refused> {
+    pub(super) async fn found(&self, owner: Owner, from: u64) -> Result<Option<Found>, Refused> {
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
             let what = "the pod has no node, and nothing of it is in the network";
@@ -207,54 +207,6 @@ impl People {
     /// The keys of the pod are these from now on.
     pub(super) fn replace_keys(&self, bundle: &Bundle) {
         *self.keys.write() = own_keys(bundle);
-    }
-
-    /// Has the node take a card that names keys which replaced others, once a head with these keys is there: who reads
-    /// the card can expect it.
-    pub(super) async fn publish_replaced(&self) -> Answered {
-        let figures = self.publishing.publisher().figures();
-        let is_begun = figures.is_ok_and(|figures| figures.on_node.is_some());
-        match self.contacts.own()? {
-            Some((card, false)) if card.card().epoch > 0 && is_begun => self.publish().await,
-            _ => Ok(PeopleResponse::Done),
-        }
-    }
-
-    async fn publish(&self) -> Answered {
-        let Some((card, _)) = self.contacts.own()? else {
-            let what = "this pod has no card yet";
-            return Err(Refused(Refusal::Card, what.to_owned()));
-        };
-        let is_seen = self.is_seen(&card).await?;
-        let publisher = self.publishing.publisher();
-        let Some(sent) = in_time(publisher.put(card.chunk())).await? else {
-            let what = "the pod has no node with a batch: its card is on this machine only";
-            return Err(Refused(Refusal::NoNode, what.to_owned()));
-        };
-        sent.map_err(ShareError::from)?;
-        // Another machine may have put one there meanwhile: then either of the two is there afterwards.
-        if !is_seen && !self.is_seen(&card).await? {
-            let what = "the node took the card, and does not give it back yet";
-            return Err(Refused(Refusal::Missing, what.to_owned()));
-        }
-        self.contacts.own_is_published(&card)?;
-        self.record(&happened::published(card.card())).await?;
-        Ok(PeopleResponse::Done)
-    }
-
-    /// Whether the network has the card of this pod; refused when it has another one at its number, or a later one.
-    async fn is_seen(&self, card: &SignedCard) -> Result<bool, Refused> {
-        let (owner, number) = (card.card().owner(), card.card().number);
-        let Some(seen) = self.found(owner, number).await? else {
-            return Ok(false);
-        };
-        if seen.newest == *card && !seen.unread_above {
-            return Ok(true);
-        }
-        let what = format!(
-            "the network has another card of this identity than number {number} of this pod"
-        );
-        Err(Refused(Refusal::Alarm, what))
     }
 
     async fn verified(&self, name: &str, fingerprint: &str) -> Answered {
@@ -360,7 +312,7 @@ impl People {
     }
 }
 
-type Answered = Result<PeopleResponse, Refused>;
+pub(super) type Answered = Result<PeopleResponse, Refused>;
 
 fn read(card: &str) -> Result<SignedCard, Refused> {
     let bytes = hex::decode(card).unwrap_or_default();

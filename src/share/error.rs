@@ -3,7 +3,7 @@ use crate::journal::JournalError;
 use crate::share::rows::ShelfError;
 use crate::store::StoreError;
 
-/// What the owner calls somebody: for people to read, and not for the log. It is shown as [`UNNAMED`] there.
+/// What the owner calls somebody: for people to read, and not for the log. There `"…"` stands for it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Called(String);
 
@@ -106,15 +106,16 @@ impl ShareError {
     /// Why, with the name of whom it is about.
     pub fn for_people(&self) -> String {
         let said = self.to_string();
-        match self {
-            Self::Unknown(who)
-            | Self::NameTaken(who)
-            | Self::Known(who)
-            | Self::Older(who)
-            | Self::Alarm(who)
-            | Self::Left(who)
-            | Self::Gap(who) => who.in_place(&said),
-            _ => said,
+        if let Self::Unknown(who)
+        | Self::NameTaken(who)
+        | Self::Known(who)
+        | Self::Older(who)
+        | Self::Alarm(who)
+        | Self::Left(who)
+        | Self::Gap(who) = self
+        {
+            return who.in_place(&said);
         }
+        said
     }
 }

@@ -24,6 +24,8 @@ pub enum Arrival {
     New,
     /// One that came before.
     Known,
+    /// One that came before, and goes on in another feed, or is over: the message says nothing else.
+    Moved,
     /// None: its place is that of a grant which somebody else gave.
     Anothers,
 }
@@ -108,7 +110,10 @@ impl ReceivedGrants {
             }
             let is_over = matches!(there.state, ReceivedState::Ended { .. });
             let is_later = (epoch, made) > (there.epoch, there.made);
-            if is_later && there.feed != grant.feed && !is_over {
+            if !is_later || there.feed == grant.feed {
+                return Ok(Arrival::Known);
+            }
+            if !is_over {
                 self.put(&Received {
                     terms: grant.terms,
                     feed: grant.feed,
@@ -118,7 +123,7 @@ impl ReceivedGrants {
                     ..there
                 })?;
             }
-            return Ok(Arrival::Known);
+            return Ok(Arrival::Moved);
         }
         let is_over = |it: &Received| matches!(it.state, ReceivedState::Ended { .. });
         let all = self.all()?;

@@ -105,6 +105,30 @@ impl Place {
     }
 }
 
+/// Where it goes on is said by who gave it, with newer keys, or later with the same.
+#[test]
+fn a_grant_goes_on_where_its_giver_says_last() {
+    let place = Place::new();
+    let later = Timespec {
+        secs: NOW.secs + 1,
+        nanos: 0,
+    };
+    let arrives = |of, told| place.grants.arrives(ANNA, grant(of, 9), told).unwrap();
+    for (of, told, arrival, feed) in [
+        (2, (1, NOW), Arrival::Moved, 2),
+        (2, (1, NOW), Arrival::Known, 2),
+        (1, (0, later), Arrival::Known, 2),
+        (3, (1, later), Arrival::Moved, 3),
+    ] {
+        assert_eq!(arrives(of, told), arrival);
+        assert!(place.received().feed == secret(feed).feed());
+    }
+    // Of one that is over there is nothing more to be said.
+    place.grants.end(&ID, Ended::Revoked, NOW).unwrap();
+    assert_eq!(arrives(4, (2, later)), Arrival::Moved);
+    assert!(place.received().feed == secret(3).feed());
+}
+
 /// Neither who gave it nor anybody else changes what was agreed, opens again what ended, or takes its id over.
 #[test]
 fn a_grant_that_is_known_stays_what_it_is() {

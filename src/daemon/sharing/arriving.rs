@@ -65,7 +65,7 @@ impl Sharing {
     }
 
     /// Keeps a grant. One that comes back for what its giver adds is taken at once, as long as they may add, and its
-    /// message is of no use to anybody: then this is true.
+    /// message is of no use to anybody, nor is one that tells where a grant goes on: then this is true.
     async fn takes(
         &self,
         from: Fingerprint,
@@ -99,6 +99,7 @@ impl Sharing {
         } else if answered.is_some() && received.state == ReceivedState::Offered {
             self.received.accept(&id, &label)?;
         }
-        Ok(answered.is_some())
+        // People have seen the first message of it, or will.
+        Ok(answered.is_some() || arrival == Arrival::Moved)
     }
 }

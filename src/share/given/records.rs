@@ -16,6 +16,8 @@ use crate::types::{Address, Timespec};
 
 /// A record that waits to be sent.
 pub struct Unsent {
+    /// The grant in whose feed that is: by now it may go on in another one.
+    pub given: Given,
     /// Its place in the feed.
     pub index: u64,
     /// Whether this machine knows of none before it.
@@ -197,6 +199,7 @@ impl GivenGrants {
             index,
             is_first: record.previous == [0; 32],
             chunk: chunk.map_err(|_| no_record())?,
+            given,
         }))
     }
 

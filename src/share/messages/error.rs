@@ -44,11 +44,14 @@ pub enum MessageError {
 impl MessageError {
     /// Why, with the name of whom it is about.
     pub fn for_people(&self) -> String {
-        match self {
-            Self::Full(who) | Self::BadKey(who) => who.in_place(&self.to_string()),
-            Self::Share(error) => error.for_people(),
-            _ => self.to_string(),
+        if let Self::Share(error) = self {
+            return error.for_people();
         }
+        let said = self.to_string();
+        if let Self::Full(who) | Self::BadKey(who) = self {
+            return who.in_place(&said);
+        }
+        said
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::carried::{mounted, recovered};
 use crate::network::{fails, json, says};
+use crate::node::{Fault, Route};
 use crate::people::replaced::replace;
 use crate::people::shared::confirmed;
 use crate::people::*;
@@ -108,6 +109,42 @@ fn boxes_come_back_right_after_keys_were_replaced() {
         assert!(read.unwrap() == name.repeat(5000), "{name}");
     }
     mount.unmount();
+}
+
+/// Whoever pinned the card before looks for the next number alone.
+#[test]
+fn keys_replaced_twice_in_a_row_leave_no_gap_between_cards() {
+    let name = "keys_replaced_twice_in_a_row_leave_no_gap_between_cards";
+    if !applicable(name, REQUIREMENTS) {
+        return;
+    }
+    let (anna, ben, node) = two_people();
+    let (hers, his) = (mounted(&anna, &[]), mounted(&ben, &[]));
+    acquainted(&anna, &ben);
+    hers.expect_warnings();
+    confirmed(&anna);
+    let busy = Fault::Page(503, None).on(Route::PostChunk);
+    let busy = node.faults().add(busy);
+    assert_eq!(replace(&anna)["epoch"], 1);
+    // No node has the card, and the next one would be found by nobody.
+    let phrase = anna.path("phrase");
+    let again = ["keys", "rotate", "--phrase-file", phrase.to_str().unwrap()];
+    let said = fails(&anna, 53, &again);
+    assert!(said.contains("new keys"), "{said}");
+    assert_eq!(epoch(&anna), 1);
+    node.faults().remove(busy);
+    let published = wait_until(Duration::from_secs(120), || {
+        json(&anna, &["keys", "list", "--json"])["published"] == true
+    });
+    assert!(published, "the card is not published");
+    says(&anna, &again);
+    assert_eq!(epoch(&anna), 2);
+    let found = wait_until(Duration::from_secs(120), || {
+        says(&ben, &["inbox"]);
+        json(&ben, &["contact", "show", "Anna", "--json"])["card"] == 2
+    });
+    assert!(found, "the newest card is not found");
+    drop((hers, his));
 }
 
 #[test]

@@ -276,12 +276,21 @@ impl Machine {
 
     /// A grant came from that person.
     fn comes(&mut self, from: u8, grant: &Grant) {
+        self.comes_at(from, grant, 5);
+    }
+
+    /// The same, in a message of that time.
+    fn comes_at(&mut self, from: u8, grant: &Grant, time: i64) {
         let grant = MessageBody::Grant(grant.encode().unwrap().as_slice().into());
-        self.writes(from, grant);
+        self.writes_at(from, grant, time);
     }
 
     /// A message came from that person.
     fn writes(&mut self, from: u8, body: MessageBody) -> MessageId {
+        self.writes_at(from, body, 5)
+    }
+
+    fn writes_at(&mut self, from: u8, body: MessageBody, time: i64) -> MessageId {
         self.messages += 1;
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.messages.to_be_bytes());
@@ -296,7 +305,7 @@ impl Machine {
             recorded: false,
             message: Message {
                 id: MessageId(id),
-                time: at(5),
+                time: at(time),
                 answers: None,
                 body,
             },

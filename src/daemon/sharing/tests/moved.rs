@@ -42,9 +42,10 @@ impl Machine {
         given
     }
 
-    /// Ids of the grants that wait to be sent in messages, each once.
+    /// Ids of the grants that messages tell of, each once.
     fn told(&self) -> BTreeSet<u8> {
         let sent = self.sharing.messages.all(Way::Sent, 0, 99).unwrap();
+        assert!(sent.len() <= 4, "one message of each grant is kept");
         let sent = sent.into_iter().filter_map(|kept| {
             let MessageBody::Grant(bytes) = kept.row.message.body else {
                 return None;
@@ -180,4 +181,50 @@ async fn what_ends_before_it_went_on_with_other_keys_is_told_as_over() {
     assert_eq!(anna.now(1).epochs.own, 1);
     assert!(anna.is_ended(1).await);
     assert_eq!(anna.told(), BTreeSet::from([1]));
+}
+
+/// Nobody is shown once more what they were given, or lost.
+#[tokio::test]
+async fn where_a_grant_goes_on_is_no_news() {
+    for is_over in [false, true] {
+        let mut anna = Machine::new();
+        anna.comes(BEN, &grant([7; 16]));
+        anna.sharing.take_grants().await.unwrap();
+        let received = &anna.sharing.received;
+        if is_over {
+            received.end(&[7; 16], Ended::Revoked, at(9)).unwrap();
+        }
+        let elsewhere = Grant {
+            feed: GrantFeed {
+                owner: Owner([1; 20]),
+                topic: Topic([3; 32]),
+            },
+            ..grant([7; 16])
+        };
+        anna.comes_at(BEN, &elsewhere, 10);
+        anna.sharing.take_grants().await.unwrap();
+        let shown = anna.sharing.messages.all(Way::Received, 0, 99).unwrap();
+        assert_eq!(shown.len(), 1);
+        let topic = anna.received(7).unwrap().feed.topic;
+        assert_eq!(topic == Topic([3; 32]), !is_over);
+    }
+}
+
+/// What was sent in one feed says nothing of the other.
+#[tokio::test]
+async fn a_grant_that_moves_while_a_record_is_sent_is_told_of_in_its_new_feed() {
+    let anna = Machine::new();
+    let given = anna.shares(1);
+    let waiting = anna.sharing.given.unsent(&given, at(10)).unwrap().unwrap();
+    anna.sharing.replace_keys(keys(1));
+    anna.sharing.move_grants().unwrap();
+    let moved = anna.now(1);
+    assert_eq!(anna.publishes(&moved, 2), Told::Made);
+    // Only now the node says that it took it.
+    let sent = anna.sharing.given.is_sent(&waiting.given, waiting.index);
+    sent.unwrap();
+    // Whoever began with the grant as it was before comes to an end all the same.
+    anna.send().await.unwrap();
+    assert_eq!(anna.version(1).await, Some(2));
+    assert!(anna.sharing.given.unsent(&given, at(10)).unwrap().is_none());
 }
