@@ -225,7 +225,8 @@ impl Sharing {
         );
         told(
             "what is to be sealed anew waits for room",
-            self.ask_again().map_err(|Refused(why, _)| format!("{why:?}")),
+            self.ask_again()
+                .map_err(|Refused(why, _)| format!("{why:?}")),
         );
         told("no records are sent", self.send_records(&self.node).await);
         told("no audit log is countersigned", self.countersign());

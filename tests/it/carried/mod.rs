@@ -48,7 +48,11 @@ pub fn mounted<'pod>(pod: &'pod Pod, flags: &[&str]) -> Mount<'pod> {
 #[track_caller]
 pub fn confirmed(pod: &Pod) -> Value {
     let report = json(pod, &["wait", "--timeout", "240s", "--json"]);
-    assert_eq!(pod.status()["network_report"]["level"], "confirmed", "{report}");
+    assert_eq!(
+        pod.status()["network_report"]["level"],
+        "confirmed",
+        "{report}"
+    );
     report
 }
 
