@@ -2,7 +2,7 @@
 //! first phrase is nobody any more.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::carried::{mounted, recover, recovered};
@@ -259,4 +259,13 @@ fn whatever_kills_the_daemon_the_pod_is_that_of_the_first_phrase_or_the_second()
     let pod = recovered(anna, &node);
     let mount = mounted(&pod, &[]);
     assert!(reads(&mount.path("plan.txt"), "as it was"));
+    if crate::restore::can_run("another_program_restores_what_was_handed_over") {
+        let list = Path::new("--list");
+        let listed = crate::restore::restore_with(&pod.path("phrase"), &node, list);
+        let said = both(&listed);
+        assert!(
+            listed.status.success() && said.contains("plan.txt"),
+            "{said}"
+        );
+    }
 }
