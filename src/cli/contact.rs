@@ -133,8 +133,8 @@ Fields of --json:
   name         what you call them
   identity     owner address of their identity, 40 hexadecimal digits
   fingerprint  of their identity, 64 hexadecimal digits
-  known_as     fingerprint of the first identity of theirs that was pinned, which stands for them wherever they are noted
-  successor    owner address of the identity that their card has fixed to follow theirs; null when none is
+  known_as     fingerprint under which they are noted: of the first identity that was pinned
+  successor    owner address of the identity that may follow theirs; null when none is fixed
   card         number of the card that is pinned
   card_time    when that was made, in seconds since 1970
   verified     whether both have compared the words

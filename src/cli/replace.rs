@@ -40,7 +40,7 @@ Fields of --json:
   fingerprint  of the identity that signed it, 64 hexadecimal digits
   sign         the Ed25519 key that signs messages and the audit log, 64 hexadecimal digits
   published    whether a node took the card
-  successor    the identity that may follow, as others would add it (podfs1…); null when none is fixed";
+  successor    the identity that may follow it (podfs1…); null when none is fixed";
 
 /// Put new keys in the place of those of a mounted pod, when nobody else has them.
 ///

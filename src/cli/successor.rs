@@ -120,7 +120,13 @@ pub(super) fn fix(args: &SuccessorArgs) -> Result<Exit, Fault> {
         }
     }
     let successor = fixed?;
-    identity::publish(&mut PeopleClient::of_pod(&paths)?)?;
+    let published = identity::publish(&mut PeopleClient::of_pod(&paths)?);
+    if published.is_err() && !args.format.json {
+        print::note(
+            "the successor is fixed; nobody follows it who has not seen the card that says so",
+        );
+    }
+    published?;
     if args.format.json {
         let file = &args.successor_file;
         print::json(&serde_json::json!({ "successor": successor, "successor_file": file }));

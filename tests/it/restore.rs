@@ -71,9 +71,14 @@ pub fn restore(node: &Node, what: &Path) -> Output {
     let dir = tempfile::tempdir().unwrap();
     let phrase = dir.path().join("phrase");
     fs::write(&phrase, sample::phrase().text().as_str()).unwrap();
+    restore_with(&phrase, node, what)
+}
+
+/// The same with the phrase in a file.
+pub fn restore_with(phrase: &Path, node: &Node, what: &Path) -> Output {
     Command::new("/usr/bin/python3")
         .args(["-B", "tests/foreign/restore.py", &node.url()])
-        .args([&phrase, what])
+        .args([phrase, what])
         .env("PYTHONPATH", tool("").with_file_name("foreign"))
         .output()
         .unwrap()

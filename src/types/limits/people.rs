@@ -50,7 +50,7 @@ pub const CARD_EPOCH_MAX: u32 = (1 << CARD_EPOCH_BITS) - 1;
 /// Identities that somebody had before the one that they have.
 pub const IDENTITIES_MAX: usize = 255;
 /// Contacts in one answer on the control socket.
-pub const CONTACTS_AT_ONCE: usize = 128;
+pub const CONTACTS_AT_ONCE: usize = 64;
 /// How long a command about a card waits for the network.
 pub const CARD_PATIENCE: Duration = Duration::from_secs(150);
 /// And the command for the daemon.

@@ -2,7 +2,7 @@
 //! first phrase is nobody any more.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::carried::{mounted, recover, recovered};
@@ -207,6 +207,9 @@ fn comes_back(people: People) {
     // The first machine made what is there: this one has numbers of its own.
     fs::write(mount.path("later"), "later").unwrap();
     assert!(reads(&mount.dir().join("lab/blood.txt"), "better"));
+    let batch = hexadecimal(&people.node.buy_batch(20));
+    let add = ["node", "add", &people.node.url(), "--batch", &batch];
+    says(&pod, &add);
     introduce(&pod);
     assert_eq!(json(&pod, &["id", "show", "--json"])["card"], 1);
 }
@@ -246,6 +249,10 @@ fn whatever_kills_the_daemon_the_pod_is_that_of_the_first_phrase_or_the_second()
     confirmed(&anna);
     let own = json(&anna, &["id", "show", "--json"]);
     assert_eq!((&own["card"], &own["current"]), (&0.into(), &true.into()));
+    let published = wait_until(Duration::from_secs(120), || {
+        json(&anna, &["id", "show", "--json"])["published"] == true
+    });
+    assert!(published, "the card of the successor is not published");
     let recorded = wait_until(Duration::from_secs(60), || {
         says(&anna, &["audit"]).matches("keys replaced").count() == 1
     });
@@ -259,4 +266,13 @@ fn whatever_kills_the_daemon_the_pod_is_that_of_the_first_phrase_or_the_second()
     let pod = recovered(anna, &node);
     let mount = mounted(&pod, &[]);
     assert!(reads(&mount.path("plan.txt"), "as it was"));
+    if crate::restore::can_run("another_program_restores_what_was_handed_over") {
+        let list = Path::new("--list");
+        let listed = crate::restore::restore_with(&pod.path("phrase"), &node, list);
+        let said = both(&listed);
+        assert!(
+            listed.status.success() && said.contains("plan.txt"),
+            "{said}"
+        );
+    }
 }
