@@ -114,10 +114,8 @@ pub(super) fn fix(args: &SuccessorArgs) -> Result<Exit, Fault> {
     }
     let fixed = successor::fix(&paths, &phrase, &fresh);
     if fixed.is_err() {
-        // The words follow nobody: they would only mislead.
-        if let Some(Err(error)) = args.successor_file.as_ref().map(std::fs::remove_file) {
-            print::note(format!("the phrase file stays behind: {error}"));
-        }
+        // The answer alone may be lost, and the words are nowhere else.
+        print::note("keep the second phrase unless podfs keys list says that no successor is fixed");
     }
     let successor = fixed?;
     let published = identity::publish(&mut PeopleClient::of_pod(&paths)?);
