@@ -113,11 +113,7 @@ pub(super) fn fix(args: &SuccessorArgs) -> Result<Exit, Fault> {
         None => init::show(&fresh, not_given_back())?,
     }
     let fixed = successor::fix(&paths, &phrase, &fresh);
-    if fixed.is_err() {
-        // The answer alone may be lost, and the words are nowhere else.
-        print::note("keep the second phrase unless podfs keys list says that no successor is fixed");
-    }
-    let successor = fixed?;
+    let successor = fixed.inspect_err(|fault| follows_nobody(args, fault))?;
     let published = identity::publish(&mut PeopleClient::of_pod(&paths)?);
     if published.is_err() && !args.format.json {
         print::note(
@@ -132,6 +128,24 @@ pub(super) fn fix(args: &SuccessorArgs) -> Result<Exit, Fault> {
         print::line(format!("successor    {successor}"));
     }
     Ok(Exit::Done)
+}
+
+/// No successor is known to be fixed.
+fn follows_nobody(args: &SuccessorArgs, why: &Fault) {
+    let is_refused = matches!(why.kind, FaultKind::Usage | FaultKind::Phrase);
+    match &args.successor_file {
+        // The words would only mislead.
+        Some(file) if is_refused => {
+            if let Err(error) = std::fs::remove_file(file) {
+                print::note(format!("the phrase file stays behind: {error}"));
+            }
+        }
+        // The answer alone may be lost, and the words are nowhere else.
+        _ if !is_refused => print::note(
+            "keep the second phrase until podfs keys list says that no successor is fixed",
+        ),
+        _ => {}
+    }
 }
 
 fn not_given_back() -> Fault {
@@ -167,6 +181,12 @@ pub(super) fn hand_over(args: &HandoverArgs) -> Result<Exit, Fault> {
         Some(file) => Passphrase::from_file(file)?,
         None => ask::typed_twice("New passphrase", "--new-passphrase-file")?,
     };
+    if let Err(fault) = successor::publish_fixed(&paths) {
+        print::note(format!(
+            "contacts who never had the card that fixes the successor have to be given the new one: {}",
+            fault.what
+        ));
+    }
     let done = successor::hand_over(&paths, (&phrase, &right), &new)?;
     replace::told(args.format, &done);
     Ok(Exit::Done)

@@ -283,7 +283,7 @@ impl PeopleClient {
             (
                 FaultKind::CardChanged,
                 format!(
-                    "talk to them; if their keys really are new: podfs contact remove {name:?} --revoke{flag}, add them again, and compare the words"
+                    "talk to them; if somebody has their recovery phrase and they fixed a successor, that ends it; if their keys really are new: podfs contact remove {name:?} --revoke{flag}, add them again, and compare the words"
                 ),
             ),
             (

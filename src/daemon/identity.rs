@@ -241,7 +241,11 @@ pub(super) fn newest(
         };
         looks -= 1;
         match daemon.ask(asked) {
-            Ok(PeopleResponse::Card { card: Some(card) }) => return read(&card).map(Some),
+            Ok(PeopleResponse::Card { card: Some(card) }) => {
+                let card = read(&card)?;
+                refuse_forged(&card, keys, &flag)?;
+                return Ok(Some(card));
+            }
             Ok(PeopleResponse::Card { card: None }) if looks == 0 => return Ok(None),
             Ok(PeopleResponse::Card { card: None }) => daemon.pause(LOOK_AGAIN)?,
             Ok(_) => return Err(unexpected()),
@@ -256,6 +260,21 @@ pub(super) fn newest(
             }
         }
     }
+}
+
+/// A card of this identity that names another successor than the one that is fixed is by somebody else with its phrase.
+fn refuse_forged(found: &SignedCard, keys: &OwnKeys, flag: &str) -> Result<(), Fault> {
+    let Some(own) = card_of(keys) else {
+        return Ok(());
+    };
+    let (found, own) = (found.card(), own.card());
+    let is_kept = own.successor.is_none() || found.successor == own.successor;
+    if found.identity != own.identity || is_kept {
+        return Ok(());
+    }
+    let what = "the network has a card of this pod without the successor that is fixed: somebody has the recovery phrase";
+    Err(Fault::new(FaultKind::CardChanged, what)
+        .next(format!("with the second phrase: podfs keys handover{flag}")))
 }
 
 /// The card behind `before`, as `change` makes it.

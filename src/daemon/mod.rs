@@ -90,6 +90,7 @@ mod trouble;
 pub mod units;
 pub mod unmount;
 mod unopened;
+mod unrecovered;
 
 pub use config::ServeConfig;
 pub use fault::{Fault, FaultKind, Quoted};

@@ -20,6 +20,12 @@ use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths;
 use crate::daemon::paths::PodPaths;
 use crate::daemon::rekey::GivenPhrase;
+use crate::daemon::unrecovered::beyond;
+use crate::daemon::unrecovered::incomplete;
+use crate::daemon::unrecovered::not_found;
+use crate::daemon::unrecovered::not_written;
+use crate::daemon::unrecovered::replaced;
+use crate::daemon::unrecovered::unknown_card;
 use crate::format::keyfile::Bundle;
 use crate::format::keyfile::NewPassphrase;
 use crate::format::keyfile::create;
@@ -30,8 +36,6 @@ use crate::index::Rows;
 use crate::index::RowsParts;
 use crate::journal::Batch;
 use crate::journal::Class;
-use crate::journal::JournalError;
-use crate::share::ShareError;
 use crate::share::is_left;
 use crate::share::newest_card;
 use crate::store::Store;
@@ -51,6 +55,7 @@ use crate::sync::restore::Restored;
 use crate::sync::restore::restore;
 use crate::types::Ino;
 use crate::types::Timespec;
+use crate::types::limits::SOUGHT_EPOCH_MAX;
 use crate::types::system_clock;
 
 /// Number of the pod under its phrase, and of its own box.
@@ -153,6 +158,9 @@ async fn recover_into(
         }
     }
     let epoch = card.map_or(0, |found| found.newest.card().epoch);
+    if epoch > SOUGHT_EPOCH_MAX {
+        return Err(beyond(epoch));
+    }
     let store: Arc<dyn Store> = Arc::new(endpoints);
     let pods = |epoch| root.pod(&pod_id, epoch);
     let searching = |progress: crate::sync::find::Progress| {
@@ -349,42 +357,4 @@ fn adopt(rows: &Arc<Rows>, bundle: &Bundle, found: &FoundHead) -> Result<(), Fau
         .settle_cut()
         .map_err(|error| not_written(&error))?;
     rows.close(true).map_err(|error| not_written(&error))
-}
-
-fn not_written(error: &JournalError) -> Fault {
-    let kind = if matches!(error, JournalError::NoSpace) {
-        FaultKind::NoSpace
-    } else {
-        FaultKind::State
-    };
-    Fault::new(kind, format!("cannot write the recovered pod: {error}"))
-}
-
-fn not_found(error: &FindError) -> Fault {
-    let kind = match error {
-        FindError::Unavailable(_) => FaultKind::Network,
-        FindError::Missing(..) => FaultKind::Missing,
-        FindError::RolledBack { .. } | FindError::Forked(..) => FaultKind::Damaged,
-    };
-    Fault::new(kind, format!("cannot recover the pod: {error}"))
-        .next("podfs node test, then try again")
-}
-
-fn unknown_card(error: &ShareError) -> Fault {
-    let what = format!("whether the keys of the pod were replaced cannot be told: {error}");
-    Fault::new(FaultKind::Network, what).next("podfs node test, then try again")
-}
-
-/// What is published with keys that were replaced may be anybody's.
-fn replaced(epoch: u32) -> Fault {
-    let what = format!(
-        "the keys of the pod were replaced (epoch {epoch}), and the network has nothing yet that was published with the new ones"
-    );
-    Fault::new(FaultKind::Missing, what).next("try again later, or another node")
-}
-
-fn incomplete(why: &str) -> Fault {
-    let what = format!("parts of the newest state are missing in the network: {why}");
-    Fault::new(FaultKind::Missing, what)
-        .next("try again later, or take the state before: podfs recover --at 1")
 }

@@ -112,6 +112,19 @@ pub fn go_on(paths: &PodPaths, phrase: &GivenPhrase) -> Result<Option<Replacemen
     }))
 }
 
+/// Has the node take the card that fixes the successor, when none took it yet: afterwards only that of the successor is
+/// sent, and whoever was shown no other follows nobody.
+///
+/// # Errors
+/// As [`identity::publish`].
+pub fn publish_fixed(paths: &PodPaths) -> Result<(), Fault> {
+    let mut daemon = PeopleClient::of_pod(paths)?;
+    if identity::keys(&mut daemon)?.published {
+        return Ok(());
+    }
+    identity::publish(&mut daemon)
+}
+
 /// Hands a mounted pod over: keys of the next epoch from the phrase of the successor, a card of its identity, and a
 /// keyfile that only this phrase and the `new` passphrase open. `right` opens the one so far.
 ///

@@ -57,8 +57,8 @@ impl Contacts {
         Ok(Some((card, own.published)))
     }
 
-    /// From now on that is the owner's card: the one that is, a later one of the same identity, or the first one of the
-    /// identity that follows.
+    /// From now on that is the owner's card: the one that is, a later one of the same identity with the successor that is
+    /// fixed, or the first one of that.
     ///
     /// # Errors
     /// [`ShareError::OwnOlder`]; or it cannot be written.
@@ -70,7 +70,9 @@ impl Contacts {
             if card == &own {
                 published = was_published;
             } else {
-                let is_later = now.identity == then.identity && now.number > then.number;
+                let is_kept = then.successor.is_none() || now.successor == then.successor;
+                let is_one = now.identity == then.identity && is_kept;
+                let is_later = is_one && now.number > then.number;
                 if !is_later && !now.succeeds(then) {
                     return Err(ShareError::OwnOlder);
                 }
@@ -181,17 +183,17 @@ impl Contacts {
             return Err(ShareError::Own);
         }
         let print = newest.card().fingerprint();
-        let followed = self.with_identity(&print)?;
-        let (contact, is_new) = match (followed, self.predecessor(found)?) {
-            (Some(contact), _) => (contact, false),
-            (None, Some(contact)) => (contact, true),
-            (None, None) => {
-                self.pin_new(name, newest, now)?;
-                return Ok(Pinned::New);
-            }
+        let (contact, is_new) = if let Some(contact) = self.with_identity(&print)? {
+            (contact, false)
+        } else if let Some(contact) = self.predecessor(found)? {
+            (contact, true)
+        } else {
+            self.pin_new(name, newest, now)?;
+            return Ok(Pinned::New);
         };
         let known = || Called::new(contact.name.as_str());
         if contact.name != *name {
+            self.leave(name, found)?;
             return Err(ShareError::Known(known()));
         }
         if contact.former.contains(&print) {

@@ -7,25 +7,42 @@ use crate::format::rows::Contact;
 use crate::share::cards::Found;
 use crate::share::contacts::{Contacts, Pinned, bytes};
 use crate::share::error::{Called, ShareError};
+use crate::types::ContactName;
 use crate::types::limits::IDENTITIES_MAX;
 
 impl Contacts {
     /// The contact whose pinned card has fixed this identity, if its first card says that it follows theirs.
     pub(super) fn predecessor(&self, found: &Found) -> Result<Option<Contact>, ShareError> {
-        let owner = found.newest.card().owner();
+        let (owner, mut unknown) = (found.newest.card().owner(), Ok(None));
         for contact in self.all()? {
             let card = contact.card()?;
             if card.successor != Some(owner) {
                 continue;
             }
-            let Some(first) = first(found) else {
-                return Err(ShareError::Gap(Called::new(contact.name.as_str())));
-            };
-            if first.card().succeeds(&card) {
-                return Ok(Some(contact));
+            match first(found) {
+                Some(first) if first.card().succeeds(&card) => return Ok(Some(contact)),
+                Some(_) => {}
+                None => unknown = Err(ShareError::Gap(Called::new(contact.name.as_str()))),
             }
         }
-        Ok(None)
+        unknown
+    }
+
+    /// The identity that follows theirs was added under another name meanwhile: the contact of before is nobody any more.
+    pub(super) fn leave(&self, name: &ContactName, found: &Found) -> Result<(), ShareError> {
+        let all = self.all()?.into_iter();
+        let Some(mut contact) = { all }.find(|contact| contact.name == *name) else {
+            return Ok(());
+        };
+        let (card, owner) = (contact.card()?, found.newest.card().owner());
+        let is_left = first(found).is_some_and(|first| first.card().succeeds(&card));
+        if !is_left || card.successor != Some(owner) || contact.alarm.is_some() {
+            return Ok(());
+        }
+        let name = Called::new(contact.name.as_str());
+        contact.alarm = Some(found.newest.hash());
+        self.put(&contact)?;
+        Err(ShareError::Alarm(name))
     }
 
     /// The contact has the new identity from now on. What was met of the one before, and stopped them, is over with it.

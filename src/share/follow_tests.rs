@@ -128,11 +128,11 @@ fn a_thief_cannot_name_another_successor() {
 /// Who names somebody as the one to follow them gets nothing of theirs, and takes nothing of them.
 #[test]
 fn nobody_follows_who_does_not_say_so() {
-    let before = fixed();
+    let (new, before) = (contacts, fixed());
     let stranger = cards(2, 2);
     let of_another = heirs(2, &cards(3, 1)[0], 1);
     for other in [&stranger[..], &of_another] {
-        let contacts = contacts();
+        let contacts = new();
         pin(&contacts, &before).unwrap();
         let met = pin(&contacts, other);
         assert!(matches!(met, Err(ShareError::NameTaken(_))));
@@ -142,8 +142,14 @@ fn nobody_follows_who_does_not_say_so() {
         );
         assert!(is_pinned(&contacts, &before[1]));
     }
+    // Nor does that keep the newer cards of somebody from being pinned.
+    let all = new();
+    pin(&all, &before).unwrap();
+    let pinned = |cards: &[SignedCard]| all.pin(&name("Ben"), &found(cards), NOW);
+    assert_eq!(pinned(&stranger[..1]).unwrap(), Pinned::New);
+    assert_eq!(pinned(&stranger[1..]).unwrap(), Pinned::Newer);
     // Without the first card nobody knows.
-    let contacts = contacts();
+    let contacts = new();
     pin(&contacts, &before).unwrap();
     let met = contacts.pin(&name("Ben"), &found(&stranger[1..]), NOW);
     assert!(matches!(met, Err(ShareError::Gap(_))));
@@ -153,16 +159,39 @@ fn nobody_follows_who_does_not_say_so() {
     assert!(!heirs(2, &before[1], 1)[0].follows(&before[1]));
 }
 
+/// Who was added anew under another name, before the card that fixes it was seen, is not believed under the old one.
+#[test]
+fn an_identity_that_was_left_is_stopped_when_the_next_one_has_another_name() {
+    let (contacts, before) = (contacts(), fixed());
+    let heirs = heirs(2, &before[1], 1);
+    pin(&contacts, &before[..1]).unwrap();
+    let added = contacts.pin(&name("Anna2"), &found(&heirs), NOW);
+    assert_eq!(added.unwrap(), Pinned::New);
+    assert_eq!(pin(&contacts, &before[1..]).unwrap(), Pinned::Newer);
+    let met = pin(&contacts, &heirs);
+    assert!(matches!(met, Err(ShareError::Alarm(_))));
+    assert!(contacts.named("Anna").unwrap().alarm.is_some());
+    assert!(contacts.named("Anna2").unwrap().alarm.is_none());
+    assert!(matches!(pin(&contacts, &heirs), Err(ShareError::Known(_))));
+}
+
 #[test]
 fn the_own_card_goes_on_with_the_identity_that_it_has_fixed() {
     let contacts = contacts();
     let before = fixed();
     let (heirs, others) = (heirs(2, &before[1], 2), heirs(3, &before[1], 1));
     contacts.use_own(&before[0]).unwrap();
-    let refused = |card| matches!(contacts.use_own(card), Err(ShareError::OwnOlder));
+    let refused = |card: &SignedCard| matches!(contacts.use_own(card), Err(ShareError::OwnOlder));
     assert!(refused(&heirs[0]));
     contacts.use_own(&before[1]).unwrap();
     assert!(refused(&heirs[1]) && refused(&others[0]));
+    // Nor does a thief's, with another successor or none.
+    let forged = |successor| {
+        let said =
+            |card: &mut Card| (card.previous, card.successor) = (before[1].hash(), successor);
+        changed(1, &cards(1, 3)[2], said)
+    };
+    assert!(refused(&forged(None)) && refused(&forged(Some(others[0].card().owner()))));
     contacts.use_own(&heirs[0]).unwrap();
     assert!(refused(&before[1]));
     contacts.use_own(&heirs[1]).unwrap();

@@ -47,6 +47,8 @@ pub const CARD_CHAIN_MAX: u64 = 256;
 pub const CARD_EPOCH_BITS: u32 = 24;
 /// Highest epoch on a card.
 pub const CARD_EPOCH_MAX: u32 = (1 << CARD_EPOCH_BITS) - 1;
+/// Highest epoch that is recovered: all feeds up to it are looked for.
+pub const SOUGHT_EPOCH_MAX: u32 = 4096;
 /// Identities that somebody had before the one that they have.
 pub const IDENTITIES_MAX: usize = 255;
 /// Contacts in one answer on the control socket.
