@@ -226,6 +226,7 @@ impl Sharing {
         told(
             "what is to be sealed anew waits for room",
             self.ask_again()
+                .await
                 .map_err(|Refused(why, _)| format!("{why:?}")),
         );
         told("no records are sent", self.send_records(&self.node).await);

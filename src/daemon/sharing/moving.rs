@@ -95,6 +95,11 @@ impl Sharing {
         if let Err(error) = self.messages.post(contact, body, None, now) {
             // A contact that is stopped is told of nothing.
             tracing::info!(%error, "a grant cannot go on with other keys yet");
+            let why = format!(
+                "it does not go on with other keys yet: {}",
+                error.for_people()
+            );
+            self.untold.lock().insert(moved.id, why);
             return Ok(());
         }
         self.given.is_moved(moved, said, now)?;

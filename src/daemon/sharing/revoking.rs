@@ -166,7 +166,7 @@ impl Sharing {
     }
 
     /// What waited for room is asked for again once there is enough.
-    pub(super) fn ask_again(&self) -> Result<(), Refused> {
+    pub(super) async fn ask_again(&self) -> Result<(), Refused> {
         let mut waiting = self.revocations()?;
         waiting.retain(|row| row.state == RevocationState::Waiting);
         if waiting.is_empty() {
@@ -176,7 +176,10 @@ impl Sharing {
         if fetched > room {
             return Ok(());
         }
-        for row in waiting {
+        let _one = self.signing.lock().await;
+        // Something else may have been asked for meanwhile.
+        let now = self.revocations()?;
+        for row in waiting.into_iter().filter(|row| now.contains(row)) {
             self.put_revocation(&Revocation {
                 state: RevocationState::Asked,
                 ..row
@@ -237,6 +240,7 @@ impl Sharing {
     /// Records what was done, and signs it.
     pub(super) async fn sign_receipts(&self) -> Result<(), ShareError> {
         let _one = self.signing.lock().await;
+        self.note_ends()?;
         for row in self.revocations()? {
             if let RevocationState::Done {
                 when,
@@ -247,6 +251,34 @@ impl Sharing {
             {
                 tracing::warn!(%fault, "what was done about a grant is not signed yet");
             }
+        }
+        Ok(())
+    }
+
+    /// Notes what was ended by its owner and not noted, as after a crash in between.
+    fn note_ends(&self) -> Result<(), ShareError> {
+        let noted: BTreeSet<_> = self.revocations()?.iter().map(|row| row.grant).collect();
+        let added = self.added_to_others()?;
+        for given in self.given.all()? {
+            let GivenState::Ended { why, when } = given.state else {
+                continue;
+            };
+            let is_hidden = added.contains(&given.id);
+            if why != Ended::Revoked || is_hidden || noted.contains(&given.id) {
+                continue;
+            }
+            self.put_revocation(&Revocation {
+                grant: given.id,
+                level: RevocationLevel::Feed,
+                asked: when,
+                target: given.target,
+                renewal: RenewalId([0; 16]),
+                state: RevocationState::Done {
+                    when,
+                    renewed: Renewed::default(),
+                    receipt: None,
+                },
+            })?;
         }
         Ok(())
     }

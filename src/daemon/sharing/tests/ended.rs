@@ -114,10 +114,30 @@ async fn what_waits_for_room_is_asked_for_again_when_there_is_some() {
     anna.has_remote(&given, 70 * MIB);
     anna.sharing.has_too_little_room(&anna.row_of(1)).unwrap();
     assert_eq!(anna.receipt_of(1).state, "waiting");
-    assert!(anna.sharing.ask_again().is_ok());
+    assert!(anna.sharing.ask_again().await.is_ok());
     assert_eq!(anna.receipt_of(1).state, "waiting");
     anna.has_no_remote(&given, 70 * MIB);
-    assert!(anna.sharing.ask_again().is_ok());
+    assert!(anna.sharing.ask_again().await.is_ok());
     assert_eq!(anna.receipt_of(1).state, "sealing");
     assert!(anna.row_of(1).is_asked());
+}
+
+/// The process can end between the end of a grant and the note of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_end_by_the_owner_leaves_a_receipt() {
+    let anna = with_room_for(MIB);
+    let (given, gone) = (anna.shares_file(1, 0), anna.shares_file(2, 0));
+    // What is in the log is signed with the receipt.
+    anna.shares_file(3, 0);
+    assert!(anna.revokes(3, 0).await.is_ok());
+    anna.sharing
+        .given
+        .end(&given, Ended::Revoked, at(7))
+        .unwrap();
+    anna.sharing.given.end(&gone, Ended::Gone, at(7)).unwrap();
+    anna.sharing.sign_receipts().await.unwrap();
+    let receipt = anna.receipt_of(1);
+    assert_eq!((receipt.level, &*receipt.state), (0, "done"));
+    assert_eq!((receipt.asked, receipt.done), (7, Some(7)));
+    assert!(anna.sharing.receipt(&hex::encode([2; 16])).is_err());
 }
