@@ -75,15 +75,16 @@ impl Mounts {
         kernel: Arc<dyn Kernel>,
     ) -> std::io::Result<()> {
         let mut state = self.state.lock();
-        state.mounts.push((mount.number, kernel));
-        let are_several = state.mounts.len() > 1;
-        self.are_several.store(are_several, Ordering::Release);
         if !state.is_telling {
             let this = Arc::clone(self);
             let telling = std::thread::Builder::new().name("fuse-tell".into());
+            // It looks for mounts once the lock is free.
             telling.spawn(move || this.tell_all())?;
             state.is_telling = true;
         }
+        state.mounts.push((mount.number, kernel));
+        let are_several = state.mounts.len() > 1;
+        self.are_several.store(are_several, Ordering::Release);
         Ok(())
     }
 
