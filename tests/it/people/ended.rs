@@ -10,7 +10,7 @@ use crate::network::{fails, json, podfs, says};
 use crate::node::Fault;
 use crate::people::exchange::asked;
 use crate::people::revoked::batch;
-use crate::people::shared::{accept, confirmed, share};
+use crate::people::shared::{accept, confirmed, share, small_lab};
 use crate::people::*;
 use crate::support::random::Random;
 use crate::support::{applicable, wait_until};
@@ -27,9 +27,7 @@ fn a_trial_is_refused_what_the_true_command_is() {
     let (anna, ben, _node) = two_people();
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
     acquainted(&anna, &ben);
-    let lab = first.dir().join("lab");
-    fs::create_dir(&lab).unwrap();
-    fs::write(lab.join("blood.txt"), "good").unwrap();
+    let lab = small_lab(&first);
     let blood = lab.join("blood.txt");
     let [top, lab, blood] = [first.dir(), &lab, &blood].map(|path| path.to_str().unwrap());
     let wrong: [(i32, &[&str]); 6] = [

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use crate::carried::mounted;
-use crate::people::shared::{accept, confirmed, share, until};
+use crate::people::shared::{accept, confirmed, share, small_lab, until};
 use crate::people::*;
 use crate::support::applicable;
 
@@ -18,9 +18,7 @@ fn a_change_costs_one_chunk_a_grant() {
     let (anna, ben, node) = two_people();
     let (hers, his) = (mounted(&anna, &[]), mounted(&ben, &[]));
     acquainted(&anna, &ben);
-    let lab = hers.dir().join("lab");
-    fs::create_dir(&lab).unwrap();
-    fs::write(lab.join("blood.txt"), "good").unwrap();
+    let lab = small_lab(&hers);
     let grants: Vec<_> = (0..GRANTS).map(|_| share(&anna, &lab, &[])).collect();
     confirmed(&anna);
     accept(&ben, &grants[GRANTS - 1]);

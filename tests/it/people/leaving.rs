@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::carried::mounted;
-use crate::people::shared::{accept, confirmed, share, until};
+use crate::people::shared::{accept, confirmed, share, small_lab, until};
 use crate::people::told::signed_as_ended;
 use crate::people::*;
 use crate::support::applicable;
@@ -18,9 +18,7 @@ fn a_link_is_made_where_it_is_wanted() {
     let (anna, ben, _node) = two_people();
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
     acquainted(&anna, &ben);
-    let lab = first.dir().join("lab");
-    fs::create_dir(&lab).unwrap();
-    fs::write(lab.join("blood.txt"), "good").unwrap();
+    let lab = small_lab(&first);
     let grant = share(&anna, &lab, &[]);
     confirmed(&anna);
     let (id, work) = (text(&grant, "id"), second.dir().join("work/2026"));
@@ -66,9 +64,7 @@ fn nobody_is_forgotten_who_still_has_something() {
     let (anna, ben, _node) = two_people();
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
     acquainted(&anna, &ben);
-    let lab = first.dir().join("lab");
-    fs::create_dir(&lab).unwrap();
-    fs::write(lab.join("blood.txt"), "good").unwrap();
+    let lab = small_lab(&first);
     let grant = share(&anna, &lab, &[]);
     confirmed(&anna);
     accept(&ben, &grant);

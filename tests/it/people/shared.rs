@@ -83,6 +83,14 @@ fn lab(mount: &Mount<'_>) -> PathBuf {
     lab
 }
 
+/// A folder with one file.
+pub(super) fn small_lab(mount: &Mount<'_>) -> PathBuf {
+    let lab = mount.path("lab");
+    fs::create_dir(&lab).unwrap();
+    fs::write(lab.join("blood.txt"), "good").unwrap();
+    lab
+}
+
 /// Two people who know each other, one of whom shares a folder that the other one sees.
 pub(super) fn sharing(
     anna: &Pod,

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::carried::mounted;
 use crate::network::json;
 use crate::people::recorded::kinds;
-use crate::people::shared::{PATIENCE, accept, confirmed, until};
+use crate::people::shared::{PATIENCE, accept, confirmed, small_lab, until};
 use crate::people::*;
 use crate::support::{applicable, run, wait_until};
 
@@ -153,9 +153,7 @@ fn a_folder_is_shared_by_an_attribute() {
     let first = mounted(&anna, &["-o", "share_xattr"]);
     let second = mounted(&ben, &[]);
     acquainted(&anna, &ben);
-    let lab = first.dir().join("lab");
-    fs::create_dir(&lab).unwrap();
-    fs::write(lab.join("blood.txt"), "good").unwrap();
+    let lab = small_lab(&first);
     assert_eq!(get(&lab, BEN), Err(Errno::NODATA));
     assert_eq!(set(&lab, BEN, "everything"), Err(Errno::INVAL));
     assert_eq!(set(&lab, "user.pod.share.Eve", "read"), Err(Errno::NXIO));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::carried::mounted;
 use crate::people::recorded::{is_named, kinds, tamper, verified};
-use crate::people::shared::{accept, confirmed, share, until};
+use crate::people::shared::{accept, confirmed, share, small_lab, until};
 use crate::people::*;
 use crate::support::{applicable, tool};
 
@@ -30,9 +30,7 @@ fn a_log_that_was_cut_is_named_by_whoever_countersigned_it() {
     let (anna, ben, _node) = two_people();
     let (first, second) = (mounted(&anna, &[]), mounted(&ben, &[]));
     acquainted(&anna, &ben);
-    let lab = first.dir().join("lab");
-    fs::create_dir(&lab).unwrap();
-    fs::write(lab.join("blood.txt"), "good").unwrap();
+    let lab = small_lab(&first);
     let grant = share(&anna, &lab, &[]);
     confirmed(&anna);
     let seen = second.dir().join("Shared with me/Anna/lab/blood.txt");
