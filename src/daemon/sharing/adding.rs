@@ -21,6 +21,7 @@ use crate::types::Ino;
 use crate::types::Name;
 use crate::types::ROOT;
 use crate::types::SHARED;
+use crate::types::limits::ADOPTED_PATIENCE;
 
 /// Names that are tried for what nobody took over.
 pub(super) const NAMES_MAX: usize = 1000;
@@ -183,16 +184,45 @@ impl Sharing {
         let Some(tray) = self.tray_of(received)? else {
             return Ok(());
         };
-        // As long as more of it comes it is seen where it was; what does not come stays as it is.
-        if let Err(error) = in_time(self.adopt_all(tray.now)).await? {
-            tracing::warn!(%error, "what was not taken over is in part where the other one keeps it");
-        }
+        // As long as it is not all here it is seen where it was.
+        self.adopt_tray(received, tray.now).await?;
         self.pod.unset_tray(tray);
+        // And what was changed meanwhile.
+        if let Err(why) = self.adopt_tray(received, tray.now).await {
+            self.show_tray(received)?;
+            return Err(why);
+        }
         let given_back = self.empty_tray(received, tray);
         given_back.map_err(|error| error.to_string())
     }
 
-    /// All that stands in a directory of a tray becomes the owner's with all its pages.
+    /// All that stands in a directory of a tray becomes the owner's with all its pages. What did not come for long stays
+    /// as it is.
+    async fn adopt_tray(&self, received: &Received, top: Ino) -> Result<(), String> {
+        let adopted = in_time(self.adopt_all(top)).await;
+        let adopted = adopted.and_then(|adopted| adopted.map_err(|error| error.to_string()));
+        let Err(why) = adopted else { return Ok(()) };
+        if self.is_over_for_long(received)? {
+            tracing::warn!(%why, "what was not taken over is in part where the other one keeps it");
+            return Ok(());
+        }
+        Err(format!(
+            "what was not taken over is given back once all of it is here: {why}"
+        ))
+    }
+
+    /// Whether the grant that goes back ended long ago, or never was.
+    fn is_over_for_long(&self, received: &Received) -> Result<bool, String> {
+        let since = match self.given_back(received)?.map(|given| given.state) {
+            Some(GivenState::Ended { when, .. }) => when.secs,
+            Some(GivenState::Waiting | GivenState::Offered) => return Ok(false),
+            None => return Ok(true),
+        };
+        let patience = i64::try_from(ADOPTED_PATIENCE.as_secs()).unwrap_or(i64::MAX);
+        Ok((self.clock)().secs.saturating_sub(since) >= patience)
+    }
+
+    /// Takes over what it can. Fails when there is something that may come later.
     async fn adopt_all(&self, top: Ino) -> Result<(), PodError> {
         let (mut left, mut adopted) = (vec![top], Ok(()));
         while let Some(dir) = left.pop() {
@@ -200,8 +230,15 @@ impl Sharing {
                 match entry.kind {
                     FileKind::Directory => left.push(entry.ino),
                     FileKind::Regular => match adopt(&self.pod, entry.ino).await {
-                        Err(PodError::NotFound) => {}
-                        done => adopted = adopted.and(done),
+                        Ok(()) | Err(PodError::NotFound) => {}
+                        Err(
+                            error @ (PodError::Unreachable(_) | PodError::NoSpace | PodError::Busy),
+                        ) => {
+                            adopted = adopted.and(Err(error));
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "a file that was not taken over is given back as it is");
+                        }
                     },
                     FileKind::Symlink
                     | FileKind::Fifo

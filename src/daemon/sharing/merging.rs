@@ -314,8 +314,7 @@ impl Sharing {
         if !self.was_made(note, &there)? && !self.is_base(note, &there).await? {
             return Ok(self.pod.has_taken_over((note, None), None)?);
         }
-        let was = self.read_base(note).await?;
-        if was.is_some_and(|was| rest.may_be_renamed(&was)) {
+        if rest.may_be_renamed(&there) {
             return Err(NotNow::Later);
         }
         if self.pod.is_open(there.ino) {

@@ -1,6 +1,9 @@
 //! What is left of something that is taken over, and why.
 
-use crate::format::base::Base;
+use std::collections::BTreeSet;
+
+use crate::format::rows::FileKind;
+use crate::pod::Attr;
 use crate::pod::PodError;
 use crate::types::Name;
 
@@ -14,13 +17,13 @@ pub(super) struct Rest {
     waiting: Waiting,
 }
 
-/// Files that came and are not taken over yet: each may be what was renamed, and what it was renamed from stays as long.
+/// What came and is not taken over yet: each file may be what was renamed, and what it was renamed from stays as long.
 #[derive(Default)]
 struct Waiting {
-    /// Whether one of them is new, so that it may be anything.
+    /// Whether it may be anything.
     is_any: bool,
-    /// What those are that took the place of others.
-    in_place: Vec<Base>,
+    /// How large the files are. When they were changed says nothing: either one may be touched.
+    sizes: BTreeSet<u64>,
 }
 
 /// Why one file was not taken over now.
@@ -67,16 +70,16 @@ impl Rest {
         self.waiting.is_any = true;
     }
 
-    /// One of them is not taken over yet. It took the place of what it says; one that took nobody's place may be what
-    /// anything was renamed to.
-    pub(super) fn waits(&mut self, in_place: Option<Base>) {
-        match in_place {
-            Some(base) => self.waiting.in_place.push(base),
-            None => self.waiting.is_any = true,
+    /// This is not taken over yet, whether it is new or took the place of another.
+    pub(super) fn waits(&mut self, attr: &Attr) {
+        if attr.kind == FileKind::Regular {
+            self.waiting.sizes.insert(attr.size);
+        } else {
+            self.waiting.is_any = true;
         }
     }
 
-    /// Whether all that may have been renamed is there under its new name.
+    /// Whether it is known of everything that came what it is.
     pub(super) const fn is_known(&self) -> bool {
         !self.waiting.is_any
     }
@@ -86,9 +89,10 @@ impl Rest {
         self.is_later || self.why.is_some()
     }
 
-    /// Whether what was this may have got another name, under which it is not there yet.
-    pub(super) fn may_be_renamed(&self, base: &Base) -> bool {
-        self.waiting.is_any || self.waiting.in_place.contains(base)
+    /// Whether what the owner has may have got another name there, under which it is not here yet. A rename keeps the
+    /// size; which version it was nobody can tell, for theirs is sealed with other keys.
+    pub(super) fn may_be_renamed(&self, there: &Attr) -> bool {
+        self.waiting.is_any || self.waiting.sizes.contains(&there.size)
     }
 
     pub(super) fn told(self) -> Option<String> {

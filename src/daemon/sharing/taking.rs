@@ -145,9 +145,7 @@ impl Sharing {
                 match &taken {
                     Ok(()) => {}
                     Err(NotNow::Over) => return,
-                    Err(NotNow::Later | NotNow::Failed(_)) => {
-                        rest.waits(note.and_then(|_| self.pod.base_of(ino).ok()?));
-                    }
+                    Err(NotNow::Later | NotNow::Failed(_)) => rest.waits(&attr),
                 }
                 rest.add(taken.map_err(|why| why.of(&name)));
             }

@@ -26,6 +26,8 @@ pub const ADDED_SETTLES: Duration = Duration::from_secs(5);
 pub const ADDED_COPIES_MAX: usize = 1000;
 /// How long something that was changed waits for the owner, who has another version by now, to keep it too.
 pub const CHANGED_PATIENCE: Duration = Duration::from_secs(600);
+/// How long what was not taken over waits, from the end of the grant on, for pages of it that do not come.
+pub const ADOPTED_PATIENCE: Duration = Duration::from_secs(28 * 24 * 3600);
 /// Names in a directory of others that is moved in one step; one with more is copied by whoever moves it.
 pub const LIFTED_NAMES_MAX: usize = if cfg!(test) { 100 } else { 10_000 };
 /// Bytes of a path that are shown: as many as a request of the kernel has.

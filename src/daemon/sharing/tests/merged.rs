@@ -11,6 +11,7 @@ use crate::pod::PodError;
 use crate::pod::fake::Network;
 use crate::share::back_id;
 use crate::share::back_terms;
+use crate::types::limits::ADOPTED_PATIENCE;
 
 const OWNER: Caller = Caller { uid: 0, gid: 0 };
 
@@ -111,12 +112,12 @@ impl Lab {
     }
 
     /// Anna has a file that was made of what Ben has, and that he has not changed since.
-    fn has(&self, named: &str) -> Attr {
+    fn has(&self, named: &str, bytes: &[u8]) -> Attr {
         let made = self
             .pod()
             .mknod(self.dir, named.as_bytes(), (0o600, 0), OWNER);
         let made = made.unwrap();
-        self.pod().write(made.ino, 0, b"hers", false).unwrap();
+        self.pod().write(made.ino, 0, bytes, false).unwrap();
         self.pod().getattr(made.ino).unwrap()
     }
 
@@ -130,7 +131,11 @@ impl Lab {
 
     /// Ben removed one that she has.
     fn removes(&self, named: &str) -> Attr {
-        let (hers, file) = (self.has(named), arrived(0o100_400, 1, 0));
+        self.removes_of(named, b"hers")
+    }
+
+    fn removes_of(&self, named: &str, bytes: &[u8]) -> Attr {
+        let (hers, file) = (self.has(named, bytes), arrived(0o100_400, 1, 0));
         let (came, note) = (
             self.arrives(self.now, named, &file),
             self.arrives(self.was, named, &file),
@@ -143,7 +148,7 @@ impl Lab {
 
     /// Ben changed one that she has, of so many pages.
     fn changes(&self, named: &str, pages: u64) -> Attr {
-        let (hers, first) = (self.has(named), arrived(0o100_400, 1, 0));
+        let (hers, first) = (self.has(named, b"hers"), arrived(0o100_400, 1, 0));
         self.arrives(self.was, named, &first);
         let came = self.arrives(self.now, named, &first);
         let taken = self.pod().has_taken_over((came, None), Some(&hers));
@@ -189,7 +194,8 @@ async fn what_cannot_be_taken_over_or_removed_keeps_nothing_else_back() {
 #[tokio::test]
 async fn nothing_goes_before_what_it_may_have_been_renamed_to_is_there() {
     let lab = Lab::new(Machine::new(), 7);
-    lab.removes("before");
+    lab.removes_of("before", &[7; 4096]);
+    lab.removes("of another size");
     lab.arrives(lab.now, "after", &arrived(0o100_400, 3, 1));
     lab.anna.fake.set(Network::Down);
     let told = lab.takes_over().await.unwrap();
@@ -200,6 +206,22 @@ async fn nothing_goes_before_what_it_may_have_been_renamed_to_is_there() {
     lab.arrives(lab.now, "after", &arrived(0o100_400, 3, 0));
     assert_eq!(lab.takes_over().await, None);
     assert_eq!(lab.names(), ["after"]);
+}
+
+/// Ben renamed one over another, which she has open.
+#[tokio::test]
+async fn nothing_goes_before_what_it_may_have_been_renamed_over_is_taken_over() {
+    let lab = Lab::new(Machine::new(), 7);
+    lab.removes_of("before", &[0; 4096]);
+    lab.removes("of another size");
+    let over = lab.changes("over", 1);
+    lab.pod().open(over.ino).unwrap();
+    let told = lab.takes_over().await.unwrap();
+    assert!(told.contains("is open here"), "{told}");
+    assert_eq!(lab.names(), ["before", "over"]);
+    lab.pod().release(over.ino).unwrap();
+    assert_eq!(lab.takes_over().await, None);
+    assert_eq!(lab.names(), ["over"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,16 +315,31 @@ async fn what_is_given_back_stays_though_the_other_one_keeps_it_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_come_is_given_back_as_it_is_and_what_takes_long_waits() {
+async fn what_does_not_come_waits_for_weeks_and_is_given_back_as_it_is_then() {
     let anna = Machine::new();
     let (received, _) = changed(&anna);
-    anna.fake.set(Network::Silent);
-    assert!(anna.sharing.take_tray_away(&received).await.is_err());
-    let back = anna.sharing.pod.lookup(ROOT, b"lab (not taken over)");
-    assert!(matches!(back, Err(PodError::NotFound)));
-    anna.fake.set(Network::Down);
+    let lab = || anna.sharing.pod.lookup(ROOT, b"lab (not taken over)");
+    for network in [Network::Silent, Network::Down] {
+        anna.fake.set(network);
+        assert!(anna.sharing.take_tray_away(&received).await.is_err());
+        assert!(matches!(lab(), Err(PodError::NotFound)));
+    }
+    let weeks = i64::try_from(ADOPTED_PATIENCE.as_secs()).unwrap();
+    anna.now.fetch_add(weeks, Ordering::Relaxed);
     anna.sharing.take_tray_away(&received).await.unwrap();
     assert!(matches!(given_back(&anna), Err(PodError::Absent { .. })));
+}
+
+#[tokio::test]
+async fn what_did_not_come_at_the_end_is_given_back_whole_once_it_does() {
+    let anna = Machine::new();
+    let (received, bytes) = changed(&anna);
+    anna.fake.set(Network::Down);
+    let told = anna.sharing.take_tray_away(&received).await.unwrap_err();
+    assert!(told.contains("the network is down"), "{told}");
+    anna.fake.set(Network::Good);
+    anna.sharing.take_tray_away(&received).await.unwrap();
+    assert!(given_back(&anna).unwrap() == bytes);
 }
 
 /// As when a machine was lost: the tray is here again before what it lies on.
