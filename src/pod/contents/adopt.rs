@@ -14,8 +14,8 @@ const STEP: u64 = RECORD_PAGES_MAX as u64 - 1;
 
 impl Pod {
     /// Takes pages of a file into the log that are published by whoever it was received from, the first ones from page
-    /// `from` on: they are published anew, and stay whatever the other one keeps. Nothing else of the file changes, and
-    /// it may be in use. Gives where to go on; nothing when there are no more.
+    /// `from` on. In the network they stay what they are until they are sealed anew. Nothing else of the file changes, and it
+    /// may be in use. Gives where to go on; nothing when there are no more.
     ///
     /// # Errors
     /// [`PodError::Absent`]: they have to be fetched first. [`PodError::NoSpace`].
