@@ -223,6 +223,7 @@ impl House {
             allow,
             top,
             running: Arc::clone(&self.running),
+            tells_opened: config.audit_access && !config.read_only(),
             ..ServeOptions::new(runtime.clone())
         };
         let serving = fuse::serve(device, &self.pod, &self.mounts, options).map_err(|error| {

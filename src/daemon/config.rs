@@ -37,6 +37,8 @@ pub struct ServeConfig {
     pub allow_other: bool,
     /// How something can be shared.
     pub shared_by: SharedBy,
+    /// Which programs open files is recorded.
+    pub audit_access: bool,
     /// Who is to own the top folder, when asked for.
     pub uid: Option<u32>,
     /// Its group, when asked for.
@@ -71,6 +73,7 @@ impl ServeConfig {
             } else {
                 SharedBy::Commands
             },
+            audit_access: options.audit_access,
             uid: options.uid,
             gid: options.gid,
             budget: options.budget,

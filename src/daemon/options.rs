@@ -85,6 +85,8 @@ pub struct MountOptions {
     pub allow_other: bool,
     /// Programs may share by setting `user.pod.share.NAME`.
     pub share_xattr: bool,
+    /// Which programs open files is recorded.
+    pub audit_access: bool,
     /// Who is to own the top folder; as it is when absent.
     pub uid: Option<u32>,
     /// Their group.
@@ -113,6 +115,7 @@ impl Default for MountOptions {
             flags: MountFlags::NOSUID | MountFlags::NODEV,
             allow_other: false,
             share_xattr: false,
+            audit_access: false,
             uid: None,
             gid: None,
             source: None,
@@ -213,6 +216,10 @@ impl MountOptions {
                 self.share_xattr = true;
                 return true;
             }
+            "audit_access" => {
+                self.audit_access = true;
+                return true;
+            }
             _ => return false,
         };
         self.flags.set(flag, on);
@@ -245,10 +252,11 @@ mod tests {
     fn what_fstab_and_gocryptfs_users_write() {
         let lists = [
             "rw,nofail,_netdev,user,noauto,x-systemd.automount,x-gvfs-show,default_permissions,auto_unmount",
-            "allow_other,share_xattr,uid=1000,gid=1001,umask=077,fsname=a,subtype=b,passfile=/etc/p,token=t,module=/m,pin_file=/q,budget=2G,idle=30m,noexec",
+            "allow_other,share_xattr,audit_access,uid=1000,gid=1001,umask=077,fsname=a,subtype=b,passfile=/etc/p,token=t,module=/m,pin_file=/q,budget=2G,idle=30m,noexec",
         ];
         let options = MountOptions::parse(lists).unwrap();
         assert!(options.allow_other && options.share_xattr && !options.read_only());
+        assert!(options.audit_access && !MountOptions::default().audit_access);
         assert_eq!((options.uid, options.gid), (Some(1000), Some(1001)));
         assert_eq!(options.budget, Some(2 << 30));
         assert_eq!(options.idle, Some(Duration::from_secs(1800)));
