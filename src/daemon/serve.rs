@@ -26,6 +26,7 @@ use crate::daemon::lock::PodLock;
 use crate::daemon::mount;
 use crate::daemon::mounted::Mounted;
 use crate::daemon::mountpoint::Mountpoint;
+use crate::daemon::options::Access;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::stale;
 use crate::daemon::tenancy;
@@ -97,7 +98,7 @@ impl Stage<'_> {
                 .broken()
                 .map(|why| format!("nothing can be changed: {why}")),
         );
-        if self.config.audit_access && self.config.read_only() {
+        if self.config.access == Access::Recorded && self.config.read_only() {
             notes.push("who opens files is not recorded: nothing can be changed".to_owned());
         }
         notes.extend(self.house.publish(self.runtime.handle(), self.config));
