@@ -101,7 +101,8 @@ Fields of --json, one object a line, and columns of --csv (bytes are hexadecimal
               added, changed, removed (by the other person, in what they may change),
               requested, request-received, request-approved, request-denied, keys-rotated, keys-replaced,
               box-created, box-removed,
-              integrity-failure, rollback-alarm, exported, read-failed
+              integrity-failure, rollback-alarm, exported, read-failed,
+              opened (by a program: what for, by which user and which program is the text)
   outcome     done, refused or failed
   device      which machine of the pod
   object      path from the top of the pod, or a name

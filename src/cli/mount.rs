@@ -92,6 +92,7 @@ const OPTIONS_HELP: &str = "\
 Options after -o:
   ro, rw                   allow no changes, or (usual) allow them
   allow_other              let other users in, as far as modes allow
+  audit_access             record which programs open which files, for podfs audit
   share_xattr              let programs share by setting user.pod.share.NAME (see README)
   uid=N, gid=N             give the top folder to this user or group
   nosuid, nodev, noexec    as in mount(8); nosuid and nodev are usual, suid and dev undo them

@@ -13,6 +13,7 @@ use crate::daemon::config::ServeConfig;
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
 use crate::daemon::fault::Quoted;
+use crate::daemon::options::Access;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::paths::PodPaths;
 use crate::daemon::people::People;
@@ -223,6 +224,7 @@ impl House {
             allow,
             top,
             running: Arc::clone(&self.running),
+            tells_opened: config.access == Access::Recorded && !config.read_only(),
             ..ServeOptions::new(runtime.clone())
         };
         let serving = fuse::serve(device, &self.pod, &self.mounts, options).map_err(|error| {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::daemon::enrol::TokenWish;
 use crate::daemon::mount::MountRequest;
+use crate::daemon::options::Access;
 use crate::daemon::options::MountOptions;
 use crate::daemon::paths::PodPaths;
 use crate::daemon::paths::clean_source;
@@ -37,6 +38,8 @@ pub struct ServeConfig {
     pub allow_other: bool,
     /// How something can be shared.
     pub shared_by: SharedBy,
+    /// Whether it is recorded which programs open files.
+    pub access: Access,
     /// Who is to own the top folder, when asked for.
     pub uid: Option<u32>,
     /// Its group, when asked for.
@@ -71,6 +74,7 @@ impl ServeConfig {
             } else {
                 SharedBy::Commands
             },
+            access: options.access,
             uid: options.uid,
             gid: options.gid,
             budget: options.budget,

@@ -16,6 +16,7 @@ use crate::pod::Desk;
 use crate::pod::Doing;
 use crate::pod::Drawer;
 use crate::pod::Item;
+use crate::pod::Opening;
 use crate::pod::PodError;
 use crate::pod::ShareWish;
 use crate::pod::Told;
@@ -87,7 +88,12 @@ impl Desk for Live {
 
     fn failed(&self, ino: Ino, error: &PodError) {
         let now = (crate::daemon::clock::clock())();
-        self.failures().note(ino, error, now);
+        self.failures().failed(ino, error, now);
+    }
+
+    fn opened(&self, ino: Ino, opening: Opening) {
+        let now = (crate::daemon::clock::clock())();
+        self.openings().opened(ino, opening, now);
     }
 
     fn unshare(&self, ino: Ino, who: String, asked: Caller) -> Doing<'_, ()> {

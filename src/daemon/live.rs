@@ -29,6 +29,7 @@ use crate::daemon::leave::Left;
 use crate::daemon::leave::leave;
 use crate::daemon::mounted::Mounted;
 use crate::daemon::network;
+use crate::daemon::openings::Openings;
 use crate::daemon::report;
 use crate::daemon::serve::notify;
 use crate::types::limits::CONTROL_TASKS_MAX;
@@ -62,6 +63,7 @@ pub(super) struct Live {
     since: Instant,
     leave: Arc<Notify>,
     failures: Arc<Failures>,
+    openings: Arc<Openings>,
 }
 
 impl Live {
@@ -82,7 +84,8 @@ impl Live {
             activity,
             since: Instant::now(),
             leave: Arc::new(Notify::new()),
-            failures: Arc::default(),
+            failures: Arc::new(Failures::of_reads()),
+            openings: Arc::new(Openings::of_files()),
         }
     }
 
@@ -216,6 +219,19 @@ impl Live {
     /// Reads that failed.
     pub(super) const fn failures(&self) -> &Arc<Failures> {
         &self.failures
+    }
+
+    /// Files that were opened.
+    pub(super) const fn openings(&self) -> &Arc<Openings> {
+        &self.openings
+    }
+
+    /// Records what is not recorded yet, for the mount ends.
+    pub(super) async fn record_last(&self) {
+        if !self.config.read_only() {
+            self.failures.record_last(&self.house).await;
+            self.openings.record_last(&self.house).await;
+        }
     }
 
     pub(super) const fn house(&self) -> &House {

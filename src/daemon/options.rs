@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::mount::MountFlags;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::daemon::fault::Fault;
 use crate::daemon::fault::FaultKind;
@@ -76,6 +78,16 @@ const HARMLESS: &[&str] = &[
     "users",
 ];
 
+/// Whether the audit log says which programs open files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// It does not.
+    #[default]
+    Unrecorded,
+    /// It does.
+    Recorded,
+}
+
 /// What the options ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountOptions {
@@ -85,6 +97,8 @@ pub struct MountOptions {
     pub allow_other: bool,
     /// Programs may share by setting `user.pod.share.NAME`.
     pub share_xattr: bool,
+    /// Whether it is recorded which programs open files.
+    pub access: Access,
     /// Who is to own the top folder; as it is when absent.
     pub uid: Option<u32>,
     /// Their group.
@@ -113,6 +127,7 @@ impl Default for MountOptions {
             flags: MountFlags::NOSUID | MountFlags::NODEV,
             allow_other: false,
             share_xattr: false,
+            access: Access::Unrecorded,
             uid: None,
             gid: None,
             source: None,
@@ -213,6 +228,10 @@ impl MountOptions {
                 self.share_xattr = true;
                 return true;
             }
+            "audit_access" => {
+                self.access = Access::Recorded;
+                return true;
+            }
             _ => return false,
         };
         self.flags.set(flag, on);
@@ -245,10 +264,12 @@ mod tests {
     fn what_fstab_and_gocryptfs_users_write() {
         let lists = [
             "rw,nofail,_netdev,user,noauto,x-systemd.automount,x-gvfs-show,default_permissions,auto_unmount",
-            "allow_other,share_xattr,uid=1000,gid=1001,umask=077,fsname=a,subtype=b,passfile=/etc/p,token=t,module=/m,pin_file=/q,budget=2G,idle=30m,noexec",
+            "allow_other,share_xattr,audit_access,uid=1000,gid=1001,umask=077,fsname=a,subtype=b,passfile=/etc/p,token=t,module=/m,pin_file=/q,budget=2G,idle=30m,noexec",
         ];
         let options = MountOptions::parse(lists).unwrap();
         assert!(options.allow_other && options.share_xattr && !options.read_only());
+        assert_eq!(options.access, Access::Recorded);
+        assert_eq!(MountOptions::default().access, Access::Unrecorded);
         assert_eq!((options.uid, options.gid), (Some(1000), Some(1001)));
         assert_eq!(options.budget, Some(2 << 30));
         assert_eq!(options.idle, Some(Duration::from_secs(1800)));

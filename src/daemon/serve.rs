@@ -26,10 +26,12 @@ use crate::daemon::lock::PodLock;
 use crate::daemon::mount;
 use crate::daemon::mounted::Mounted;
 use crate::daemon::mountpoint::Mountpoint;
+use crate::daemon::options::Access;
 use crate::daemon::passphrase::Passphrase;
 use crate::daemon::stale;
 use crate::daemon::tenancy;
 use crate::pod::Desk;
+use crate::types::limits::AUDIT_LAST;
 use crate::types::limits::CONTROL_DELIVERY;
 use crate::types::limits::POD_CLOSE;
 use crate::types::limits::START_EXTEND_US;
@@ -96,6 +98,9 @@ impl Stage<'_> {
                 .broken()
                 .map(|why| format!("nothing can be changed: {why}")),
         );
+        if self.config.access == Access::Recorded && self.config.read_only() {
+            notes.push("who opens files is not recorded: nothing can be changed".to_owned());
+        }
         notes.extend(self.house.publish(self.runtime.handle(), self.config));
         let outcome = self
             .runtime
@@ -133,6 +138,7 @@ impl Stage<'_> {
             tokio::spawn(tenancy::settle_daily(self.config.paths.clone()));
             tokio::spawn(Arc::clone(self.house.people().audit()).watch());
             tokio::spawn(Arc::clone(live.failures()).record(self.house.clone()));
+            tokio::spawn(Arc::clone(live.openings()).record(self.house.clone()));
         }
         let (program, path) = (self.program.clone(), self.point.path.clone());
         let probing = tokio::task::spawn_blocking(move || probe(&program, &path)).await;
@@ -148,6 +154,10 @@ impl Stage<'_> {
         let why = live.until_the_end(signals, inbox, mounted.ended()).await;
         tracing::info!(?why, "ending");
         drop(desk);
+        let last = tokio::time::timeout(AUDIT_LAST, live.record_last()).await;
+        if last.is_err() {
+            tracing::warn!("what happened last is not in the audit log");
+        }
         if tokio::time::timeout(CONTROL_DELIVERY, deliveries.done())
             .await
             .is_err()

@@ -154,7 +154,7 @@ impl Filesystem for Adapter {
         });
     }
 
-    fn open(&self, _req: &Request, node: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, req: &Request, node: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let writes = flags.acc_mode() != OpenAccMode::O_RDONLY;
         if let Some(told) = told(self.mount.ino(node)) {
             return self.open_told(node, told, writes, reply);
@@ -163,7 +163,8 @@ impl Filesystem for Adapter {
             if writes {
                 pod.may_be_written(ino)?;
             }
-            self.mount.open(pod, node)
+            let opened = self.mount.open(pod, node);
+            opened.map(|()| self.tell_opened(req, ino, flags))
         });
     }
 
@@ -174,12 +175,13 @@ impl Filesystem for Adapter {
         name: &OsStr,
         mode: u32,
         _umask: u32,
-        _flags: i32,
+        flags: i32,
         reply: ReplyCreate,
     ) {
         self.change(("create", dir), &[(dir, name)], reply, |pod, ino| {
             let attr = pod.create(ino, name.as_bytes(), mode, caller(req))?;
             self.mount.opens(attr.ino);
+            self.tell_opened(req, attr.ino, OpenFlags(flags));
             Ok(attr)
         });
     }

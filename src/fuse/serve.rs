@@ -2,7 +2,7 @@ use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use fuser::{Errno, INodeNo};
+use fuser::{Errno, INodeNo, OpenAccMode, OpenFlags, Request};
 use tokio::runtime::Handle;
 
 use crate::fuse::answer::Answer;
@@ -11,7 +11,7 @@ use crate::fuse::mounts::Mount;
 use crate::fuse::told::Shared;
 use crate::fuse::wait::Waiting;
 use crate::fuse::watchdog::Running;
-use crate::pod::{Pod, PodError};
+use crate::pod::{Opening, Pod, PodError};
 use crate::types::Ino;
 
 /// The kernel's side of a pod. Every operation is the same: translate, call, answer.
@@ -23,6 +23,8 @@ pub(super) struct Adapter {
     pub(super) runtime: Handle,
     /// What is told, as long as it is open.
     pub(super) told: Shared,
+    /// Whether somebody wants to know who opens files.
+    pub(super) tells_opened: bool,
 }
 
 impl Adapter {
@@ -94,6 +96,18 @@ impl Adapter {
                 tell_failure(&self.pod, turn.at(), outcome.as_ref());
                 answer(turn.at(), reply, outcome);
             }
+        }
+    }
+
+    /// A program opened a file.
+    pub(super) fn tell_opened(&self, request: &Request, ino: Ino, flags: OpenFlags) {
+        if self.tells_opened {
+            let opening = Opening {
+                pid: request.pid(),
+                uid: request.uid(),
+                writes: flags.acc_mode() != OpenAccMode::O_RDONLY,
+            };
+            self.pod.tell_opened(ino, opening);
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct ServeOptions {
     pub top: Ino,
     /// The requests that run, also those of other mounts.
     pub running: Arc<Running>,
+    /// Whether the pod's desk is told who opens files.
+    pub tells_opened: bool,
 }
 
 impl ServeOptions {
@@ -52,6 +54,7 @@ impl ServeOptions {
             runtime,
             top: ROOT,
             running: Arc::new(Running::default()),
+            tells_opened: false,
         }
     }
 }
@@ -99,6 +102,7 @@ pub fn serve(
         running: Arc::clone(&running),
         runtime: options.runtime,
         told: Arc::default(),
+        tells_opened: options.tells_opened,
     };
     let acl = match options.allow {
         Allow::Owner => SessionACL::Owner,

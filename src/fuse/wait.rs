@@ -125,6 +125,7 @@ mod tests {
                 running: Arc::new(Running::default()),
                 runtime: tokio::runtime::Handle::current(),
                 told: Arc::default(),
+                tells_opened: false,
             };
             Self { adapter, fake, ino }
         }

@@ -86,8 +86,22 @@ pub trait Desk: Send + Sync {
     /// A file could not be read. Prompt.
     fn failed(&self, ino: Ino, error: &PodError);
 
+    /// A program opened a file. Prompt.
+    fn opened(&self, ino: Ino, opening: Opening);
+
     /// Shares it no more.
     fn unshare(&self, ino: Ino, who: String, asked: Caller) -> Doing<'_, ()>;
+}
+
+/// How a program opens a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The thread that does, 0 when it cannot be seen from here.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Whether it may write.
+    pub writes: bool,
 }
 
 /// What a program wants to be shared.
@@ -201,6 +215,13 @@ impl Pod {
             && !ino.is_told()
         {
             desk.failed(ino, error);
+        }
+    }
+
+    /// A program opened a file.
+    pub fn tell_opened(&self, ino: Ino, opening: Opening) {
+        if let Ok(desk) = self.desk() {
+            desk.opened(ino, opening);
         }
     }
 

@@ -53,7 +53,7 @@ pub use attr::Attr;
 pub use boxes::{BoxError, Extent};
 pub use check::{Finding, Report};
 pub use contents::Seek;
-pub use desk::{Desk, Doing, Drawer, Item, ShareWish, Told, contact_of, told};
+pub use desk::{Desk, Doing, Drawer, Item, Opening, ShareWish, Told, contact_of, told};
 pub use dir::Entry;
 pub use error::PodError;
 pub use received::{Arrived, Kernel};

@@ -22,7 +22,7 @@ KINDS = {
     20: "grant-revoked", 21: "revocation-received", 22: "sealed-anew", 23: "added", 24: "changed",
     25: "removed", 32: "requested", 33: "request-received", 34: "request-approved", 35: "request-denied",
     48: "keys-rotated", 49: "keys-replaced", 50: "box-created", 51: "box-removed", 64: "integrity-failure", 65: "rollback-alarm", 66: "exported",
-    67: "read-failed",
+    67: "read-failed", 68: "opened",
 }
 OUTCOMES = ("done", "refused", "failed")
 FIELDS = (

@@ -42,6 +42,7 @@ mod network;
 )]
 #[path = "../node/mod.rs"]
 mod node;
+mod opened;
 mod people;
 mod pins;
 mod primitives;

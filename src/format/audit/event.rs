@@ -111,6 +111,8 @@ kinds! {
     Exported = 66 "exported",
     /// A file could not be read.
     ReadFailed = 67 "read-failed",
+    /// A program opened a file.
+    Opened = 68 "opened",
 }
 
 /// How it went.

@@ -77,8 +77,12 @@ pub const PHRASE_FILE_MAX: u64 = 4096;
 pub const TOLD_OPEN_MAX: usize = 64;
 /// Files of which a failed read is recorded in one stretch of time; other failures are counted.
 pub const FAILURES_TOLD: usize = 8;
+/// Openings of files that are recorded in one stretch of time, when they are; others are counted.
+pub const OPENINGS_TOLD: usize = 256;
+/// What happened last before a mount ends has so long to be recorded.
+pub const AUDIT_LAST: Duration = Duration::from_secs(5);
 /// How long such a stretch is.
-pub const FAILURES_WINDOW: Duration = Duration::from_secs(3600);
+pub const LATELY_WINDOW: Duration = Duration::from_secs(3600);
 /// Longest text in a message, in bytes: a path, a purpose, a reason.
 pub const MESSAGE_TEXT_MAX: usize = 1024;
 /// Messages of one contact that are kept in each direction; more are not read, and not written.
