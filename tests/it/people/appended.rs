@@ -181,7 +181,10 @@ fn what_is_added_to_a_shared_folder_becomes_its_owners() {
     let mut left = names(&back);
     left.retain(|name| name != "late.txt");
     assert!(left.is_empty() || left == ["2026"], "{left:?}");
-    assert!(!second.dir().join("Shared with me").exists());
+    // It stands there before the share is taken away.
+    let shared = second.dir().join("Shared with me");
+    let is_gone = wait_until(PATIENCE, || !shared.exists());
+    assert!(is_gone, "the share is shown still");
     confirmed(&ben);
     std::thread::sleep(ADDED_SETTLES);
     assert_eq!(names(&lab), OF_ANNA);
