@@ -190,7 +190,7 @@ impl PeopleClient {
         let own = identity::own(self)?;
         let mut theirs = Fingerprint([0; 32]);
         hex::decode_to_slice(&contact.fingerprint, &mut theirs.0).map_err(|_| unexpected())?;
-        let words = spoken_words(&Fingerprint::of(&own.card().identity), &theirs);
+        let words = spoken_words(&own.card().fingerprint(), &theirs);
         words
             .map(|words| (contact, words.to_vec()))
             .map_err(|error| Fault::new(FaultKind::Other, error.to_string()))

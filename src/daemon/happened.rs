@@ -30,7 +30,7 @@ pub(super) fn met(
         Err(ShareError::Alarm(_)) => Happening::new(Kind::ContactAlarm).went(Outcome::Refused),
         Ok(Pinned::Same) | Err(_) => return None,
     };
-    let who = Fingerprint::of(&card.identity);
+    let who = card.fingerprint();
     Some(happening.with(who.0, name).of(&number(card)))
 }
 

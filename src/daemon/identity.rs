@@ -11,7 +11,6 @@ use std::time::Duration;
 use crate::control::OwnKeys;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
-use crate::crypto::identity::Fingerprint;
 use crate::crypto::identity::sign_card;
 use crate::crypto::keys::IdentityKey;
 use crate::crypto::keys::RootKey;
@@ -69,7 +68,7 @@ impl Identity {
         Ok(Self {
             identity: text::identity(&owner),
             address: format!("0x{}", hex::encode(owner.0)),
-            fingerprint: hex::encode(Fingerprint::of(&card.card().identity).0),
+            fingerprint: hex::encode(card.card().fingerprint().0),
             card: card.card().number,
             card_time: card.card().made.secs,
             published: keys.published,

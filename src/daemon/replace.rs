@@ -7,7 +7,6 @@ use crate::control::OwnKeys;
 use crate::crypto::BOX_OVERHEAD;
 use crate::crypto::domain::ad;
 use crate::crypto::entropy::random_bytes;
-use crate::crypto::identity::Fingerprint;
 use crate::crypto::seal_box;
 use crate::daemon::contacts::PeopleClient;
 use crate::daemon::create::no_entropy;
@@ -129,7 +128,7 @@ pub fn report(paths: &PodPaths) -> Result<KeysReport, Fault> {
         let card = card.card();
         report.since = Some(card.made.secs);
         report.card = Some(card.number);
-        report.fingerprint = Some(hex::encode(Fingerprint::of(&card.identity).0));
+        report.fingerprint = Some(hex::encode(card.fingerprint().0));
         report.published = keys.published;
         report.successor = card.successor.as_ref().map(text::identity);
     }

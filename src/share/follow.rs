@@ -30,19 +30,18 @@ impl Contacts {
 
     /// The identity that follows theirs was added under another name meanwhile: the contact of before is nobody any more.
     pub(super) fn leave(&self, name: &ContactName, found: &Found) -> Result<(), ShareError> {
-        let all = self.all()?.into_iter();
-        let Some(mut contact) = { all }.find(|contact| contact.name == *name) else {
-            return Ok(());
+        let mut contact = match self.named(name.as_str()) {
+            Err(ShareError::Unknown(_)) => return Ok(()),
+            named => named?,
         };
-        let (card, owner) = (contact.card()?, found.newest.card().owner());
+        let card = contact.card()?;
         let is_left = first(found).is_some_and(|first| first.card().succeeds(&card));
-        if !is_left || card.successor != Some(owner) || contact.alarm.is_some() {
+        if !is_left || contact.alarm.is_some() {
             return Ok(());
         }
-        let name = Called::new(contact.name.as_str());
         contact.alarm = Some(found.newest.hash());
         self.put(&contact)?;
-        Err(ShareError::Alarm(name))
+        Err(ShareError::Alarm(Called::new(name.as_str())))
     }
 
     /// The contact has the new identity from now on. What was met of the one before, and stopped them, is over with it.

@@ -82,27 +82,19 @@ impl Sharing {
 
     /// What is asked for now.
     fn asked_for(&self, given: &Given, level: RevocationLevel) -> Result<Revocation, Refused> {
-        let mut asked = (self.clock)();
+        let now = (self.clock)();
+        let ended = ended(given, level, now);
+        if !level.seals() {
+            return Ok(ended);
+        }
         let mut renewal = RenewalId([0; 16]);
-        let state = if level.seals() {
-            asked = self.later_than_all(asked)?;
-            getrandom::fill(&mut renewal.0)
-                .map_err(|error| Refused(Refusal::State, error.to_string()))?;
-            RevocationState::Asked
-        } else {
-            RevocationState::Done {
-                when: asked,
-                renewed: Renewed::default(),
-                receipt: None,
-            }
-        };
+        getrandom::fill(&mut renewal.0)
+            .map_err(|error| Refused(Refusal::State, error.to_string()))?;
         Ok(Revocation {
-            grant: given.id,
-            level,
-            asked,
-            target: given.target,
+            asked: self.later_than_all(now)?,
             renewal,
-            state,
+            state: RevocationState::Asked,
+            ..ended
         })
     }
 
@@ -267,18 +259,7 @@ impl Sharing {
             if why != Ended::Revoked || is_hidden || noted.contains(&given.id) {
                 continue;
             }
-            self.put_revocation(&Revocation {
-                grant: given.id,
-                level: RevocationLevel::Feed,
-                asked: when,
-                target: given.target,
-                renewal: RenewalId([0; 16]),
-                state: RevocationState::Done {
-                    when,
-                    renewed: Renewed::default(),
-                    receipt: None,
-                },
-            })?;
+            self.put_revocation(&ended(&given, RevocationLevel::Feed, when))?;
         }
         Ok(())
     }
@@ -373,4 +354,20 @@ impl Sharing {
 
 pub(super) fn unknown(error: &SyncError) -> Refused {
     Refused(Refusal::State, error.to_string())
+}
+
+/// A grant that was ended, and with that all is done.
+fn ended(given: &Given, level: RevocationLevel, when: Timespec) -> Revocation {
+    Revocation {
+        grant: given.id,
+        level,
+        asked: when,
+        target: given.target,
+        renewal: RenewalId([0; 16]),
+        state: RevocationState::Done {
+            when,
+            renewed: Renewed::default(),
+            receipt: None,
+        },
+    }
 }

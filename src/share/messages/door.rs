@@ -49,7 +49,7 @@ impl Messages {
             // Nobody knows this pod, or nobody would believe what it answers.
             return Ok(all);
         };
-        let own = Fingerprint::of(&card.card().identity);
+        let own = card.card().fingerprint();
         let today = day(now.secs);
         let days = [today, today.saturating_sub(1), today.saturating_add(1)];
         let mut slots = days
@@ -121,7 +121,7 @@ impl Messages {
             return Ok(None);
         };
         let card = knock.card.card();
-        let sender = Fingerprint::of(&card.identity);
+        let sender = card.fingerprint();
         let between = Correspondents {
             sender: &sender,
             recipient: own,

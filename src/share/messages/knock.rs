@@ -160,7 +160,7 @@ impl Messages {
         card: &Card,
         knock: &Knock,
     ) -> Result<bool, MessageError> {
-        let recipient = Fingerprint::of(&card.identity);
+        let recipient = card.fingerprint();
         let random = self.random_bytes()?;
         let Ok(slot) = visit.free_slot(&recipient, at.day, random).await else {
             return Ok(false);
@@ -169,7 +169,7 @@ impl Messages {
             // It was written before there were doors, and is too long for one.
             return Ok(false);
         };
-        let sender = Fingerprint::of(&visit.own.card().identity);
+        let sender = visit.own.card().fingerprint();
         let seed = self.random_secret()?;
         let sign = Secret::from_bytes(self.keys().sign.expose());
         let (place, xwing) = (*slot.place(), card.xwing.clone());

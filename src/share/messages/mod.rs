@@ -324,7 +324,7 @@ impl Messages {
             return Err(ShareError::Alarm(name).into());
         }
         let (card, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;
-        let own = Fingerprint::of(&card.card().identity);
+        let own = card.card().fingerprint();
         Pair::new(&self.keys(), own, contact)
     }
 

@@ -22,7 +22,7 @@ impl Messages {
         now: Timespec,
     ) -> Result<bool, MessageError> {
         let card = shown.card();
-        let print = Fingerprint::of(&card.identity);
+        let print = card.fingerprint();
         let (mut batch, mut renewed) = (Batch::new(Class::Meta), Vec::new());
         for number in ledger.numbers_of_stranger(&print) {
             let mut row = self.kept(Way::Received, number)?.row;
@@ -77,6 +77,7 @@ impl Messages {
             card,
         }))
     }
+
     /// Who came to the door and wrote something that is kept.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ impl Messages {
             return Ok(());
         };
         let (own, _) = self.contacts.own()?.ok_or(MessageError::NoCard)?;
-        let own = Fingerprint::of(&own.card().identity);
+        let own = own.card().fingerprint();
         let witness = Box::new(Witness::sign(seen, own.0, &self.keys().sign));
         let posted = self.post(&contact, MessageBody::Witness(witness), None, now)?;
         for (kept, _) in self.witnesses()? {
