@@ -92,40 +92,32 @@ impl<'a> Borders<'a> {
         differ.copied().collect()
     }
 
-    /// All that is sealed under other keys than at the cut before, when it was published by then: what boxes that were
-    /// made or removed since lead to, and of `changed` what came into another one.
+    /// All that had a name at the cut before and is in another box now: what boxes that were made or removed since lead
+    /// to, and of what changed or was renamed what came into another one, with all that is below it.
     pub(super) fn moved_since(
         &self,
         before: &Self,
-        changed: &[Ino],
+        changed: impl IntoIterator<Item = Ino>,
     ) -> Result<BTreeSet<Ino>, SyncError> {
         let mut moved = BTreeSet::new();
         if self.boxes.is_empty() && before.boxes.is_empty() {
             return Ok(moved);
         }
-        for ino in changed {
-            if self.of(*ino)? != before.of(*ino)? {
-                moved.insert(*ino);
-            }
-        }
         let mut left: Vec<Ino> = self.differing(before).into_iter().collect();
-        while let Some(dir) = left.pop() {
-            if self.view.inode(dir)?.is_none_or(|inode| inode.nlink == 0) {
+        left.extend(changed);
+        while let Some(ino) = left.pop() {
+            let (Some(inode), Some(_)) = (self.named(ino)?, before.named(ino)?) else {
                 continue;
-            }
-            moved.insert(dir);
-            for (_, ino) in self.view.names(dir)? {
-                if self
-                    .view
-                    .inode(ino)?
-                    .is_some_and(|inode| Inode::is_dir(&inode))
-                {
-                    left.push(ino);
-                } else {
-                    moved.insert(ino);
-                }
+            };
+            if self.of(ino)? != before.of(ino)? && moved.insert(ino) && inode.is_dir() {
+                left.extend(self.view.named_in(ino)?);
             }
         }
         Ok(moved)
+    }
+
+    fn named(&self, ino: Ino) -> Result<Option<Inode>, SyncError> {
+        let inode = self.view.inode(ino)?;
+        Ok(inode.filter(|inode| inode.nlink > 0))
     }
 }

@@ -37,8 +37,10 @@ pub(super) struct Changes {
     pub(super) renewals: Renewals,
     /// The top directory differs: no entry tells of it.
     root: bool,
-    /// Something was prepared for a cut that was given up.
-    given_up: bool,
+    /// What `directories` name by now and did not before.
+    entered: BTreeSet<Ino>,
+    /// What was prepared for a cut that was given up.
+    given_up: BTreeSet<Ino>,
 }
 
 impl Changes {
@@ -75,7 +77,11 @@ impl Changes {
         changes.renewals = Renewals::between(kept, base, cut)?;
         if let Some(base) = base {
             let (now, before) = (Borders::at(view)?, Borders::at(View::new(journal, base))?);
-            changes.renewals.add(now.moved_since(&before, &inodes)?);
+            let changed = inodes.iter().chain(&changes.entered).copied();
+            changes.renewals.add(now.moved_since(&before, changed)?);
+        }
+        if view.had_boxes()? {
+            changes.renewals.doubt(changes.given_up.clone());
         }
         changes.add_renewed(&view)?;
         changes.leave_out_hidden(&view, &inodes)?;
@@ -98,7 +104,7 @@ impl Changes {
             && self.unnamed.is_empty()
             && self.directories.is_empty()
             && !self.root
-            && !self.given_up
+            && self.given_up.is_empty()
     }
 
     fn take(&mut self, row: &Difference, inodes: &mut Vec<Ino>) -> Result<(), SyncError> {
@@ -186,7 +192,7 @@ impl Changes {
     }
 
     fn add_inode(&mut self, view: &View<'_>, ino: Ino) -> Result<(), SyncError> {
-        self.given_up = true;
+        self.given_up.insert(ino);
         let Some(inode) = view.inode(ino)? else {
             self.gone.insert(ino);
             return Ok(());
@@ -233,7 +239,9 @@ impl Changes {
     fn entries(&mut self, dir: Ino, row: &Difference) -> Result<(), SyncError> {
         let (old, new) = (entries(row.old.as_ref())?, entries(row.new.as_ref())?);
         for entry in old.0.iter().chain(&new.0) {
-            if old.find(&entry.name) != new.find(&entry.name) {
+            let now = new.find(&entry.name);
+            if old.find(&entry.name) != now {
+                self.entered.extend(now.map(|entry| entry.ino));
                 self.add_name(dir, entry.name.clone());
             }
         }

@@ -62,6 +62,11 @@ impl<'a> View<'a> {
         Ok(boxes)
     }
 
+    /// Whether any directory was ever a box.
+    pub(super) fn had_boxes(&self) -> Result<bool, SyncError> {
+        Ok(self.row(&Key::next_box())?.is_some())
+    }
+
     /// What is named `name` in a directory, by the hash of the name.
     pub(super) fn named(&self, dir: Ino, hash: u64, name: &Name) -> Result<Option<Ino>, SyncError> {
         let Some(row) = self.row(&Key::dentry(dir, hash))? else {

@@ -21,10 +21,10 @@ const TARGET_INLINE: u64 = TARGET_INLINE_MAX as u64;
 const ROWS: usize = 256;
 
 /// What an inode is compared with.
-struct Before {
-    ino: Ino,
-    published: Published,
-    inode: Option<PublishedInode>,
+pub(super) struct Before {
+    pub(super) ino: Ino,
+    pub(super) published: Published,
+    pub(super) inode: Option<PublishedInode>,
 }
 
 impl Preparation<'_> {
@@ -63,6 +63,9 @@ impl Preparation<'_> {
         let before = before
             .map(|(ino, published)| self.before(ino, published))
             .transpose()?;
+        if let Some(before) = &before {
+            self.keep_apart(ino, before)?;
+        }
         // After a recovery only the inode tells it.
         let scope = before.as_ref().map(|before| match &before.inode {
             Some(inode) => inode.scope,
@@ -130,7 +133,7 @@ impl Preparation<'_> {
                     ino,
                     lineage: before.map(|before| before.ino),
                     of_attributes: false,
-                    anew: self.renewals.has_pages(ino),
+                    anew: self.renews_pages(ino),
                 };
                 (inode.size, self.bytes(of, target, &conv)?)
             }
@@ -206,7 +209,7 @@ impl Preparation<'_> {
             ino,
             view: self.view,
             since: base
-                .filter(|_| !self.renewals.has_pages(ino))
+                .filter(|_| !self.renews_pages(ino))
                 .map(|(base, _)| (base, touched)),
             inline,
         };
@@ -228,7 +231,7 @@ impl Preparation<'_> {
             ino,
             lineage: before.map(|before| before.ino),
             of_attributes: false,
-            anew: self.renewals.has_pages(ino),
+            anew: self.renews_pages(ino),
         };
         let contents = Tree::new(self, (of, conv), shape, old, &pages).build()?;
         if shrunk {
@@ -261,7 +264,7 @@ impl Preparation<'_> {
             ino,
             lineage,
             of_attributes: true,
-            anew: self.renewals.has(ino),
+            anew: self.renews(ino),
         };
         let published = PublishedInode {
             kind: InodeKind::Attributes,

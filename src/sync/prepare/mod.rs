@@ -4,6 +4,7 @@
 //! gives the same and queues nothing twice. Nothing is sent here; nodes of the old tree that are not on this machine are
 //! fetched. Nodes of a large file are kept before its row names them: until then the row says that it is unfinished.
 
+mod anew;
 mod attributes;
 mod contents;
 mod followed;
@@ -15,6 +16,7 @@ mod parts;
 mod scope;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -61,6 +63,10 @@ pub(super) struct Preparation<'a> {
     fetch: Fetch<'a>,
     followed: &'a [Followed],
     renewals: &'a Renewals,
+    /// The borders at the publication before.
+    borders_before: Option<Borders<'a>>,
+    /// What goes on from something in another box: it is sealed anew.
+    strays: BTreeSet<Ino>,
     /// The file in the making, and what was published of it.
     current: Option<(Ino, Published)>,
     stopped: &'a AtomicBool,
@@ -78,9 +84,12 @@ impl<'a> Preparation<'a> {
         let journal = parts.kept.rows().journal();
         let base = parts.base;
         let view = View::new(journal, parts.cut);
+        let base = base.map(|base| (View::new(journal, base), base.generation));
         Ok(Self {
             view,
-            base: base.map(|base| (View::new(journal, base), base.generation)),
+            base,
+            borders_before: base.map(|(base, _)| Borders::at(base)).transpose()?,
+            strays: BTreeSet::new(),
             kept: parts.kept,
             feed: parts.feed,
             secret: parts.feed.secret(),
@@ -273,7 +282,8 @@ impl<'a> Preparation<'a> {
         let before = kept.filter(|(_, known)| known.expose() == plain.expose());
         let before = before.map(|(reference, _)| reference);
         if attempt == 0
-            && !self.renewals.has(ino)
+            && !self.renews(ino)
+            && !self.renewals.is_unsure(ino)
             && let Some(reference) = before
         {
             return Ok(Sealed::Before(reference));
@@ -336,11 +346,6 @@ impl<'a> Preparation<'a> {
             .range(first..)
             .next()
             .is_some_and(|((at, _), _)| *at == ino)
-    }
-
-    /// Whether nodes of it are sealed, whatever was published.
-    fn is_sealed_anew(&self, ino: Ino) -> bool {
-        self.renewals.has(ino) || self.has_attempts(ino)
     }
 
     fn with_attempts(&self) -> Vec<Ino> {

@@ -42,7 +42,7 @@ impl Preparation<'_> {
     /// The lineage of a file: the one that it has, unless all of it is sealed anew.
     pub(super) fn scope(&self, ino: Ino, before: Option<ScopeId>) -> Result<ScopeId, SyncError> {
         let is_directory = self.view.inode(ino)?.is_some_and(|inode| inode.is_dir());
-        if is_directory || self.renewals.has(ino) {
+        if is_directory || self.renews(ino) {
             return self.own_scope(ino);
         }
         before.map_or_else(|| self.new_scope(ino), Ok)

@@ -1,10 +1,10 @@
 //! Boxes in what is published: no chunk of one is ever a chunk of another, whatever becomes a box and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use podfs::crypto::keys::{BoxSecret, RootKey};
-use podfs::crypto::publish::{open_block, same_page};
+use podfs::crypto::publish::{Reference, open_block, same_page};
 use podfs::crypto::swarm::SealedChunk;
 use podfs::crypto::{Phrase, Secret};
 use podfs::format::published::{Contents, Inode, InodeKind};
@@ -28,11 +28,17 @@ impl Boxes {
     fn see(&mut self, world: &World, whole: &Whole) {
         let boxes = world.pod().boxes();
         let above = |dir: Ino| world.names.iter().find(|(_, it)| it.0 == dir).unwrap().0.0;
+        let told = whole.head.journal.references();
+        let told: BTreeSet<_> = told.map(Reference::address).collect();
         for (address, seen) in &whole.chunks {
             let mut of = seen.of.clone();
             // What a box hangs from is read, for parity, with the directory above it.
             for (dir, _) in boxes.iter().filter(|(dir, _)| seen.of.contains(dir)) {
                 of.remove(&above(*dir));
+            }
+            // So is what the changes in the head refer to, with the pod's own directory.
+            if told.contains(address) {
+                of.remove(&ROOT);
             }
             for ino in of {
                 let number = world.box_of(ino);

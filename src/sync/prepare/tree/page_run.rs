@@ -95,7 +95,7 @@ impl Tree<'_, '_> {
         if lacking.is_empty() {
             return Ok(());
         }
-        if self.prepare.renewals.can_wait(self.ino) && !self.prepare.has_room() {
+        if self.prepare.can_wait(self.ino) && !self.prepare.has_room() {
             return Err(SyncError::NoRoom);
         }
         for (page, brought) in missing.into_iter().zip(self.prepare.fetched(lacking)) {
@@ -120,10 +120,12 @@ impl Tree<'_, '_> {
         let place = self.place(Place::page(page.number));
         let attempt = self.prepare.attempt(self.ino, place);
         let (from, old) = self.before(page, place)?;
+        // What no row has may be kept from when it was in another box.
+        let is_sure = !page.loose || !self.prepare.renewals.is_unsure(from);
         let is_same = |old: &Reference| match attempt {
             0 => {
                 same_page(self.conv, old, &page.bytes)
-                    || !self.of.anew && reseal_block(old, &page.bytes).is_ok()
+                    || is_sure && !self.of.anew && reseal_block(old, &page.bytes).is_ok()
             }
             attempt => seal_block(self.conv, attempt, &page.bytes).0 == *old,
         };
