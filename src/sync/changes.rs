@@ -77,8 +77,8 @@ impl Changes {
         changes.renewals = Renewals::between(kept, base, cut)?;
         if let Some(base) = base {
             let (now, before) = (Borders::at(view)?, Borders::at(View::new(journal, base))?);
-            let changed = inodes.iter().chain(&changes.entered).copied();
-            changes.renewals.add(now.moved_since(&before, changed)?);
+            let looked_at = inodes.iter().chain(&changes.entered).copied();
+            changes.renewals.add(now.moved_since(&before, looked_at)?);
         }
         if view.had_boxes()? {
             changes.renewals.doubt(changes.given_up.clone());
