@@ -53,7 +53,8 @@ impl Renewals {
     ) -> Result<Self, SyncError> {
         let view = View::new(kept.rows().journal(), cut);
         let all = view.revocations()?;
-        let sealing = all.iter().filter(|row| row.level.seals());
+        let renews = |row: &&Revocation| row.level.seals() && !row.is_of_adopted();
+        let sealing = all.iter().filter(renews);
         let newest = sealing.max_by_key(|row| (row.asked, row.grant));
         let mut renewals = Self {
             newest: newest.map(|row| row.renewal),

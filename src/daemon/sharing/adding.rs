@@ -2,8 +2,6 @@
 //! is.
 
 use crate::daemon::sharing::Sharing;
-use crate::daemon::sharing::bring::in_time;
-use crate::daemon::sharing::far::adopt;
 use crate::format::grant::Ended;
 use crate::format::rows::Epochs;
 use crate::format::rows::FileKind;
@@ -21,7 +19,6 @@ use crate::types::Ino;
 use crate::types::Name;
 use crate::types::ROOT;
 use crate::types::SHARED;
-use crate::types::limits::ADOPTED_PATIENCE;
 
 /// Names that are tried for what nobody took over.
 pub(super) const NAMES_MAX: usize = 1000;
@@ -142,7 +139,7 @@ impl Sharing {
         Ok(())
     }
 
-    fn given_back(&self, received: &Received) -> Result<Option<Given>, String> {
+    pub(super) fn given_back(&self, received: &Received) -> Result<Option<Given>, String> {
         let given = self.given.find(&back_id(&received.id));
         given.map_err(|error| error.to_string())
     }
@@ -196,61 +193,6 @@ impl Sharing {
         given_back.map_err(|error| error.to_string())
     }
 
-    /// All that stands in a directory of a tray becomes the owner's with all its pages. What did not come for long stays
-    /// as it is.
-    async fn adopt_tray(&self, received: &Received, top: Ino) -> Result<(), String> {
-        let adopted = in_time(self.adopt_all(top)).await;
-        let adopted = adopted.and_then(|adopted| adopted.map_err(|error| error.to_string()));
-        let Err(why) = adopted else { return Ok(()) };
-        if self.is_over_for_long(received)? {
-            tracing::warn!(%why, "what was not taken over is in part where the other one keeps it");
-            return Ok(());
-        }
-        Err(format!(
-            "what was not taken over is given back once all of it is here: {why}"
-        ))
-    }
-
-    /// Whether the grant that goes back ended long ago, or never was.
-    fn is_over_for_long(&self, received: &Received) -> Result<bool, String> {
-        let since = match self.given_back(received)?.map(|given| given.state) {
-            Some(GivenState::Ended { when, .. }) => when.secs,
-            Some(GivenState::Waiting | GivenState::Offered) => return Ok(false),
-            None => return Ok(true),
-        };
-        let patience = i64::try_from(ADOPTED_PATIENCE.as_secs()).unwrap_or(i64::MAX);
-        Ok((self.clock)().secs.saturating_sub(since) >= patience)
-    }
-
-    /// Takes over what it can. Fails when there is something that may come later.
-    async fn adopt_all(&self, top: Ino) -> Result<(), PodError> {
-        let (mut left, mut adopted) = (vec![top], Ok(()));
-        while let Some(dir) = left.pop() {
-            for entry in self.pod.own_names(dir)? {
-                match entry.kind {
-                    FileKind::Directory => left.push(entry.ino),
-                    FileKind::Regular => match adopt(&self.pod, entry.ino).await {
-                        Ok(()) | Err(PodError::NotFound) => {}
-                        Err(
-                            error @ (PodError::Unreachable(_) | PodError::NoSpace | PodError::Busy),
-                        ) => {
-                            adopted = adopted.and(Err(error));
-                        }
-                        Err(error) => {
-                            tracing::warn!(%error, "a file that was not taken over is given back as it is");
-                        }
-                    },
-                    FileKind::Symlink
-                    | FileKind::Fifo
-                    | FileKind::Socket
-                    | FileKind::CharDevice
-                    | FileKind::BlockDevice => {}
-                }
-            }
-        }
-        adopted
-    }
-
     fn empty_tray(&self, received: &Received, tray: Tray) -> Result<(), PodError> {
         let name = tray_name(received);
         if let Some(was) = tray.was {
@@ -258,6 +200,7 @@ impl Sharing {
         }
         self.prune(tray.now, 0)?;
         if !self.pod.own_names(tray.now)?.is_empty() {
+            self.seal_as_own(tray.now)?;
             self.give_back_files(received, tray.now)?;
         }
         let Some(dir) = self.pod.find_state_subdirectory(&name)? else {

@@ -348,6 +348,7 @@ impl Sharing {
         }
         // There it is the owner's alone, and so are its pages.
         adopt(&self.pod, own.ino).await?;
+        self.seal_as_own(own.ino)?;
         self.set_beside(at, (ROOT, name))?;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 
 mod accepting;
 mod adding;
+mod adopting;
 mod answers;
 mod arriving;
 mod attributes;

@@ -196,7 +196,7 @@ impl Sharing {
         self.publishing.reader().path_of(target)
     }
 
-    fn put_revocation(&self, row: &Revocation) -> Result<(), ShareError> {
+    pub(super) fn put_revocation(&self, row: &Revocation) -> Result<(), ShareError> {
         let rows = self.people.rows();
         rows.put(Key::revocation(&row.grant), row.encode())
     }
@@ -215,17 +215,21 @@ impl Sharing {
         renewed: Renewed,
     ) -> Result<(), ShareError> {
         // Perhaps it was asked for anew meanwhile: then that is still to come.
-        if self.revocations()?.contains(asked) {
-            self.put_revocation(&Revocation {
-                state: RevocationState::Done {
-                    when: (self.clock)(),
-                    renewed,
-                    receipt: None,
-                },
-                ..asked.clone()
-            })?;
-            self.wake.notify_one();
+        if !self.revocations()?.contains(asked) {
+            return Ok(());
         }
+        if asked.is_of_adopted() {
+            return self.people.rows().delete(Key::revocation(&asked.grant));
+        }
+        self.put_revocation(&Revocation {
+            state: RevocationState::Done {
+                when: (self.clock)(),
+                renewed,
+                receipt: None,
+            },
+            ..asked.clone()
+        })?;
+        self.wake.notify_one();
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! Rows of what was done, or is being done, when the owner ended a grant.
+//! Rows of what was done, or is being done, when the owner ended a grant; and of what is to be sealed anew because it was
+//! given back.
 
 use crate::crypto::keys::RenewalId;
 use crate::format::grant::{
@@ -15,18 +16,22 @@ const DONE: u8 = 1;
 const SIGNED: u8 = 2;
 const WAITING: u8 = 3;
 
+/// In place of a renewal where there is none.
+const NO_RENEWAL: RenewalId = RenewalId([0; 16]);
+
 /// Value of a `W` row: how far the owner went when a grant was ended, the last time that it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// The grant.
+    /// The grant; of what was given back, something random.
     pub grant: [u8; 16],
     /// How far.
     pub level: RevocationLevel,
     /// When it was asked for.
     pub asked: Timespec,
-    /// What was shared.
+    /// What was shared, or was given back.
     pub target: Ino,
-    /// Random; what is sealed anew, and all that is first published afterwards, has scopes of the newest one.
+    /// Random; what is sealed anew, and all that is first published afterwards, has scopes of the newest one. Zeros for
+    /// what was given back: nobody should open less than before.
     pub renewal: RenewalId,
     /// What became of it.
     pub state: RevocationState,
@@ -55,6 +60,24 @@ pub enum RevocationState {
 }
 
 impl Revocation {
+    /// What somebody else published until now is to be sealed as the pod's own, pages too. There is such a row until that
+    /// is done.
+    pub fn adopted(target: Ino, asked: Timespec, id: [u8; 16]) -> Self {
+        Self {
+            grant: id,
+            level: RevocationLevel::Pages,
+            asked,
+            target,
+            renewal: NO_RENEWAL,
+            state: RevocationState::Asked,
+        }
+    }
+
+    /// Whether it is such a row.
+    pub fn is_of_adopted(&self) -> bool {
+        self.level.seals() && self.renewal == NO_RENEWAL
+    }
+
     /// Bytes of the row: grant 16, level u8, asked 12, target u64, renewal 16, state u8; of one that is done, when 12
     /// and four numbers u64; of one that is signed, the receipt.
     pub fn encode(&self) -> Vec<u8> {

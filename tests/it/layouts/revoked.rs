@@ -69,6 +69,10 @@ pub(super) fn good() -> Named {
         ("rows-revocation-done", done(None)),
         ("rows-revocation-waiting", row(&RevocationState::Waiting)),
         ("rows-revocation-signed", done(Some(&receipt()))),
+        (
+            "rows-revocation-adopted",
+            Revocation::adopted(Ino::new(1, 77), time(1_795_000_000, 5), ID).encode(),
+        ),
     ]
 }
 

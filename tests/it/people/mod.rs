@@ -32,6 +32,7 @@ mod visit;
 mod wire;
 mod witnessed;
 mod written;
+mod written_back;
 mod written_hostile;
 mod written_model;
 mod written_open;

@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::crypto::keys::ScopeId;
+use crate::format::grant::Renewed;
 use crate::format::rows::Inode;
 use crate::format::rows::Published;
+use crate::format::rows::Revocation;
 use crate::format::rows::SeenRecord;
 use crate::pod::Arrived;
 use crate::pod::Attr;
@@ -312,6 +314,24 @@ async fn what_is_given_back_stays_though_the_other_one_keeps_it_no_more() {
     let (received, bytes) = changed(&anna);
     anna.sharing.take_tray_away(&received).await.unwrap();
     assert!(given_back(&anna).unwrap() == bytes);
+    // It is sealed as hers; then nothing is left of that, and nobody signs anything.
+    let pod = &anna.sharing.pod;
+    let asked = || {
+        let (from, to) = Key::all_revocations();
+        let rows = pod.rows().scan(&from, &to, 9).unwrap().into_iter();
+        rows.map(|(_, row)| Revocation::decode(&row).unwrap())
+            .collect::<Vec<_>>()
+    };
+    let rows = asked();
+    let lab = pod.lookup(ROOT, b"lab (not taken over)").unwrap();
+    assert_eq!((rows.len(), rows[0].target), (1, lab.ino));
+    assert!(rows[0].is_asked() && rows[0].is_of_adopted());
+    anna.sharing
+        .is_renewed(&rows[0], Renewed::default())
+        .unwrap();
+    assert_eq!(asked(), []);
+    anna.sharing.sign_receipts().await.unwrap();
+    assert_eq!(asked(), []);
 }
 
 #[tokio::test(start_paused = true)]
