@@ -20,10 +20,9 @@ impl People {
         }
     }
 
-    /// Whether a node took a head with the keys of this machine.
+    /// Whether the network has a head with the keys of this machine.
     fn is_begun(&self) -> bool {
-        let figures = self.publishing.publisher().figures();
-        figures.is_ok_and(|figures| figures.on_node.is_some())
+        self.publishing.publisher().is_begun().unwrap_or(false)
     }
 
     pub(super) async fn publish(&self) -> Answered {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::crypto::publish::Reference;
+use crate::format::published::Adopted;
 use crate::format::rows::{HeadState, Inode, Key};
 use crate::journal::Snapshot;
 use crate::sync::error::SyncError;
@@ -76,6 +77,20 @@ impl Publisher {
             confirmed: own.map(|own| own.confirmed).filter(|number| *number > 0),
             head: last.map(|(own, head)| (own.index, head.time)),
         })
+    }
+
+    /// Whether the network has a head with the keys of this machine: a node took one, or one was recovered from.
+    ///
+    /// # Errors
+    /// When the log does not tell.
+    pub fn is_begun(&self) -> Result<bool, SyncError> {
+        Ok(self.last_head()?.is_some_and(|(own, head)| {
+            let adopted = head.adopted.as_ref();
+            let has_same_keys = |adopted: &Adopted| {
+                (adopted.epoch, adopted.box_epoch) == (head.epoch, head.box_epoch)
+            };
+            own.state > HeadState::Made || adopted.is_some_and(has_same_keys)
+        }))
     }
 
     /// What changed until now belongs to a publication of at least this number.

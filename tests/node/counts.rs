@@ -1,6 +1,6 @@
 //! What a node has been asked: tests count here, never at the client.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use podfs::types::Address;
 
@@ -11,6 +11,7 @@ pub struct Counts {
     requests: BTreeMap<Route, u64>,
     answers: BTreeMap<(Route, u16), u64>,
     puts: HashMap<Address, u64>,
+    taken: HashSet<Address>,
     gets: HashMap<Address, u64>,
     pub connections: u64,
     /// Requests that were being answered at one time, at most.
@@ -36,6 +37,11 @@ impl Counts {
     /// How often a chunk was sent here, whatever became of it.
     pub fn puts(&self, address: &Address) -> u64 {
         self.puts.get(address).copied().unwrap_or(0)
+    }
+
+    /// Whether the reply was given that a chunk was taken.
+    pub fn is_taken(&self, address: &Address) -> bool {
+        self.taken.contains(address)
     }
 
     /// How often a chunk was asked for here.
@@ -75,6 +81,10 @@ impl Counts {
 
     pub(in crate::node) fn put(&mut self, address: Address) {
         *self.puts.entry(address).or_default() += 1;
+    }
+
+    pub(in crate::node) fn taken(&mut self, address: Address) {
+        self.taken.insert(address);
     }
 
     pub(in crate::node) fn got(&mut self, address: Address) {

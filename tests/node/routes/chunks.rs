@@ -62,7 +62,11 @@ async fn stored(inner: &Inner, session: &Session, body: Option<Bytes>) -> Reply 
         Err(why) => not_put(&why),
     };
     inner.durable().wait().await;
-    after(&faults, &inner.faults, reply).await
+    let reply = after(&faults, &inner.faults, reply).await;
+    if reply.status() == StatusCode::CREATED {
+        inner.counts.lock().taken(chunk.address);
+    }
+    reply
 }
 
 fn not_put(why: &NotPut) -> Reply {
