@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -145,9 +146,12 @@ impl Row {
         }
     }
 
+    /// In one request: a publication that comes meanwhile has the first version or the second, which is longer.
     fn renew(&self, top: &Path) {
         let file = self.of(&top.join(&self.hers), "next");
-        fs::write(file, self.text("second", "next")).unwrap();
+        let file = fs::File::options().write(true).open(file).unwrap();
+        let second = self.text("second", "next");
+        file.write_all_at(second.as_bytes(), 0).unwrap();
     }
 
     /// Tries it as he does.
