@@ -36,6 +36,8 @@ struct State {
     next: u64,
     /// What the others are to be told of, and the mount that knows it.
     pending: BTreeSet<(u64, Notice)>,
+    /// Some found no room since there were none last: that was said.
+    are_left_out: bool,
     is_telling: bool,
 }
 
@@ -105,7 +107,9 @@ impl Mounts {
         }
         for notice in notices {
             if state.pending.len() >= NOTICES_MAX {
-                tracing::warn!("a mount of the pod may show what was for a while");
+                if !std::mem::replace(&mut state.are_left_out, true) {
+                    tracing::warn!("a mount of the pod may show what was for a while");
+                }
                 break;
             }
             state.pending.insert((from, notice));
@@ -119,6 +123,7 @@ impl Mounts {
         let mut state = self.state.lock();
         while !state.mounts.is_empty() {
             let Some((from, notice)) = state.pending.pop_first() else {
+                state.are_left_out = false;
                 self.changed.wait(&mut state);
                 continue;
             };

@@ -39,8 +39,8 @@ pub(super) struct Changes {
     root: bool,
     /// What `directories` name by now and did not before.
     entered: BTreeSet<Ino>,
-    /// What was prepared for a cut that was given up.
-    given_up: BTreeSet<Ino>,
+    /// Something was prepared for a cut that was given up.
+    given_up: bool,
 }
 
 impl Changes {
@@ -80,9 +80,6 @@ impl Changes {
             let looked_at = inodes.iter().chain(&changes.entered).copied();
             changes.renewals.add(now.moved_since(&before, looked_at)?);
         }
-        if view.had_boxes()? {
-            changes.renewals.doubt(changes.given_up.clone());
-        }
         changes.add_renewed(&view)?;
         changes.leave_out_hidden(&view, &inodes)?;
         // Contents may be others though the inode's row is as it was: clocks go back, and a time may come twice.
@@ -104,7 +101,7 @@ impl Changes {
             && self.unnamed.is_empty()
             && self.directories.is_empty()
             && !self.root
-            && self.given_up.is_empty()
+            && !self.given_up
     }
 
     fn take(&mut self, row: &Difference, inodes: &mut Vec<Ino>) -> Result<(), SyncError> {
@@ -192,7 +189,7 @@ impl Changes {
     }
 
     fn add_inode(&mut self, view: &View<'_>, ino: Ino) -> Result<(), SyncError> {
-        self.given_up.insert(ino);
+        self.given_up = true;
         let Some(inode) = view.inode(ino)? else {
             self.gone.insert(ino);
             return Ok(());

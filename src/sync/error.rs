@@ -1,3 +1,4 @@
+use crate::crypto::publish::Reference;
 use crate::format::wire::Malformed;
 use crate::journal::JournalError;
 use crate::store::StoreError;
@@ -64,6 +65,16 @@ impl SyncError {
                 | Self::Find(FindError::Unavailable(_))
                 | Self::Read(ReadError::Fetch(..))
         )
+    }
+
+    /// What was published of an inode is no node, though it opens.
+    pub(super) fn corrupt(ino: Ino, node: &Reference) -> Self {
+        ReadError::Fetch(ino, FetchError::Corrupt(node.address())).into()
+    }
+
+    /// Whether what is known of this inode, and of nothing else, makes no sense.
+    pub(super) fn contradicts(&self, ino: Ino) -> bool {
+        matches!(self, Self::Contradiction(at, _) if *at == ino)
     }
 
     /// Whether something published is to be had nowhere, though the network answers.

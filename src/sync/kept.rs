@@ -314,6 +314,7 @@ mod tests {
             size: 7,
             contents: Some(node(1).0),
             directory: None,
+            number: None,
         };
         Change::Put(published.encode().into())
     }

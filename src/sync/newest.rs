@@ -20,6 +20,7 @@ impl Kept {
             size: 0,
             contents: None,
             directory: None,
+            number: None,
         }))
     }
 

@@ -30,9 +30,6 @@ pub(super) struct Renewals {
     pub(super) inodes: BTreeMap<Ino, bool>,
     /// Of these, those that are in another box than before.
     moved: BTreeSet<Ino>,
-    /// What was prepared for a cut that was given up, when there ever were boxes: what is kept of it may be sealed as in
-    /// another box.
-    unsure: BTreeSet<Ino>,
 }
 
 /// What there is below something, itself included.
@@ -74,16 +71,6 @@ impl Renewals {
     pub(super) fn add(&mut self, moved: BTreeSet<Ino>) {
         self.inodes.extend(moved.iter().map(|ino| (*ino, true)));
         self.moved = moved;
-    }
-
-    /// What is kept of these may be sealed as in another box than the one that they are in.
-    pub(super) fn doubt(&mut self, prepared: BTreeSet<Ino>) {
-        self.unsure = prepared;
-    }
-
-    /// Whether what is kept of it may be sealed as in another box.
-    pub(super) fn is_unsure(&self, ino: Ino) -> bool {
-        self.unsure.contains(&ino)
     }
 
     /// Whether its pages can be sealed anew as well by a later cut: somebody asked for it, and nothing else needs it.

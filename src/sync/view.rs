@@ -62,11 +62,6 @@ impl<'a> View<'a> {
         Ok(boxes)
     }
 
-    /// Whether any directory was ever a box.
-    pub(super) fn had_boxes(&self) -> Result<bool, SyncError> {
-        Ok(self.row(&Key::next_box())?.is_some())
-    }
-
     /// What is named `name` in a directory, by the hash of the name.
     pub(super) fn named(&self, dir: Ino, hash: u64, name: &Name) -> Result<Option<Ino>, SyncError> {
         let Some(row) = self.row(&Key::dentry(dir, hash))? else {
@@ -163,6 +158,18 @@ impl<'a> View<'a> {
             cursor = step.next;
         }
         Ok(true)
+    }
+
+    /// Whether pages of a file are not here.
+    pub(super) fn has_remote(&self, ino: Ino) -> Result<bool, SyncError> {
+        let mut found = false;
+        let (from, to) = (Key::extent(ino, 0), Key::extent(ino, u64::MAX));
+        self.rows(&from, &to, |_, row| {
+            let pages = Bucket::decode(row)?.pages();
+            found |= pages.iter().any(|page| matches!(page, PageState::Remote));
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Reads a page that has data.

@@ -51,7 +51,9 @@ impl Sharing {
         loop {
             tokio::select! {
                 Some(ended) = looks.running.join_next_with_id() => {
-                    looks.end(ended);
+                    if let Some(unfinished) = looks.end(ended) {
+                        self.due.lock().insert(unfinished);
+                    }
                     continue;
                 }
                 () = self.added.notified() => {}
@@ -106,14 +108,17 @@ impl Sharing {
 }
 
 impl Looks {
-    fn end(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let look = match ended {
-            Ok((look, ())) => look,
+    /// Gives the grant that has to be looked at once more.
+    fn end(&mut self, ended: Result<(Id, ()), JoinError>) -> Option<[u8; 16]> {
+        match ended {
+            Ok((look, ())) => {
+                self.of.remove(&look);
+                None
+            }
             Err(error) => {
                 tracing::error!("looking at what was added panicked");
-                error.id()
+                self.of.remove(&error.id())
             }
-        };
-        self.of.remove(&look);
+        }
     }
 }

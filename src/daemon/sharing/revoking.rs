@@ -219,7 +219,11 @@ impl Sharing {
             return Ok(());
         }
         if asked.is_of_adopted() {
-            return self.people.rows().delete(Key::revocation(&asked.grant));
+            // Once it is done, no later publication does it again, though the row should stay.
+            if let Err(error) = self.people.rows().delete(Key::revocation(&asked.grant)) {
+                tracing::warn!(%error, "a request that is done stays");
+            }
+            return Ok(());
         }
         self.put_revocation(&Revocation {
             state: RevocationState::Done {

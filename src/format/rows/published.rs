@@ -22,6 +22,9 @@ pub struct Published {
     pub contents: Option<Reference>,
     /// Root of the tree of names of a directory.
     pub directory: Option<Reference>,
+    /// Number of the box whose keys it, and all that is kept of it, is sealed with, 0 for the pod's own;
+    /// [`Published::MIXED`] for several. Who received it is not told.
+    pub number: Option<u32>,
 }
 
 /// A page or node of what is published that is kept on this machine.
@@ -51,7 +54,10 @@ pub struct Queued {
 }
 
 impl Published {
-    /// Bytes of the row: publication u64, scope 16, size u64, two references or holes.
+    /// What is kept is in part sealed as in another box than the rest.
+    pub const MIXED: u32 = u32::MAX;
+
+    /// Bytes of the row: publication u64, scope 16, size u64, two references or holes; number u32, if it is known.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = self.publication.to_le_bytes().to_vec();
         out.extend_from_slice(&self.scope.0);
@@ -59,6 +65,7 @@ impl Published {
         for slot in [&self.contents, &self.directory] {
             put_slot(&mut out, slot.as_ref());
         }
+        out.extend(self.number.iter().flat_map(|number| number.to_le_bytes()));
         out
     }
 
@@ -71,6 +78,7 @@ impl Published {
             size: reader.u64()?,
             contents: Reference::from_bytes(&reader.array()?),
             directory: Reference::from_bytes(&reader.array()?),
+            number: (!reader.is_empty()).then(|| reader.u32()).transpose()?,
         };
         reader.end()?;
         Ok(row)

@@ -44,6 +44,7 @@ pub(super) fn arrived(mode: u32, contents: u8) -> Arrived {
             size: 0,
             contents: Reference::from_bytes(&[contents; 80]),
             directory: None,
+            number: None,
         },
     }
 }

@@ -21,10 +21,10 @@ const TARGET_INLINE: u64 = TARGET_INLINE_MAX as u64;
 const ROWS: usize = 256;
 
 /// What an inode is compared with.
-pub(super) struct Before {
-    pub(super) ino: Ino,
-    pub(super) published: Published,
-    pub(super) inode: Option<PublishedInode>,
+struct Before {
+    ino: Ino,
+    published: Published,
+    inode: Option<PublishedInode>,
 }
 
 impl Preparation<'_> {
@@ -34,7 +34,7 @@ impl Preparation<'_> {
         let settled = self.settle_contents(ino, touched);
         self.current = None;
         match settled {
-            Err(error) if error.is_loss() => {
+            Err(error) if error.is_loss() || error.contradicts(ino) => {
                 tracing::error!(%ino, %error, "a file cannot be published anew");
                 Ok(())
             }
@@ -54,18 +54,18 @@ impl Preparation<'_> {
         {
             return Ok(());
         }
+        self.make(ino, own.as_ref())?;
         self.current = own.clone().map(|own| (ino, own));
         let before = match own.clone() {
             Some(published) => Some((ino, published)),
             None if inode.is_dir() => None,
             None => self.lineage(ino)?,
         };
-        let before = before
-            .map(|(ino, published)| self.before(ino, published))
-            .transpose()?;
-        if let Some(before) = &before {
-            self.keep_apart(ino, before)?;
+        if let Some((from, published)) = &before {
+            self.keep_apart(ino, (*from, published))?;
         }
+        let before = before.map(|(from, published)| self.before(ino, (from, published)));
+        let before = before.transpose()?;
         // After a recovery only the inode tells it.
         let scope = before.as_ref().map(|before| match &before.inode {
             Some(inode) => inode.scope,
@@ -87,11 +87,15 @@ impl Preparation<'_> {
             }
             None
         };
+        let here = self.number(ino)?;
+        // What is kept of the names of a directory is still as it was sealed.
+        let of_names = own.as_ref().filter(|own| own.directory.is_some());
         let published = Published {
             publication: self.publication,
             scope,
             size: inode.size,
             contents,
+            number: of_names.map_or(Some(here), |own| own.number),
             directory: own.and_then(|own| own.directory),
         };
         self.publish(ino, &published);
@@ -99,19 +103,38 @@ impl Preparation<'_> {
         self.flush_if_large()
     }
 
-    fn before(&self, ino: Ino, published: Published) -> Result<Before, SyncError> {
-        let inode = match &published.contents {
-            Some(reference) => {
-                let plain = self.published(ino, Place::INODE, reference)?;
-                Some(PublishedInode::decode(plain.expose(), InodeKind::File)?)
+    /// What `from` published, and `ino` goes on with.
+    fn before(
+        &mut self,
+        ino: Ino,
+        (from, published): (Ino, Published),
+    ) -> Result<Before, SyncError> {
+        let node = published.contents.as_ref();
+        let inode = match node
+            .map(|node| self.published_inode(from, node))
+            .transpose()
+        {
+            // What is sealed anew needs nothing of it when all of it is here.
+            Err(error)
+                if error.is_loss() && self.renews_pages(ino) && !self.view.has_remote(ino)? =>
+            {
+                self.drop_kept(ino, |_| true)?;
+                None
             }
-            None => None,
+            read => read?,
         };
         Ok(Before {
-            ino,
+            ino: from,
             published,
             inode,
         })
+    }
+
+    /// One that is no inode is lost: somebody else may have published it.
+    fn published_inode(&self, ino: Ino, node: &Reference) -> Result<PublishedInode, SyncError> {
+        let plain = self.published(ino, Place::INODE, node)?;
+        let inode = PublishedInode::decode(plain.expose(), InodeKind::File);
+        inode.map_err(|_| SyncError::corrupt(ino, node))
     }
 
     fn inode(

@@ -16,7 +16,6 @@ mod parts;
 mod scope;
 mod tree;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -65,8 +64,10 @@ pub(super) struct Preparation<'a> {
     renewals: &'a Renewals,
     /// The borders at the publication before.
     borders_before: Option<Borders<'a>>,
-    /// What goes on from something in another box: it is sealed anew.
-    strays: BTreeSet<Ino>,
+    /// What is in the making, when it goes on from something in another box: it is sealed anew.
+    stray: Option<Ino>,
+    /// What is in the making, when all that is kept of it is sealed as in the box that it is in.
+    trusted: Option<Ino>,
     /// The file in the making, and what was published of it.
     current: Option<(Ino, Published)>,
     stopped: &'a AtomicBool,
@@ -89,7 +90,8 @@ impl<'a> Preparation<'a> {
             view,
             base,
             borders_before: base.map(|(base, _)| Borders::at(base)).transpose()?,
-            strays: BTreeSet::new(),
+            stray: None,
+            trusted: None,
             kept: parts.kept,
             feed: parts.feed,
             secret: parts.feed.secret(),
@@ -283,7 +285,7 @@ impl<'a> Preparation<'a> {
         let before = before.map(|(reference, _)| reference);
         if attempt == 0
             && !self.renews(ino)
-            && !self.renewals.is_unsure(ino)
+            && self.trusted == Some(ino)
             && let Some(reference) = before
         {
             return Ok(Sealed::Before(reference));
@@ -335,25 +337,6 @@ impl<'a> Preparation<'a> {
         self.changed += 1;
     }
 
-    /// Which attempt at sealing the chunk at `place` is the one to make.
-    fn attempt(&self, ino: Ino, place: Place) -> u8 {
-        self.attempts.get(&(ino, place)).copied().unwrap_or(0)
-    }
-
-    fn has_attempts(&self, ino: Ino) -> bool {
-        let first = (ino, Place::page(0));
-        self.attempts
-            .range(first..)
-            .next()
-            .is_some_and(|((at, _), _)| *at == ino)
-    }
-
-    fn with_attempts(&self) -> Vec<Ino> {
-        let mut inodes: Vec<Ino> = self.attempts.keys().map(|(ino, _)| *ino).collect();
-        inodes.dedup();
-        inodes
-    }
-
     fn flush_if_large(&mut self) -> Result<(), SyncError> {
         if self.edit.pages() < PREPARED_PAGES && self.changed < PREPARED_ROWS {
             return Ok(());
@@ -370,6 +353,11 @@ impl<'a> Preparation<'a> {
             // Nodes of a tree whose inode is still the old one: after a crash all of it is looked at again.
             let unfinished = Published {
                 publication: UNFINISHED,
+                number: if self.is_mixed(*ino) {
+                    Some(Published::MIXED)
+                } else {
+                    before.number
+                },
                 ..before.clone()
             };
             let value = unfinished.encode().into();

@@ -61,6 +61,10 @@ impl Preparation<'_> {
     /// Writes the tree of names of a directory; afterwards its row says where it is.
     pub(super) fn names(&mut self, dir: Ino) -> Result<(), SyncError> {
         let own = self.kept.published(dir)?;
+        self.make(dir, own.as_ref())?;
+        if self.is_mixed(dir) {
+            self.current = own.clone().map(|own| (dir, own));
+        }
         let scope = self.own_scope(dir)?;
         let mut writing = self.writing(dir, own.as_ref())?;
         let mut level = self.leaves(&mut writing)?;
@@ -82,12 +86,15 @@ impl Preparation<'_> {
             size: 0,
             contents: None,
             directory: None,
+            number: None,
         });
         let published = Published {
             publication: self.publication,
             directory: root,
+            number: Some(self.number(dir)?),
             ..own
         };
+        self.current = None;
         self.publish(dir, &published);
         self.flush()
     }

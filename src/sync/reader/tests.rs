@@ -29,6 +29,7 @@ fn remote(sample: &Sample, size: u64, inode: &Reference) -> Arc<Reader> {
         size,
         contents: Some(inode.clone()),
         directory: None,
+        number: None,
     };
     let mut edit = KeptEdit::new(Class::Meta);
     edit.row(Key::published(FILE), Change::Put(published.encode().into()));

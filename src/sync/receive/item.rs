@@ -61,6 +61,7 @@ impl Found {
                 size: of.size,
                 contents: of.contents.clone(),
                 directory,
+                number: None,
             },
         })
     }

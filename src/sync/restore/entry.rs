@@ -196,6 +196,7 @@ impl Restore<'_> {
             size: of.size,
             contents: of.contents.clone(),
             directory: of.directory.clone(),
+            number: None,
         };
         self.writer.put(Key::published(of.ino), published.encode());
     }

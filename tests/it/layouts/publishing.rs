@@ -37,6 +37,11 @@ pub(super) fn good() -> Named {
         size: 300_000,
         contents: Some(reference(1)),
         directory: None,
+        number: None,
+    };
+    let of_box = Published {
+        number: Some(7),
+        ..published.clone()
     };
     let own = OwnHead {
         publication: 12,
@@ -48,6 +53,7 @@ pub(super) fn good() -> Named {
     let queued = Queued { unsent: 6, sent: 9 };
     vec![
         ("rows-published-good", published.encode()),
+        ("rows-published-boxed", of_box.encode()),
         (
             "rows-nodes-good",
             KeptNodes(vec![(0, kept(1)), (31, kept(2))]).encode(),

@@ -185,6 +185,37 @@ fn equal_files_are_one_chunk_only_within_a_box_that_is_made_so() {
     desk.stop();
 }
 
+/// Through another file and a rename, as programs do; and what is moved out of a former box comes with nothing of it.
+#[test]
+fn saving_again_in_a_box_costs_what_differs() {
+    let world = World::new("saving again in a box");
+    let pod = world.pod();
+    let dir = |at: Ino, name: &[u8]| pod.mkdir(at, name, 0o700, OWNER).unwrap().ino;
+    let (boxed, bytes) = (dir(ROOT, b"boxed"), Random::new("saving").bytes(40 * 4096));
+    let below = dir(boxed, b"below");
+    pod.make_box(boxed, false, false).unwrap();
+    file(pod, below, b"a", &bytes);
+    let (shelf, secrets) = (Arc::new(Shelf::default()), pod_secret());
+    let desk = Desk::new(pod, &shelf);
+    desk.publish();
+    file(pod, below, b"temporary", &[&bytes[..], b"more"].concat());
+    let saved = ((below, &b"temporary"[..]), (below, &b"a"[..]));
+    pod.rename(saved.0, saved.1, Taken::Replace).unwrap();
+    let puts = desk.publish().len();
+    // The last page and its path, with parity; the tops of both directories; the heads of the pod and of the box.
+    assert!(puts <= 20, "{puts} chunks of one more page");
+    let before = world.compare(&shelf.chunks.lock());
+    let before = pages(&shelf, &before, "boxed/below/a", &secrets.box_secret(1, 0));
+    pod.unmake_box(boxed, false).unwrap();
+    let moved = ((boxed, &b"below"[..]), (ROOT, &b"moved"[..]));
+    pod.rename(moved.0, moved.1, Taken::Keep).unwrap();
+    desk.publish();
+    let whole = world.compare(&shelf.chunks.lock());
+    let now = pages(&shelf, &whole, "moved/a", &secrets.box_secret(0, 0));
+    assert!(now.iter().all(|page| !before.contains(page)));
+    desk.stop();
+}
+
 /// The heads of boxes say at once, and without a change, what they said with the keys before.
 #[test]
 fn a_box_opens_alone_as_soon_as_the_keys_of_its_pod_are_replaced() {

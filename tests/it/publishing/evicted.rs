@@ -35,7 +35,7 @@ impl Remote for Copies {
     }
 }
 
-fn buckets(pod: &Pod, ino: Ino) -> Vec<(u64, Bucket)> {
+pub(super) fn buckets(pod: &Pod, ino: Ino) -> Vec<(u64, Bucket)> {
     let (from, to) = (Key::extent(ino, 0), Key::extent(ino, u64::MAX));
     let rows = pod.rows().scan(&from, &to, usize::MAX).unwrap();
     let rows = rows.iter();

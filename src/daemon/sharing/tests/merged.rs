@@ -57,6 +57,7 @@ fn arrived(mode: u32, contents: u8, pages: u64) -> Arrived {
             size: pages * 4096,
             contents: Reference::from_bytes(&[contents; 80]),
             directory: None,
+            number: None,
         },
     }
 }

@@ -257,7 +257,7 @@ impl Tree<'_, '_> {
         reference: &Reference,
     ) -> Result<Secret<PAGE>, SyncError> {
         match self.prepare.published(ino, place, reference) {
-            Err(error) if error.is_loss() => {
+            Err(error) if error.is_loss() && self.prepare.trusted == Some(ino) => {
                 let kept = self.prepare.kept.get(ino, place)?;
                 kept.map(|(_, plain)| plain).ok_or(error)
             }
@@ -275,7 +275,8 @@ impl Tree<'_, '_> {
             };
             let place = self.place(Place::node(level, number));
             let plain = self.old_plain(old.ino, place, &reference)?;
-            let node = TreeNode::decode(plain.expose())?;
+            let node = TreeNode::decode(plain.expose());
+            let node = node.map_err(|_| SyncError::corrupt(self.ino, &reference))?;
             if let Some(seen) = self.seen.get_mut(at) {
                 *seen = Some((number, node));
             }

@@ -29,7 +29,7 @@ impl Tree<'_, '_> {
             self.bring(pages.start, &mut run)?;
         }
         for (number, loaded) in pages.zip(run) {
-            let (bytes, loose) = match loaded {
+            let (bytes, loose) = match self.or_brought(number, loaded)? {
                 Page::Same => {
                     found.push(self.same(number)?);
                     continue;
@@ -104,6 +104,16 @@ impl Tree<'_, '_> {
         Ok(())
     }
 
+    /// A page that was brought, is kept, and did not find its place: there is another attempt at it.
+    fn or_brought(&self, number: u64, page: Page) -> Result<Page, SyncError> {
+        let place = self.place(Place::page(number));
+        if !matches!(page, Page::Same) || self.prepare.attempt(self.ino, place) == 0 {
+            return Ok(page);
+        }
+        let kept = self.prepare.kept.get(self.ino, place)?;
+        Ok(kept.map_or(page, |(_, plain)| Page::Loose(Box::new(*plain.expose()))))
+    }
+
     /// What a page that is not here, or did not change, is referred to by.
     fn same(&mut self, number: u64) -> Result<Option<Reference>, SyncError> {
         let old = self.old.as_ref();
@@ -121,7 +131,7 @@ impl Tree<'_, '_> {
         let attempt = self.prepare.attempt(self.ino, place);
         let (from, old) = self.before(page, place)?;
         // What no row has may be kept from when it was in another box.
-        let is_sure = !page.loose || !self.prepare.renewals.is_unsure(from);
+        let is_sure = !page.loose || self.prepare.trusted == Some(from);
         let is_same = |old: &Reference| match attempt {
             0 => {
                 same_page(self.conv, old, &page.bytes)
