@@ -125,22 +125,22 @@ impl Sharing {
     }
 
     /// Whether it takes the place of what the owner has there: that is what they made it from, or what was taken over
-    /// from them last.
+    /// from them last. A copy beside it is never replaced: they may have written it for something else by now.
     async fn is_replaced(
         &self,
         taking: &Taking<'_>,
         of: &Coming<'_>,
         (there, nth): (&Attr, usize),
     ) -> Result<bool, NotNow> {
-        if !taking.is_written || there.kind != FileKind::Regular {
+        if !taking.is_written || nth > 0 || there.kind != FileKind::Regular {
             return Ok(false);
         }
         if self.was_made(of.attr.ino, there)? {
             return Ok(true);
         }
         match of.note {
-            Some(note) if nth == 0 => self.is_base(note, there).await,
-            _ => Ok(false),
+            Some(note) => self.is_base(note, there).await,
+            None => Ok(false),
         }
     }
 
