@@ -188,6 +188,25 @@ fn what_is_changed_in_a_shared_folder_comes_to_its_owner() {
     assert_clean([&ben, &anna]);
 }
 
+/// Both change it once more: what was kept beside it the first time stays.
+#[track_caller]
+fn is_kept_a_third_time((anna, lab): (&Pod, &Path), (ben, seen): (&Pod, &Path)) {
+    fs::write(lab.join("both"), "anna's again").unwrap();
+    fs::write(seen.join("both"), "ben's again").unwrap();
+    settled(anna, ben);
+    for (name, text) in [
+        ("both", "anna's again"),
+        ("both (from Ben)", "ben's"),
+        ("both (from Ben 2)", "ben's again"),
+    ] {
+        for dir in [lab, seen] {
+            until(ben, name, || {
+                fs::read_to_string(dir.join(name)).is_ok_and(|read| read == text)
+            });
+        }
+    }
+}
+
 #[test]
 fn what_both_changed_is_kept_twice() {
     if !applicable("what_both_changed_is_kept_twice", REQUIREMENTS) {
@@ -249,6 +268,7 @@ fn what_both_changed_is_kept_twice() {
         }
         assert_eq!(names(&dir.join("d")), ["more"]);
     }
+    is_kept_a_third_time((&anna, &lab), (&ben, &seen));
     drop((first, second));
     assert_clean([&ben, &anna]);
 }
