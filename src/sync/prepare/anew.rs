@@ -52,28 +52,29 @@ impl Preparation<'_> {
     }
 
     /// Number of the box that an inode is in.
-    pub(super) fn number(&self, ino: Ino) -> Result<u32, SyncError> {
+    fn number(&self, ino: Ino) -> Result<u32, SyncError> {
         Ok(self.borders.of(ino)?.map_or(0, |attached| attached.number))
     }
 
     /// Begins to make an inode, or the names of a directory. What is kept of it counts only when it is sealed as in the
     /// box that it is in: something may be kept for a cut that was given up, in which it was in another one.
-    pub(super) fn make(&mut self, ino: Ino, own: Option<&Published>) -> Result<(), SyncError> {
+    /// Gives the number of that box.
+    pub(super) fn make(&mut self, ino: Ino, own: Option<&Published>) -> Result<u32, SyncError> {
         let number = self.number(ino)?;
         let is_here = own.is_some_and(|own| own.number.is_none_or(|own| own == number));
         self.trusted = is_here.then_some(ino);
         self.stray = None;
-        Ok(())
+        Ok(number)
     }
 
     /// Seals all of an inode anew when what it goes on from was sealed in another box than the one that it is in.
     pub(super) fn keep_apart(
         &mut self,
-        ino: Ino,
+        (ino, number): (Ino, u32),
         (from, published): (Ino, &Published),
     ) -> Result<(), SyncError> {
         let is_stray = match (published.number, &self.borders_before) {
-            (Some(number), _) => number != self.number(ino)?,
+            (Some(before), _) => before != number,
             (None, Some(borders)) if from != ino => borders.of(from)? != self.borders.of(ino)?,
             (None, _) => false,
         };

@@ -54,7 +54,7 @@ impl Preparation<'_> {
         {
             return Ok(());
         }
-        self.make(ino, own.as_ref())?;
+        let here = self.make(ino, own.as_ref())?;
         self.current = own.clone().map(|own| (ino, own));
         let before = match own.clone() {
             Some(published) => Some((ino, published)),
@@ -62,7 +62,7 @@ impl Preparation<'_> {
             None => self.lineage(ino)?,
         };
         if let Some((from, published)) = &before {
-            self.keep_apart(ino, (*from, published))?;
+            self.keep_apart((ino, here), (*from, published))?;
         }
         let before = before.map(|(from, published)| self.before(ino, (from, published)));
         let before = before.transpose()?;
@@ -87,7 +87,6 @@ impl Preparation<'_> {
             }
             None
         };
-        let here = self.number(ino)?;
         // What is kept of the names of a directory is still as it was sealed.
         let of_names = own.as_ref().filter(|own| own.directory.is_some());
         let published = Published {

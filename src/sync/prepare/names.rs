@@ -61,7 +61,7 @@ impl Preparation<'_> {
     /// Writes the tree of names of a directory; afterwards its row says where it is.
     pub(super) fn names(&mut self, dir: Ino) -> Result<(), SyncError> {
         let own = self.kept.published(dir)?;
-        self.make(dir, own.as_ref())?;
+        let here = self.make(dir, own.as_ref())?;
         if self.is_mixed(dir) {
             self.current = own.clone().map(|own| (dir, own));
         }
@@ -91,7 +91,7 @@ impl Preparation<'_> {
         let published = Published {
             publication: self.publication,
             directory: root,
-            number: Some(self.number(dir)?),
+            number: Some(here),
             ..own
         };
         self.current = None;

@@ -36,6 +36,17 @@ pub(super) fn writable(
     (hers.dir().join(what), seen, grant)
 }
 
+/// She mounts again and ends the grant before what he did meanwhile comes.
+#[track_caller]
+pub(super) fn ends_unseen<'pod>(anna: &'pod Pod, node: &Node, grant: &Value) -> Mount<'pod> {
+    node.faults()
+        .set_latency(Route::GetChunk, Duration::from_millis(200));
+    let mount = mounted(anna, &[]);
+    says(anna, &["revoke", text(grant, "id")]);
+    node.faults().set_latency(Route::GetChunk, Duration::ZERO);
+    mount
+}
+
 /// Everything that Ben did is with Anna, and came back from her.
 #[track_caller]
 pub(super) fn settled(anna: &Pod, ben: &Pod) {
@@ -190,7 +201,7 @@ fn what_is_changed_in_a_shared_folder_comes_to_its_owner() {
 
 /// Both change it once more: what was kept beside it the first time stays.
 #[track_caller]
-fn is_kept_a_third_time((anna, lab): (&Pod, &Path), (ben, seen): (&Pod, &Path)) {
+fn both_are_kept_again((anna, lab): (&Pod, &Path), (ben, seen): (&Pod, &Path)) {
     fs::write(lab.join("both"), "anna's again").unwrap();
     fs::write(seen.join("both"), "ben's again").unwrap();
     settled(anna, ben);
@@ -268,7 +279,7 @@ fn what_both_changed_is_kept_twice() {
         }
         assert_eq!(names(&dir.join("d")), ["more"]);
     }
-    is_kept_a_third_time((&anna, &lab), (&ben, &seen));
+    both_are_kept_again((&anna, &lab), (&ben, &seen));
     drop((first, second));
     assert_clean([&ben, &anna]);
 }
@@ -364,11 +375,7 @@ fn nothing_is_changed_once_the_grant_ended() {
     fs::remove_file(seen.join("removed")).unwrap();
     fs::rename(seen.join("renamed"), seen.join("other")).unwrap();
     confirmed(&ben);
-    node.faults()
-        .set_latency(Route::GetChunk, Duration::from_millis(200));
-    let first = mounted(&anna, &[]);
-    says(&anna, &["revoke", text(&grant, "id")]);
-    node.faults().set_latency(Route::GetChunk, Duration::ZERO);
+    let first = ends_unseen(&anna, &node, &grant);
     let back = second.path("lab (not taken over)");
     until(&ben, "it is not given back", || {
         back.join("changed").exists()

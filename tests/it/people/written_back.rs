@@ -2,15 +2,14 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
-use std::time::Duration;
 
 use crate::carried::{mounted, recovered};
 use crate::hex;
 use crate::network::{pod_and_node, says};
-use crate::node::{BatchId, Route, hexadecimal};
+use crate::node::{BatchId, hexadecimal};
 use crate::people::appended::names;
 use crate::people::shared::{confirmed, until};
-use crate::people::written::writable;
+use crate::people::written::{ends_unseen, writable};
 use crate::people::*;
 use crate::support::applicable;
 use crate::support::pod::Pod;
@@ -40,11 +39,7 @@ fn what_is_given_back_needs_nobody_else() {
     scan.unwrap().write_all_at(&[7; 5000], 4096).unwrap();
     bytes[4096..][..5000].fill(7);
     confirmed(&ben);
-    node.faults()
-        .set_latency(Route::GetChunk, Duration::from_millis(200));
-    let first = mounted(&anna, &[]);
-    says(&anna, &["revoke", text(&grant, "id")]);
-    node.faults().set_latency(Route::GetChunk, Duration::ZERO);
+    let first = ends_unseen(&anna, &node, &grant);
     let back = second.path("lab (not taken over)/scan");
     until(&ben, "it is not given back", || back.exists());
     confirmed(&ben);
