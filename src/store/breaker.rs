@@ -30,7 +30,7 @@ enum State {
     Trial,
     /// Nobody is asked before this moment.
     Open(Instant),
-    /// Somebody feels the pulse; given up at this moment.
+    /// Somebody feels the pulse, from this moment on.
     Probing(Instant),
 }
 
@@ -41,8 +41,8 @@ pub enum Admission {
     Pass,
     /// It may not, but whoever got this answer, and nobody else, feels the pulse and reports to [`Breaker::felt`].
     Probe,
-    /// Somebody feels the pulse just now.
-    Wait,
+    /// Somebody feels the pulse, and has since this moment.
+    Wait(Instant),
     /// It is down, for at least so long.
     Refuse(Duration),
 }
@@ -63,9 +63,9 @@ impl Breaker {
         match self.state {
             State::Closed | State::Trial => Admission::Pass,
             State::Open(until) if now < until => Admission::Refuse(until.duration_since(now)),
-            State::Probing(until) if now < until => Admission::Wait,
+            State::Probing(since) if now < since + PULSE_DEADLINE => Admission::Wait(since),
             State::Open(_) | State::Probing(_) => {
-                self.state = State::Probing(now + PULSE_DEADLINE);
+                self.state = State::Probing(now);
                 Admission::Probe
             }
         }
@@ -148,7 +148,7 @@ mod tests {
         let now = start + Duration::from_secs(12);
         assert!(breaker.note(Some(&late()), start, now));
         assert_eq!(breaker.admit(now), Admission::Probe);
-        assert_eq!(breaker.admit(now), Admission::Wait);
+        assert_eq!(breaker.admit(now), Admission::Wait(now));
         breaker.felt(false, now);
         assert_eq!(breaker.admit(now), Admission::Refuse(BREAKER_FIRST));
         let mut waits = Vec::new();

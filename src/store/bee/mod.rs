@@ -58,7 +58,7 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             connect: limits::BEE_CONNECT,
-            read: limits::READ_DEADLINE,
+            read: limits::CHUNK_DEADLINE,
             verify: limits::BEE_VERIFY,
             write: limits::BEE_WRITE,
             ask: limits::BEE_ASK,

@@ -156,7 +156,7 @@ impl Endpoint {
         self: &Arc<Self>,
         request: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.enter(Instant::now() + KNOWN_DOWN).await?;
+        self.enter(KNOWN_DOWN).await?;
         self.watched(request, HEDGE_AFTER).await
     }
 
@@ -208,24 +208,24 @@ impl Endpoint {
         outcome.map_err(late)?
     }
 
-    /// Waits until the breaker lets requests pass, at most until `until`.
-    pub(super) async fn enter(self: &Arc<Self>, until: Instant) -> Result<(), StoreError> {
+    /// Waits until the breaker lets requests pass, as long as the pulse has been felt for less than `patience`. That
+    /// is counted for all together: one waits for a sign of life, those who come later are told at once.
+    pub(super) async fn enter(self: &Arc<Self>, patience: Duration) -> Result<(), StoreError> {
         loop {
             let felt = self.felt.notified();
-            match self.knock() {
+            let since = match self.knock() {
                 Admission::Pass => return Ok(()),
-                Admission::Probe | Admission::Wait => {
-                    if tokio::time::timeout_at(until, felt).await.is_err() {
-                        return Err(StoreError::unavailable(Outage::Down));
-                    }
-                }
+                Admission::Probe => Instant::now(),
+                Admission::Wait(since) => since,
                 Admission::Refuse(wait) => {
                     return Err(StoreError::Unavailable {
                         why: Outage::Down,
                         retry_after: Some(wait),
                     });
                 }
-            }
+            };
+            let felt = tokio::time::timeout_at(since + patience, felt).await;
+            felt.map_err(|_| StoreError::unavailable(Outage::Down))?;
         }
     }
 

@@ -9,7 +9,7 @@ mod verify;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::types::limits::{HEDGE_AFTER, KNOWN_DOWN, READ_DEADLINE};
+use crate::types::limits::{CHUNK_DEADLINE, HEDGE_AFTER, KNOWN_DOWN};
 
 pub use endpoint::{Endpoint, Guarded, Role};
 pub use verify::{Proof, Sought, Verdict};
@@ -21,14 +21,14 @@ pub struct Patience {
     pub read: Duration,
     /// Before the next endpoint is asked besides.
     pub hedge: Duration,
-    /// When every endpoint is known to be down.
+    /// For a sign of life when every endpoint is known to be down, since it was asked for one.
     pub known_down: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            read: READ_DEADLINE,
+            read: CHUNK_DEADLINE,
             hedge: HEDGE_AFTER,
             known_down: KNOWN_DOWN,
         }

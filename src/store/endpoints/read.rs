@@ -8,6 +8,7 @@ use crate::store::breaker::Admission;
 use crate::store::endpoints::{Endpoint, Endpoints};
 use crate::store::{Answer, Outage, Receipt, Rejection, Store, StoreError};
 use crate::types::Address;
+use crate::types::limits::PULSE_DEADLINE;
 
 impl Store for Endpoints {
     fn put<'a>(&'a self, _chunk: &'a SealedChunk) -> Answer<'a, Receipt> {
@@ -30,7 +31,7 @@ impl Store for Endpoints {
                 running: JoinSet::new(),
                 failure: None,
             };
-            race.run(now + self.patience.known_down).await
+            race.run().await
         })
     }
 
@@ -58,10 +59,10 @@ struct Race<'a> {
 }
 
 impl Race<'_> {
-    async fn run(&mut self, known_down: Instant) -> Result<SealedChunk, StoreError> {
+    async fn run(&mut self) -> Result<SealedChunk, StoreError> {
         loop {
             if !self.start_next() && self.running.is_empty() {
-                self.wait_for_a_pulse(known_down).await?;
+                self.wait_for_a_pulse().await?;
                 continue;
             }
             let hedge = Instant::now() + self.endpoints.patience.hedge;
@@ -92,11 +93,15 @@ impl Race<'_> {
         true
     }
 
-    /// Nobody is asked and nobody is up: waits whether somebody shows signs of life. When nobody was asked at all, at
-    /// most until `known_down`; else as long as pulses are being felt, for whoever was asked did not have the chunk.
-    async fn wait_for_a_pulse(&mut self, known_down: Instant) -> Result<(), StoreError> {
+    /// Nobody is asked and nobody is up: waits whether somebody shows signs of life. When nobody was asked at all, for
+    /// a moment; else as long as pulses are being felt, for whoever was asked did not have the chunk.
+    async fn wait_for_a_pulse(&mut self) -> Result<(), StoreError> {
         let nobody_asked = self.left.len() == self.endpoints.list.len();
-        let patience = if nobody_asked { known_down } else { self.until };
+        let patience = if nobody_asked {
+            self.endpoints.patience.known_down
+        } else {
+            PULSE_DEADLINE.min(self.until.duration_since(Instant::now()))
+        };
         let mut pulses = JoinSet::new();
         for endpoint in &self.left {
             let endpoint = Arc::clone(endpoint);

@@ -78,17 +78,21 @@ async fn a_black_hole_costs_one_deadline_and_then_a_moment() {
     store.set(hole());
     let endpoints = endpoints(vec![own(&store)]);
     let (took, outcome) = timed(&endpoints, &chunk).await;
-    assert!(took <= READ_DEADLINE, "{took:?}");
+    assert!(took <= CHUNK_DEADLINE, "{took:?}");
     assert_eq!(
         outcome,
-        Err(StoreError::unavailable(Outage::Late(READ_DEADLINE)))
+        Err(StoreError::unavailable(Outage::Late(CHUNK_DEADLINE)))
     );
     let gets = store.counts().gets;
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(300) {
         let (took, outcome) = timed(&endpoints, &chunk).await;
-        assert!(took <= Duration::from_millis(100), "{took:?}");
         assert!(down(&outcome), "{outcome:?}");
+        // When the kernel's read-ahead fails, it asks for the page alone.
+        let (again, outcome) = timed(&endpoints, &chunk).await;
+        assert!(down(&outcome), "{outcome:?}");
+        let took = took + again;
+        assert!(took <= KNOWN_DOWN + Duration::from_millis(2), "{took:?}");
         // Not `advance`: that passes the end of a pulse before the pulse sees it.
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
@@ -121,7 +125,7 @@ async fn many_readers_of_a_dead_node_share_one_deadline() {
     while let Some(error) = readers.join_next().await {
         assert!(matches!(error.unwrap(), StoreError::Unavailable { .. }));
     }
-    assert!(start.elapsed() <= READ_DEADLINE, "{:?}", start.elapsed());
+    assert!(start.elapsed() <= CHUNK_DEADLINE, "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,7 +185,7 @@ async fn one_slow_chunk_takes_nobody_down() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(timed(&endpoints, &chunks[1]).await.1.is_ok());
     }
-    let late = Outage::Late(READ_DEADLINE);
+    let late = Outage::Late(CHUNK_DEADLINE);
     assert_eq!(slow.await.unwrap(), Err(StoreError::unavailable(late)));
     assert!(endpoints.list()[0].is_up());
 }
@@ -291,7 +295,7 @@ async fn another_payload_at_the_address_is_told() {
 async fn a_slot_that_came_late_is_not_the_nodes_silence() {
     let (store, chunk) = (faulty(), chunk(10));
     store.put(&chunk).await.unwrap();
-    store.set(slow(READ_DEADLINE * 23 / 48));
+    store.set(slow(CHUNK_DEADLINE * 23 / 48));
     let endpoints = endpoints(vec![gateway(&store)]);
     let mut readers = tokio::task::JoinSet::new();
     for _ in 0..GATEWAY_READS_MAX * 3 {
@@ -299,7 +303,7 @@ async fn a_slot_that_came_late_is_not_the_nodes_silence() {
         readers.spawn(async move { endpoints.get(address).await });
     }
     let outcomes = readers.join_all().await;
-    let late = StoreError::unavailable(Outage::Late(READ_DEADLINE));
+    let late = StoreError::unavailable(Outage::Late(CHUNK_DEADLINE));
     let read = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!(read, GATEWAY_READS_MAX * 2);
     assert!(
