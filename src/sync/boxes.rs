@@ -47,6 +47,16 @@ impl<'a> Borders<'a> {
         })
     }
 
+    /// The boxes at a cut and at one before; nothing when there are none at either.
+    pub(super) fn of_both(
+        now: View<'a>,
+        before: View<'a>,
+    ) -> Result<Option<(Self, Self)>, SyncError> {
+        let both = (Self::at(now)?, Self::at(before)?);
+        let none = both.0.boxes.is_empty() && both.1.boxes.is_empty();
+        Ok((!none).then_some(both))
+    }
+
     /// All directories that are boxes.
     pub(super) fn all(&self) -> impl Iterator<Item = (Ino, Attached)> {
         self.boxes.iter().map(|(dir, attached)| (*dir, *attached))
@@ -100,9 +110,6 @@ impl<'a> Borders<'a> {
         changed: impl IntoIterator<Item = Ino>,
     ) -> Result<BTreeSet<Ino>, SyncError> {
         let mut moved = BTreeSet::new();
-        if self.boxes.is_empty() && before.boxes.is_empty() {
-            return Ok(moved);
-        }
         let mut left: Vec<Ino> = self.differing(before).into_iter().collect();
         left.extend(changed);
         while let Some(ino) = left.pop() {

@@ -37,8 +37,8 @@ pub(super) struct Changes {
     pub(super) renewals: Renewals,
     /// The top directory differs: no entry tells of it.
     root: bool,
-    /// What `directories` name by now and did not before.
-    entered: BTreeSet<Ino>,
+    /// What `directories` name by now and did not before, where there are boxes: elsewhere nobody asks.
+    entered: Option<BTreeSet<Ino>>,
     /// Something was prepared for a cut that was given up.
     given_up: bool,
 }
@@ -51,11 +51,17 @@ impl Changes {
         cut: &Snapshot,
         all: bool,
     ) -> Result<Self, SyncError> {
+        let journal = kept.rows().journal();
+        let view = View::new(journal, cut);
+        let borders = match base {
+            Some(base) => Borders::of_both(view, View::new(journal, base))?,
+            None => None,
+        };
         let mut changes = Self {
             names: Some(BTreeSet::new()),
+            entered: borders.as_ref().map(|_| BTreeSet::new()),
             ..Self::default()
         };
-        let journal = kept.rows().journal();
         let (mut inodes, mut failure) = (Vec::new(), None);
         journal.differences(base, cut, |difference| {
             // An error of ours must not look like one of the log.
@@ -69,15 +75,13 @@ impl Changes {
         if let Some(error) = failure {
             return Err(error);
         }
-        let view = View::new(journal, cut);
         let since = base.map_or(0, |base| base.generation);
         if all && kept.prepared()? > since {
             changes.add_given_up(kept, &view, (since, cut.generation))?;
         }
         changes.renewals = Renewals::between(kept, base, cut)?;
-        if let Some(base) = base {
-            let (now, before) = (Borders::at(view)?, Borders::at(View::new(journal, base))?);
-            let looked_at = inodes.iter().chain(&changes.entered).copied();
+        if let (Some((now, before)), Some(entered)) = (borders, changes.entered.take()) {
+            let looked_at = inodes.iter().copied().chain(entered);
             changes.renewals.add(now.moved_since(&before, looked_at)?);
         }
         changes.add_renewed(&view)?;
@@ -238,7 +242,9 @@ impl Changes {
         for entry in old.0.iter().chain(&new.0) {
             let now = new.find(&entry.name);
             if old.find(&entry.name) != now {
-                self.entered.extend(now.map(|entry| entry.ino));
+                if let (Some(entered), Some(now)) = (&mut self.entered, now) {
+                    entered.insert(now.ino);
+                }
                 self.add_name(dir, entry.name.clone());
             }
         }
