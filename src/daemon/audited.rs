@@ -255,7 +255,7 @@ pub fn verify_file(path: &Path) -> Result<Verified, Fault> {
     let first = line(&mut file).map_err(|error| unread(&error))?;
     let header: Header = serde_json::from_str(&first).map_err(|error| unread(&error))?;
     let (origin, key) = header.origin_and_key().map_err(|error| unread(&error))?;
-    let held = header.held().map_err(|error| unread(&error))?;
+    let held = header.claimed().map_err(|error| unread(&error))?;
     let evidence = Evidence {
         origin,
         key: Some(key),

@@ -71,17 +71,30 @@ impl Header {
         Ok((array(&self.origin)?, array(&self.key)?))
     }
 
-    /// The checkpoints.
+    /// The checkpoints, as the pod knows who holds them.
     ///
     /// # Errors
     /// When one of them is none.
     pub fn held(&self) -> Result<Vec<Held>, Malformed> {
+        self.held_by(|name, _| Holder::Person(name))
+    }
+
+    /// The checkpoints, as a file says who holds them: whoever wrote it may have written any name.
+    ///
+    /// # Errors
+    /// When one of them is none.
+    pub fn claimed(&self) -> Result<Vec<Held>, Malformed> {
+        self.held_by(|name, witness| Holder::Claimed(name, witness.key))
+    }
+
+    fn held_by(&self, person: impl Fn(String, &Witness) -> Holder) -> Result<Vec<Held>, Malformed> {
         let all = self.checkpoints.iter().map(|line| {
             Ok(match line {
                 HeldLine::Head { checkpoint } => Held::own(Holder::Head, signed(checkpoint)?),
                 HeldLine::Export { checkpoint } => Held::own(Holder::Export, signed(checkpoint)?),
                 HeldLine::Person { name, witness } => {
-                    Held::witnessed(name.clone(), &Witness::decode(&bytes(witness)?)?)
+                    let witness = Witness::decode(&bytes(witness)?)?;
+                    Held::witnessed(person(name.clone(), &witness), &witness)
                 }
             })
         });

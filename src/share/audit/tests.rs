@@ -55,7 +55,10 @@ fn fault(log: &[Record], held: Vec<Held>) -> Option<(Option<u64>, &'static str)>
 }
 
 fn witness(seen: SignedCheckpoint) -> Held {
-    Held::witnessed("Ben".to_owned(), &Witness::sign(seen, [7; 32], &seed(9)))
+    Held::witnessed(
+        Holder::Person("Ben".to_owned()),
+        &Witness::sign(seen, [7; 32], &seed(9)),
+    )
 }
 
 const NAMES: [&str; 20] = [
@@ -145,7 +148,7 @@ fn a_checkpoint_that_is_not_of_this_log_is_told() {
     for held in [
         witness(other.sign(&seed(1))),
         Held::own(Holder::Head, unsigned),
-        Held::witnessed("Ben".to_owned(), &not_theirs),
+        Held::witnessed(Holder::Person("Ben".to_owned()), &not_theirs),
     ] {
         assert_eq!(fault(&log, vec![held]), Some((None, "unsigned")));
     }

@@ -15,6 +15,9 @@ pub enum Holder {
     Export,
     /// Somebody else, called so.
     Person(String),
+    /// Somebody who is called so by whoever wrote the log to a file; and the key that signed, which the card of that person
+    /// would have.
+    Claimed(String, [u8; 32]),
 }
 
 impl fmt::Display for Holder {
@@ -23,6 +26,10 @@ impl fmt::Display for Holder {
             Self::Head => f.write_str("the published head"),
             Self::Export => f.write_str("the export"),
             Self::Person(name) => write!(f, "{name:?}"),
+            Self::Claimed(name, key) => {
+                let key = hex::encode(key);
+                write!(f, "{name:?}, if the key on their card is {key},")
+            }
         }
     }
 }
@@ -49,9 +56,9 @@ impl Held {
     }
 
     /// A checkpoint that somebody countersigned.
-    pub fn witnessed(name: String, witness: &Witness) -> Self {
+    pub fn witnessed(by: Holder, witness: &Witness) -> Self {
         Self {
-            by: Holder::Person(name),
+            by,
             signed: witness.seen,
             is_signed: witness.is_signed(),
         }
