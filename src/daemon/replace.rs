@@ -154,6 +154,7 @@ pub fn replace(
     let now = rekey::open(paths, &right)?;
     if keys.epoch.checked_add(1) == Some(now.epoch) {
         hand_over(paths, &now)?;
+        require_same(paths, &now, new)?;
         return Ok(Replacement {
             epoch: now.epoch,
             resumed: true,
@@ -199,6 +200,19 @@ pub fn replace(
     })
 }
 
+/// What was begun before is done, and may be something else than what is asked for now: whoever has the old keys opens
+/// the pod as before, with what opened it then.
+fn require_same(paths: &PodPaths, now: &Bundle, new: Option<&Passphrase>) -> Result<(), Fault> {
+    let Some(new) = new else { return Ok(()) };
+    let was_leaked = now.replaced.as_ref().is_some_and(|it| it.leaked);
+    if was_leaked && rekey::open(paths, &Right::Passphrase(new)).is_ok() {
+        return Ok(());
+    }
+    let what = "what was begun before is done now, and it was something else: tokens or another passphrase still open the pod, \
+                and this passphrase does not";
+    Err(Fault::new(FaultKind::State, what).next("run this command again"))
+}
+
 /// The public keys of a pod that can be changed.
 pub(super) fn writable_keys(daemon: &mut PeopleClient) -> Result<OwnKeys, Fault> {
     let keys = identity::keys(daemon)?;
@@ -230,4 +244,42 @@ pub(super) fn hand_over(paths: &PodPaths, bundle: &Bundle) -> Result<(), Fault> 
 
 pub(super) fn bytes_of<const N: usize>(card: &SignedCard) -> Option<Box<[u8; N]>> {
     card.bytes().try_into().ok().map(Box::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Secret;
+    use crate::crypto::keys::RootKey;
+    use crate::crypto::phrase::Phrase;
+    use zeroize::Zeroizing;
+
+    fn passphrase(text: &str) -> Passphrase {
+        Passphrase::from_bytes(Zeroizing::new(text.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn what_was_begun_before_is_not_taken_for_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = PodPaths::of(folder.path().to_str().unwrap()).unwrap();
+        let phrase = Phrase::from_entropy(&Secret::from_bytes(&[1; 32]));
+        let root = RootKey::derive(&phrase.seed(), None);
+        let entropy = &mut keyfile::system_entropy;
+        let first = Bundle::enrol(&root, 0, 0, 0, entropy).unwrap();
+        let begun = passphrase("begun");
+        let new = NewPassphrase {
+            passphrase: begun.expose(),
+            cost: keyfile::calibrate(),
+        };
+        let recovery = root.recovery(&first.pod_id);
+        for leaked in [false, true] {
+            let next = first.next(&root, leaked, entropy).unwrap();
+            let bytes = create(&next, &new, &recovery, entropy).unwrap();
+            keyfile::store(&paths.keyfile(), &bytes).unwrap();
+            let is_same = |given| require_same(&paths, &next, given).is_ok();
+            assert!(is_same(None));
+            assert_eq!(is_same(Some(&begun)), leaked);
+            assert!(!is_same(Some(&passphrase("another"))));
+        }
+    }
 }
