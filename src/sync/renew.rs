@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::crypto::keys::RenewalId;
 use crate::format::grant::{Renewed, RevocationLevel};
 use crate::format::published::Batch;
-use crate::format::rows::{Bucket, Dentries, Inode, Key, PageState, Revocation};
+use crate::format::rows::{Bucket, Dentries, FileKind, Given, Inode, Key, PageState, Revocation};
 use crate::journal::Snapshot;
 use crate::sync::error::SyncError;
 use crate::sync::kept::Kept;
@@ -59,7 +59,8 @@ impl Renewals {
         };
         for row in due(kept, base, cut)? {
             let pages = row.level == RevocationLevel::Pages;
-            let (inodes, _) = below(row.target, |ino| view.inode(ino), |dir| view.named_in(dir))?;
+            let target = target(kept, cut, &row)?;
+            let (inodes, _) = below(target, |ino| view.inode(ino), |dir| view.named_in(dir))?;
             for ino in inodes {
                 *renewals.inodes.entry(ino).or_default() |= pages;
             }
@@ -97,6 +98,31 @@ fn due(kept: &Kept, base: Option<&Snapshot>, cut: &Snapshot) -> Result<Vec<Revoc
     let mut due = View::new(journal, cut).revocations()?;
     due.retain(|row| row.is_asked() && !before.contains(row));
     Ok(due)
+}
+
+/// What is sealed anew by a cut: what was shared, or the file that took its place since, as when a program saves it. That
+/// goes on with the keys of the one before.
+fn target(kept: &Kept, cut: &Snapshot, row: &Revocation) -> Result<Ino, SyncError> {
+    let journal = kept.rows().journal();
+    let view = View::new(journal, cut);
+    if view.inode(row.target)?.is_some_and(|inode| inode.nlink > 0) {
+        return Ok(row.target);
+    }
+    let given = journal.row_at(cut, &Key::given(&row.grant))?;
+    let Some(given) = given.map(|row| Given::decode(&row)).transpose()? else {
+        return Ok(row.target);
+    };
+    let (dir, name) = (given.directory, &given.name);
+    let hash = kept.rows().name_hash(dir, name.as_bytes());
+    let there = view.named(dir, hash, name)?.unwrap_or(row.target);
+    // A folder is not saved anew.
+    let is_file = view.inode(there)?.is_some_and(|inode| !inode.is_dir());
+    let is_of_file = given.id == row.grant && given.terms.kind != FileKind::Directory;
+    Ok(if is_of_file && is_file {
+        there
+    } else {
+        row.target
+    })
 }
 
 /// Everything below `top` and itself, as long as it has a name, each once; and how many names that are.
@@ -142,8 +168,8 @@ impl Publisher {
         let journal = self.kept.rows().journal();
         for row in due(&self.kept, journal.base().as_deref(), cut)? {
             let view = View::new(journal, cut);
-            let (inodes, names) =
-                below(row.target, |ino| view.inode(ino), |dir| view.named_in(dir))?;
+            let target = target(&self.kept, cut, &row)?;
+            let (inodes, names) = below(target, |ino| view.inode(ino), |dir| view.named_in(dir))?;
             let mut renewed = BTreeSet::new();
             for ino in &inodes {
                 let published = self.kept.published(*ino)?;

@@ -25,8 +25,8 @@ impl Sharing {
     pub(super) async fn preview(&self, id: &str) -> Answered {
         let given = self.given.one(id)?;
         let publisher = self.publishing.publisher();
-        let weight = if self.path_of(given.target).is_some() {
-            let weighed = in_time(publisher.weigh(given.target)).await?;
+        let weight = if let Some(target) = self.what_is_shared(&given) {
+            let weighed = in_time(publisher.weigh(target)).await?;
             Some(weighed.map_err(|error| unknown(&error))?)
         } else {
             None

@@ -16,6 +16,7 @@ use crate::format::grant::Ended;
 use crate::format::grant::Receipt;
 use crate::format::grant::Renewed;
 use crate::format::grant::RevocationLevel;
+use crate::format::rows::FileKind;
 use crate::format::rows::Given;
 use crate::format::rows::GivenState;
 use crate::format::rows::Key;
@@ -91,6 +92,7 @@ impl Sharing {
         getrandom::fill(&mut renewal.0)
             .map_err(|error| Refused(Refusal::State, error.to_string()))?;
         Ok(Revocation {
+            target: self.what_is_shared(given).unwrap_or(given.target),
             asked: self.later_than_all(now)?,
             renewal,
             state: RevocationState::Asked,
@@ -111,16 +113,16 @@ impl Sharing {
     }
 
     fn can_be_sealed(&self, given: &Given, level: RevocationLevel) -> Result<(), Refused> {
-        if self.path_of(given.target).is_none() {
+        let Some(target) = self.what_is_shared(given) else {
             return Err(wrong(
                 &"what was shared is there no more: nothing is left to be sealed anew",
             ));
-        }
+        };
         if level != RevocationLevel::Pages {
             return Ok(());
         }
         let mut targets = self.to_be_sealed()?;
-        targets.insert(given.target);
+        targets.insert(target);
         let (fetched, room) = self.to_be_fetched(&targets)?;
         if fetched > room {
             let what = format!(
@@ -190,6 +192,17 @@ impl Sharing {
             })?;
         }
         Ok(())
+    }
+
+    /// What was shared, if it is there; or the file that took its place, as when a program saves it: it goes on with the
+    /// same keys.
+    pub(super) fn what_is_shared(&self, given: &Given) -> Option<Ino> {
+        if self.path_of(given.target).is_some() {
+            return Some(given.target);
+        }
+        let there = self.pod.lookup(given.directory, given.name.as_bytes());
+        let there = there.ok().filter(|it| it.kind == FileKind::Regular)?;
+        (given.terms.kind == FileKind::Regular).then_some(there.ino)
     }
 
     pub(super) fn path_of(&self, target: Ino) -> Option<Vec<Name>> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::carried::{mounted, recovered};
 use crate::network::{fails, json, podfs, says};
-use crate::node::{Node, Route, hexadecimal};
+use crate::node::{Fault, Node, Route, hexadecimal};
 use crate::people::hoard::{Hoard, records};
 use crate::people::shared::{accept, confirmed, share, until};
 use crate::people::*;
@@ -300,4 +300,62 @@ fn sealing_anew_goes_on_after_kill_9_with_what_is_not_on_the_machine() {
     let kept = json(&anna, &["revoke", grant, "--receipt", "--json"]);
     assert_eq!(kept["receipt"], receipt["receipt"]);
     mount.unmount();
+}
+
+/// The publication that is to do it waits for the one before, and a program saves the file meanwhile.
+#[test]
+fn what_is_saved_anew_before_it_is_sealed_anew_is_sealed_anew() {
+    let name = "what_is_saved_anew_before_it_is_sealed_anew_is_sealed_anew";
+    if !applicable(name, REQUIREMENTS) {
+        return;
+    }
+    let mut random = Random::new("saved meanwhile");
+    let (anna, ben, node) = two_people();
+    let (hers, his) = (mounted(&anna, &[]), mounted(&ben, &[]));
+    acquainted(&anna, &ben);
+    let scan = hers.path("scan.bin");
+    let bytes = random.bytes(300_000);
+    fs::write(&scan, &bytes).unwrap();
+    let grant = share(&anna, &scan, &[]);
+    confirmed(&anna);
+    let id = text(&grant, "id");
+    let before = Hoard::of(&anna, id, node.network());
+    assert!(before.addresses().len() > 73);
+    says(&anna, &["revoke", id]);
+    confirmed(&anna);
+
+    hers.expect_warnings();
+    let (held, asked) = (node.faults().add(Fault::Hang.on(Route::PostChunk)), || {
+        node.counts().requests(Route::PostChunk)
+    });
+    let idle = asked();
+    fs::write(hers.path("other.bin"), random.bytes(100_000)).unwrap();
+    let begun = wait_until(Duration::from_secs(120), || asked() > idle);
+    assert!(begun, "nothing is published");
+    std::thread::scope(|scope| {
+        let revoked = scope.spawn(|| {
+            let args = ["revoke", id, "--level", "3", "--yes", "--json"];
+            json(&anna, &args)
+        });
+        let is_asked = || json(&anna, &["revoke", id, "--receipt", "--json"])["level"] == 3;
+        assert!(wait_until(Duration::from_secs(60), is_asked), "not asked");
+        let saved = hers.path(".scan.bin.new");
+        fs::write(&saved, &bytes).unwrap();
+        fs::rename(&saved, &scan).unwrap();
+        node.faults().remove(held);
+        let receipt = revoked.join().unwrap();
+        assert_eq!(
+            (&receipt["names"], &receipt["left"]),
+            (&1.into(), &0.into())
+        );
+        assert!(receipt["chunks"].as_u64().unwrap() > 73, "{receipt}");
+    });
+    confirmed(&anna);
+    // Nothing that is live is what was shared: with another grant of the same file nothing of it is found.
+    let other = share(&anna, &scan, &[]);
+    confirmed(&anna);
+    let after = Hoard::of(&anna, text(&other, "id"), node.network());
+    assert!(after.addresses().len() > 73);
+    assert!(after.addresses().is_disjoint(&before.addresses()));
+    drop(his);
 }

@@ -9,6 +9,7 @@ use crate::format::rows::Bucket;
 use crate::format::rows::Revocation;
 use crate::format::rows::Run;
 use crate::format::rows::RunKind;
+use crate::pod::Taken;
 use crate::types::limits::BUCKET_PAGES;
 use crate::types::limits::FETCHED_RESERVE;
 
@@ -19,12 +20,16 @@ const BUCKET: u64 = BUCKET_PAGES as u64 * 4096;
 impl Machine {
     /// Shares a file with Ben of which so many bytes are in the network alone.
     fn shares_file(&self, id: u8, bytes: u64) -> Given {
+        self.shares_kind(FileKind::Directory, id, bytes)
+    }
+
+    fn shares_kind(&self, kind: FileKind, id: u8, bytes: u64) -> Given {
         let name = format!("file {id}");
         let made = self.pod().mknod(ROOT, name.as_bytes(), (0o600, 0), OWNER);
         let given = Given {
             target: made.unwrap().ino,
             name: Name::parse(name.as_bytes()).unwrap(),
-            ..Self::grant_of(id, terms())
+            ..Self::grant_of(id, Terms { kind, ..terms() })
         };
         self.sharing.given.give(&given).unwrap();
         self.sharing.given.is_offered(&given).unwrap();
@@ -140,4 +145,23 @@ async fn every_end_by_the_owner_leaves_a_receipt() {
     assert_eq!((receipt.level, &*receipt.state), (0, "done"));
     assert_eq!((receipt.asked, receipt.done), (7, Some(7)));
     assert!(anna.sharing.receipt(&hex::encode([2; 16])).is_err());
+}
+
+/// What was saved through another file goes on with the keys that are to be of no use any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_took_the_place_of_a_shared_file_is_what_is_sealed_anew() {
+    let anna = with_room_for(MIB);
+    let given = anna.shares_kind(FileKind::Regular, 1, 0);
+    assert!(anna.revokes(1, 0).await.is_ok());
+    let saved = anna.pod().create(ROOT, b"new", 0o600, OWNER).unwrap();
+    let (from, to) = ((ROOT, &b"new"[..]), (ROOT, given.name.as_bytes()));
+    anna.pod().rename(from, to, Taken::Replace).unwrap();
+    anna.pod().release(saved.ino).unwrap();
+    assert!(anna.revokes(1, 2).await.is_ok());
+    assert_eq!(anna.row_of(1).target, saved.ino);
+    anna.pod().unlink(ROOT, given.name.as_bytes()).unwrap();
+    let Err(Refused(_, what)) = anna.revokes(1, 3).await else {
+        panic!("there is nothing");
+    };
+    assert!(what.contains("there no more"), "{what}");
 }
