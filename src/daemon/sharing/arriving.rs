@@ -20,22 +20,22 @@ use crate::types::limits::MESSAGES_TAKEN;
 impl Sharing {
     /// Grants in messages that came, and what is countersigned in them.
     pub(super) async fn take_grants(&self) -> Result<(), MessageError> {
-        let mut after = self.taken.load(Ordering::Acquire);
         loop {
-            let messages = self.messages.all(Way::Received, after, MESSAGES_TAKEN);
-            let messages = messages?;
-            let Some(last) = messages.last() else {
+            let after = self.taken.load(Ordering::Acquire);
+            let messages = self.messages.all(Way::Received, after, MESSAGES_TAKEN)?;
+            if messages.is_empty() {
                 return Ok(());
-            };
-            let until = last.number;
-            for kept in messages {
-                // What cannot be kept of one person keeps nobody else's back.
-                if let Err(error) = self.take_one(&kept).await {
-                    tracing::info!(%error, "what came in a message is not kept");
-                }
             }
-            after = until;
-            self.taken.store(after, Ordering::Release);
+            for kept in messages {
+                match self.take_one(&kept).await {
+                    Ok(()) => {}
+                    // It is looked at again when there is room.
+                    Err(error) if error.passes() => return Err(error),
+                    // What cannot be kept of one person keeps nobody else's back.
+                    Err(error) => tracing::info!(%error, "what came in a message is not kept"),
+                }
+                self.taken.store(kept.number, Ordering::Release);
+            }
         }
     }
 

@@ -42,6 +42,14 @@ pub enum MessageError {
 }
 
 impl MessageError {
+    /// Whether it passes by itself: the log takes nothing just now.
+    pub fn passes(&self) -> bool {
+        let (Self::Journal(log) | Self::Share(ShareError::Journal(log))) = self else {
+            return false;
+        };
+        matches!(log, JournalError::NoSpace | JournalError::Busy)
+    }
+
     /// Why, with the name of whom it is about.
     pub fn for_people(&self) -> String {
         if let Self::Share(error) = self {

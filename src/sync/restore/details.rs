@@ -27,7 +27,7 @@ pub(in crate::sync) struct Found {
     /// Of a symlink whose target does not stand in its entry.
     pub(in crate::sync) target: Box<[u8]>,
     pub(in crate::sync) xattrs: Vec<Xattr>,
-    /// Whether the attributes are not to be had.
+    /// Whether the attributes are not to be had, or too many.
     pub(in crate::sync) lost: bool,
     /// Where a file has pages, roughly.
     pub(in crate::sync) pages: Vec<Range<u64>>,
@@ -73,8 +73,11 @@ impl Details {
                 let list = Inode::decode(page.expose(), InodeKind::Attributes);
                 match contents(fetcher, &list.map_err(malformed)?, xattrs_max).await {
                     Ok(list) => (decode_xattrs(&list).map_err(malformed)?, false),
-                    // No page has parity: one that is lost must not take all names with it.
-                    Err(ContentsError::Fetch(FetchError::Missing(_))) => (Vec::new(), true),
+                    // No page has parity: one that is lost must not take all names with it, nor one file that has
+                    // more than is taken.
+                    Err(ContentsError::Fetch(FetchError::Missing(_)) | ContentsError::Large(_)) => {
+                        (Vec::new(), true)
+                    }
                     Err(error) => return Err(RestoreError::of_contents(ino, error)),
                 }
             }

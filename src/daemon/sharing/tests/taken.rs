@@ -4,7 +4,9 @@ use super::*;
 use crate::control::MessageWay;
 use crate::control::MessagesRequest;
 use crate::control::MessagesResponse;
+use crate::pod::PodError;
 use crate::share::Arrival;
+use crate::share::messages::MessageError;
 
 #[tokio::test]
 async fn one_who_shares_too_much_keeps_nobody_else_back() {
@@ -24,6 +26,39 @@ async fn one_who_shares_too_much_keeps_nobody_else_back() {
     assert!(anna.received(0xee).is_none());
     assert!(anna.received(0xbe).unwrap().contact == print(BEN));
     assert_eq!(anna.sharing.taken.load(Ordering::Acquire), 2);
+}
+
+/// Makes names until the log takes no more.
+fn fill(machine: &Machine) {
+    let owner = Caller { uid: 0, gid: 0 };
+    for number in 0.. {
+        let name = format!("{number}");
+        let made = machine
+            .sharing
+            .pod
+            .create(ROOT, name.as_bytes(), 0o600, owner);
+        match made {
+            Ok(_) => {}
+            Err(PodError::NoSpace) => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_finds_no_room_is_looked_at_again() {
+    let mut anna = Machine::over(Rows::memory_of(Some(4 << 20)), true);
+    anna.comes(EVE, &grant([0xee; 16]));
+    anna.sharing.take_grants().await.unwrap();
+    anna.comes(BEN, &grant([0xbe; 16]));
+    fill(&anna);
+    let refused = anna.sharing.take_grants().await;
+    assert!(
+        refused.as_ref().is_err_and(MessageError::passes),
+        "{refused:?}"
+    );
+    assert!(anna.received(0xbe).is_none());
+    assert_eq!(anna.sharing.taken.load(Ordering::Acquire), 1);
 }
 
 /// What comes again must not take the place of what another machine knew of it, and is still to be fetched.
