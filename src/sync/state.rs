@@ -145,6 +145,21 @@ impl Publisher {
         Ok((is_in_base && is_of_base).then_some(published.contents))
     }
 
+    /// Whether a file as it is now is published later than another one, which is published; or is not yet.
+    ///
+    /// # Errors
+    /// When the log does not tell.
+    pub fn is_told_after(&self, ino: Ino, other: Ino) -> Result<bool, SyncError> {
+        let Some(before) = self.kept.published(other)? else {
+            return Ok(false);
+        };
+        if self.version_of(ino)?.is_none() {
+            return Ok(true);
+        }
+        let now = self.kept.published(ino)?;
+        Ok(now.is_none_or(|now| now.publication > before.publication))
+    }
+
     /// How far an inode is, as it is now.
     ///
     /// # Errors

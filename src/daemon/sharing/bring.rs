@@ -131,7 +131,7 @@ impl Sharing {
         if self.is_blocked(received).map_err(failed)? {
             return Ok(News::Nothing);
         }
-        self.refuse_replaced(received)?;
+        self.refuse_doubtful(received)?;
         let endpoints = self.publishing.sources().now();
         if endpoints.list().is_empty() {
             return Err("the pod has no node".to_owned());
@@ -227,8 +227,10 @@ impl Sharing {
         self.people.contacts().is_blocked(&received.contact)
     }
 
-    /// Nothing is believed of a feed that was told of with keys which were replaced since: somebody else may write there.
-    fn refuse_replaced(&self, received: &Received) -> Result<(), String> {
+    /// Nothing is believed of somebody of whom a card was met that nothing vouches for; nor of a feed that was told of with
+    /// keys which were replaced since: somebody else may write there.
+    fn refuse_doubtful(&self, received: &Received) -> Result<(), String> {
+        self.refuse_stopped(&received.contact)?;
         let contact = self.messages.contact(&received.contact);
         let Some(contact) = contact.map_err(|error| error.to_string())? else {
             return Ok(());

@@ -1,7 +1,10 @@
 //! Contents of files wherever they are, piece by piece.
 
+use crate::pod::Caller;
 use crate::pod::Pod;
 use crate::pod::PodError;
+use crate::pod::Seek;
+use crate::pod::SetAttr;
 use crate::types::Ino;
 
 /// Bytes that are read at a time.
@@ -41,23 +44,49 @@ impl<'p> Held<'p> {
         Ok(bytes)
     }
 
-    /// Writes all of it to a file that is empty.
-    pub(super) async fn copy_to(&self, copy: Ino) -> Result<(), PodError> {
+    /// Writes all of it to a file that is empty. Where it has nothing the copy has nothing: a hole takes no room, however
+    /// large whoever sent it made it.
+    pub(super) async fn copy_to(&self, copy: Ino, owner: Caller) -> Result<(), PodError> {
         let (mut offset, mut bytes) = (0, Vec::new());
-        while offset < self.size {
-            self.piece(offset, &mut bytes).await?;
-            let mut rest = bytes.as_slice();
-            while !rest.is_empty() {
-                let written = self.pod.write(copy, offset, rest, false)?;
-                let step = usize::try_from(written).unwrap_or(usize::MAX);
-                rest = rest
-                    .get(step..)
-                    .filter(|_| written > 0)
-                    .ok_or(PodError::FileTooLarge)?;
-                offset = offset.saturating_add(u64::from(written));
+        while let Some(data) = self.next_data(offset)? {
+            let end = self.pod.seek(self.ino, data, Seek::Hole)?;
+            offset = data;
+            while offset < end {
+                self.piece(offset, &mut bytes).await?;
+                let left = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
+                bytes.truncate(left);
+                offset = self.put(copy, offset, &bytes)?;
             }
         }
-        Ok(())
+        let size = SetAttr {
+            size: Some(self.size),
+            ..SetAttr::default()
+        };
+        self.pod.setattr(copy, &size, owner).map(drop)
+    }
+
+    /// Writes a piece; gives where it ends.
+    fn put(&self, copy: Ino, mut offset: u64, bytes: &[u8]) -> Result<u64, PodError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let written = self.pod.write(copy, offset, rest, false)?;
+            let step = usize::try_from(written).unwrap_or(usize::MAX);
+            rest = rest
+                .get(step..)
+                .filter(|_| written > 0)
+                .ok_or(PodError::FileTooLarge)?;
+            offset = offset.saturating_add(u64::from(written));
+        }
+        Ok(offset)
+    }
+
+    /// Where it has something, from `offset` on.
+    fn next_data(&self, offset: u64) -> Result<Option<u64>, PodError> {
+        match self.pod.seek(self.ino, offset, Seek::Data) {
+            Ok(data) => Ok(Some(data)),
+            Err(PodError::NoSuchOffset) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether another file has the same bytes.
@@ -66,16 +95,22 @@ impl<'p> Held<'p> {
             return Ok(false);
         }
         let (mut offset, mut ours, mut theirs) = (0, Vec::new(), Vec::new());
-        while offset < self.size {
-            self.piece(offset, &mut ours).await?;
-            other.piece(offset, &mut theirs).await?;
+        // Where neither has anything both have zeros.
+        while let Some(data) = earlier(self.next_data(offset)?, other.next_data(offset)?) {
+            self.piece(data, &mut ours).await?;
+            other.piece(data, &mut theirs).await?;
             if ours != theirs {
                 return Ok(false);
             }
-            offset = offset.saturating_add(ours.len() as u64);
+            offset = data.saturating_add(ours.len() as u64);
         }
         Ok(true)
     }
+}
+
+/// The smaller one of those there are.
+fn earlier(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
 }
 
 /// Brings what a file has of others into the log of the pod: it stays though they keep it no more.

@@ -14,7 +14,7 @@ impl Followers for Sharing {
     fn followed(&self) -> Result<Vec<Followed>, String> {
         let given = self.given.followed().map_err(failed)?;
         let given = given.iter();
-        let told = given.filter(|given| !self.is_stopped(given).unwrap_or(true));
+        let told = given.filter(|given| !self.is_silent(given));
         Ok(told.map(followed).collect())
     }
 
@@ -26,7 +26,7 @@ impl Followers for Sharing {
         }
         // A grant that came meanwhile asks for itself; one that ended has said so.
         for given in self.given.followed().map_err(failed)? {
-            if self.is_stopped(&given).unwrap_or(true) {
+            if self.is_silent(&given) {
                 continue;
             }
             let of_grant = followed(&given);

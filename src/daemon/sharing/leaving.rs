@@ -5,9 +5,12 @@ use std::sync::atomic::Ordering;
 use crate::control::PeopleRequest;
 use crate::control::PeopleResponse;
 use crate::control::Refusal;
+use crate::crypto::identity::Fingerprint;
 use crate::daemon::refused::Refused;
 use crate::daemon::sharing::Sharing;
+use crate::daemon::sharing::report::STOPPED;
 use crate::format::grant::RevocationLevel;
+use crate::format::rows::Contact;
 use crate::format::rows::Given;
 use crate::share::ShareError;
 use crate::share::messages::MessageError;
@@ -41,17 +44,38 @@ impl Sharing {
         Ok(())
     }
 
-    /// Whether nothing new is told to whom it was given to: a card of theirs was met that nothing vouches for.
-    pub(super) fn is_stopped(&self, given: &Given) -> Result<bool, MessageError> {
-        let contact = self.messages.contact(&given.contact)?;
+    /// Whether nothing new is told to somebody, nor taken of them: a card of theirs was met that nothing vouches for.
+    pub(super) fn is_stopped(&self, who: &Fingerprint) -> Result<bool, MessageError> {
+        let contact = self.messages.contact(who)?;
         Ok(contact.is_some_and(|contact| contact.alarm.is_some()))
+    }
+
+    /// Whether no version is told of a grant: to somebody who is stopped; nor where somebody reads it who has the keys that
+    /// the other one replaced since. It goes on elsewhere first.
+    pub(super) fn is_silent(&self, given: &Given) -> bool {
+        let is_doubtful = |contact: Contact| {
+            let theirs = contact.epoch().ok();
+            contact.alarm.is_some() || theirs != Some(given.epochs.theirs)
+        };
+        // Who is a contact no more is told how it ends.
+        let contact = self.messages.contact(&given.contact);
+        contact.map_or(true, |contact| contact.is_some_and(is_doubtful))
+    }
+
+    /// Fails for somebody who is stopped: whoever passes himself off as them may have written it.
+    pub(super) fn refuse_stopped(&self, who: &Fingerprint) -> Result<(), String> {
+        match self.is_stopped(who) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(STOPPED.to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Who was stopped and is no more is told what is published by now.
     pub(super) fn look_at_stopped(&self) -> Result<(), MessageError> {
         let mut count = 0;
         for given in self.given.followed()? {
-            count += usize::from(self.is_stopped(&given)?);
+            count += usize::from(self.is_stopped(&given.contact)?);
         }
         if self.stopped.swap(count, Ordering::AcqRel) > count {
             self.publishing.publisher().follow_now();

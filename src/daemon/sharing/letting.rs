@@ -7,7 +7,6 @@ use crate::daemon::sharing::adding::NAMES_MAX;
 use crate::daemon::sharing::adding::left_name;
 use crate::daemon::sharing::far::Held;
 use crate::daemon::sharing::far::adopt;
-use crate::format::base::Base;
 use crate::format::rows::Dentry;
 use crate::format::rows::FileKind;
 use crate::format::rows::Received;
@@ -17,7 +16,6 @@ use crate::share::is_copy_name;
 use crate::types::Ino;
 use crate::types::Name;
 use crate::types::ROOT;
-use crate::types::limits::CHANGED_PATIENCE;
 
 /// Names of a directory, and what they are of.
 type Names = BTreeMap<Name, Attr>;
@@ -130,12 +128,20 @@ impl Sharing {
             }
         }
         for entry in own {
-            let is_copy = |name: &Name| *name == entry.name || is_copy_name(&entry.name, name);
+            let note = notes.iter().find(|note| note.name == entry.name);
+            let there = theirs.get(&entry.name);
+            let is_undecided = self.is_undecided(note, there).await?;
+            // A copy that was changed here, or removed, is not what they keep this under.
+            let is_file = |note: &Dentry| note.kind != FileKind::Directory;
+            let is_noted = |name: &Name| notes.iter().any(|it| it.name == *name && is_file(it));
+            let is_copy = |name: &Name| {
+                *name == entry.name
+                    || (!is_undecided && is_copy_name(&entry.name, name) && !is_noted(name))
+            };
             let copies = theirs.iter().filter(|(name, _)| is_copy(name));
             let copies = copies.map(|(_, copy)| *copy);
             let copies: Vec<_> = copies.filter(|copy| copy.kind == entry.kind).collect();
             if entry.kind == FileKind::Directory {
-                let note = notes.iter().find(|note| note.name == entry.name);
                 let note = note.filter(|note| note.kind == FileKind::Directory);
                 let below = |theirs| Lying {
                     now: entry.ino,
@@ -146,7 +152,7 @@ impl Sharing {
                     at,
                     own: entry.ino,
                     name: entry.name.clone(),
-                    there: theirs.get(&entry.name).map(|there| there.ino),
+                    there: there.map(|there| there.ino),
                     is_theirs: !copies.is_empty(),
                 });
                 if copies.is_empty() {
@@ -154,13 +160,15 @@ impl Sharing {
                 }
                 open.extend(copies.iter().map(|copy| below(Some(copy.ino))));
             } else if entry.kind == FileKind::Regular {
-                let there = theirs.get(&entry.name);
-                let note = notes.iter().find(|note| note.name == entry.name);
-                match self.let_file_go((at, there), &entry, &copies).await? {
-                    Went::Gone => {}
-                    Went::Open => is_all = false,
-                    Went::Stays => is_all &= !self.waits_in_vain(at, &entry, (there, note)).await?,
+                if is_undecided && self.may_be_done_otherwise(note, entry.ino)? {
+                    is_all = false;
+                    continue;
                 }
+                is_all &= match self.let_file_go((at, there), &entry, &copies).await? {
+                    Went::Gone => true,
+                    Went::Open => false,
+                    Went::Stays => is_undecided || !self.waits_in_vain(at, &entry, there)?,
+                };
             }
         }
         Ok(is_all)
@@ -206,24 +214,16 @@ impl Sharing {
 
     /// Where the other one has neither what a file was made from nor the file itself, they keep it beside theirs; or they
     /// had it, and changed it before they told. So it stands beside theirs after a while. Tells whether it is too early.
-    async fn waits_in_vain(
+    fn waits_in_vain(
         &self,
         at: Lying,
         entry: &Dentry,
-        (theirs, note): (Option<&Attr>, Option<&Dentry>),
+        theirs: Option<&Attr>,
     ) -> Result<bool, PodError> {
-        let (Some(_), Some(theirs)) = (at.was, theirs) else {
-            return Ok(false);
-        };
-        if let Some(note) = note
-            && let Some(base) = self.read_base(note.ino).await?
-            && self.pod.base_of(theirs.ino)? == Some(base)
-        {
+        if at.was.is_none() || theirs.is_none() {
             return Ok(false);
         }
-        let changed = self.pod.getattr(entry.ino)?.ctime;
-        let age = (self.clock)().secs.saturating_sub(changed.secs);
-        if age < i64::try_from(CHANGED_PATIENCE.as_secs()).unwrap_or(i64::MAX) {
+        if self.is_changed_lately(entry.ino)? {
             return Ok(true);
         }
         self.set_beside(at, (at.now, &entry.name))?;
@@ -308,27 +308,29 @@ impl Sharing {
         Ok(false)
     }
 
-    /// What a note says; nothing when it is none.
-    pub(super) async fn read_base(&self, note: Ino) -> Result<Option<Base>, PodError> {
-        let attr = self.pod.getattr(note)?;
-        if attr.kind != FileKind::Regular || usize::try_from(attr.size) != Ok(Base::LEN) {
-            return Ok(None);
-        }
-        let bytes = Held::open(&self.pod, note, attr.size)?.first().await?;
-        Ok(Base::decode(&bytes).ok())
-    }
-
     /// A single file: when they have it, it goes; when they have another by then, it is given back, for nothing will
     /// ever tell whether they have it beside that.
     async fn let_single_go(&self, at: Lying, name: &Name) -> Result<bool, PodError> {
+        // The note first: both come and go in one record.
+        let notes = at.was.map(|was| self.pod.own_names(was)).transpose()?;
+        let note = notes.into_iter().flatten().find(|note| note.name == *name);
         let own = self.pod.own_names(at.now)?;
         let Some(own) = own.into_iter().find(|own| own.name == *name) else {
+            // It was given back, and a crash left the note.
+            if let (Some(was), Some(_)) = (at.was, note) {
+                self.pod.unlink(was, name.as_bytes())?;
+                self.is_seen_anew(at, name);
+            }
             return Ok(true);
         };
         let theirs = at.theirs.map(|theirs| self.names_in(theirs)).transpose()?;
         let Some(theirs) = theirs.and_then(|theirs| theirs.get(name).copied()) else {
             return Ok(true);
         };
+        let is_undecided = self.is_undecided(note.as_ref(), Some(&theirs)).await?;
+        if is_undecided && self.may_be_done_otherwise(note.as_ref(), own.ino)? {
+            return Ok(false);
+        }
         match self
             .let_file_go((at, Some(&theirs)), &own, &[theirs])
             .await?
@@ -337,13 +339,8 @@ impl Sharing {
             Went::Open => return Ok(false),
             Went::Stays => {}
         }
-        let Some(was) = at.was else { return Ok(true) };
-        let notes = self.pod.own_names(was)?;
-        let Some(note) = notes.into_iter().find(|note| note.name == *name) else {
-            return Ok(true);
-        };
-        let base = self.read_base(note.ino).await?;
-        if base.is_none() || self.pod.base_of(theirs.ino)? == base {
+        let Some(note) = note else { return Ok(true) };
+        if is_undecided || self.read_base(note.ino).await?.is_none() {
             return Ok(true);
         }
         // There it is the owner's alone, and so are its pages.

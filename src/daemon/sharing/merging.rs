@@ -74,7 +74,7 @@ impl Sharing {
             };
             if copy.is_none() {
                 let begun = copy.insert(self.pod.begin_copy(of.attr.ino, self.owner)?);
-                arrived.copy_to(begun.ino).await?;
+                arrived.copy_to(begun.ino, self.owner).await?;
             }
             let Some(whole) = copy.as_ref() else {
                 return Err(NotNow::Later);

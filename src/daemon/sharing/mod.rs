@@ -27,6 +27,7 @@ mod taking;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod undecided;
 mod witness;
 
 pub use client::Instead;

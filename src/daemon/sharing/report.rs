@@ -24,9 +24,9 @@ use crate::types::Timespec;
 use crate::types::limits::CONTROL_LINE_MAX;
 use crate::types::limits::PATH_SHOWN_MAX;
 
-/// Why somebody is told nothing new.
-const STOPPED: &str = "nothing new is published to them: a card of theirs was met that nothing vouches for. Talk to them; podfs contact \
-     show says what was pinned";
+/// Why somebody is told nothing new, and nothing of theirs is taken.
+pub(super) const STOPPED: &str = "nothing new is published to them or taken of them: a card of theirs was met that nothing vouches for. \
+     Talk to them; podfs contact show says what was pinned";
 
 impl Sharing {
     pub(super) fn given_report(&self, given: &Given) -> Result<GivenReport, MessageError> {
@@ -60,7 +60,7 @@ impl Sharing {
     /// What the owner has to know of a grant that they gave.
     fn trouble_of(&self, given: &Given) -> Result<Option<String>, MessageError> {
         let is_over = matches!(given.state, GivenState::Ended { .. });
-        if !is_over && self.is_stopped(given)? {
+        if !is_over && self.is_stopped(&given.contact)? {
             return Ok(Some(STOPPED.to_owned()));
         }
         if let Some(why) = self.waits_for_room(given)? {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::format::rows::FileKind;
 use crate::pod::Attr;
 use crate::pod::PodError;
+use crate::types::Ino;
 use crate::types::Name;
 
 /// Whether there is more to be done, and what is in the way.
@@ -17,12 +18,13 @@ pub(super) struct Rest {
     waiting: Waiting,
 }
 
-/// What came and is not taken over yet: each file may be what was renamed, and what it was renamed from stays as long.
+/// What came and is not taken over yet: it may be what was renamed, and what it was renamed from stays as long.
 #[derive(Default)]
 struct Waiting {
     /// Whether it may be anything.
     is_any: bool,
-    /// How large the files are. When they were changed says nothing: either one may be touched.
+    /// How large the files are that took the place of others. When they were changed says nothing: either one may be
+    /// touched.
     sizes: BTreeSet<u64>,
 }
 
@@ -70,9 +72,9 @@ impl Rest {
         self.waiting.is_any = true;
     }
 
-    /// This is not taken over yet, whether it is new or took the place of another.
-    pub(super) fn waits(&mut self, attr: &Attr) {
-        if attr.kind == FileKind::Regular {
+    /// This is not taken over yet. What has no note is new, and may be something that was renamed and changed since.
+    pub(super) fn waits(&mut self, attr: &Attr, note: Option<Ino>) {
+        if attr.kind == FileKind::Regular && note.is_some() {
             self.waiting.sizes.insert(attr.size);
         } else {
             self.waiting.is_any = true;

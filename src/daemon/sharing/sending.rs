@@ -72,6 +72,9 @@ impl Sharing {
     async fn send_record(&self, given: &Given, node: &dyn Store) -> Result<(), NotSent> {
         while let Some(unsent) = self.given.unsent(given, (self.clock)())? {
             let given = &unsent.given;
+            if unsent.is_version && self.is_silent(given) {
+                return Ok(());
+            }
             if unsent.is_first && self.goes_on(given).await? {
                 self.publishing.publisher().follow_now();
                 self.wake.notify_one();

@@ -22,6 +22,9 @@ use crate::types::limits::ADDED_COPIES_MAX;
 use crate::types::limits::ADDED_SETTLES;
 use crate::types::limits::PAGE;
 
+/// Bytes of the unit in which room is told.
+const BLOCK: u64 = 512;
+
 /// Whose additions are taken over, and into what.
 pub(super) struct Taking<'a> {
     pub(super) given: &'a Given,
@@ -40,7 +43,9 @@ pub(super) struct Came {
 impl Sharing {
     pub(super) async fn take_over_from(&self, received: &Received, given: &Given) -> Rest {
         let mut rest = Rest::default();
-        let taking = self.person(received).map(|person| Taking {
+        let person = self.refuse_stopped(&given.contact);
+        let person = person.and_then(|()| self.person(received));
+        let taking = person.map(|person| Taking {
             given,
             person,
             is_written: is_written_to(&given.terms),
@@ -145,7 +150,7 @@ impl Sharing {
                 match &taken {
                     Ok(()) => {}
                     Err(NotNow::Over) => return,
-                    Err(NotNow::Later | NotNow::Failed(_)) => rest.waits(&attr),
+                    Err(NotNow::Later | NotNow::Failed(_)) => rest.waits(&attr, note),
                 }
                 rest.add(taken.map_err(|why| why.of(&name)));
             }
@@ -196,10 +201,10 @@ impl Sharing {
             return Err(NotNow::Later);
         }
         let free = self.pod.statfs().free.saturating_mul(PAGE as u64);
-        if attr.size > free {
+        let takes = attr.blocks.saturating_mul(BLOCK);
+        if takes > free {
             return Err(NotNow::Failed(format!(
-                "it has {} bytes, and there is room for {free}",
-                attr.size
+                "it has {takes} bytes, and there is room for {free}"
             )));
         }
         Ok(())

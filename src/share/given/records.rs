@@ -22,6 +22,8 @@ pub struct Unsent {
     pub index: u64,
     /// Whether this machine knows of none before it.
     pub is_first: bool,
+    /// Whether it tells a version, and not an end.
+    pub is_version: bool,
     /// What is sent.
     pub chunk: SealedChunk,
 }
@@ -191,13 +193,15 @@ impl GivenGrants {
             return Ok(None);
         };
         let record = opened(&secret, (index, &payload))?;
-        if matches!(record.state, RecordState::Live(_)) && !self.is_current(&given) {
+        let is_version = matches!(record.state, RecordState::Live(_));
+        if is_version && !self.is_current(&given) {
             return Ok(None);
         }
         let chunk = record_chunk(&secret, index, &payload);
         Ok(Some(Unsent {
             index,
             is_first: record.previous == [0; 32],
+            is_version,
             chunk: chunk.map_err(|_| no_record())?,
             given,
         }))
@@ -222,7 +226,7 @@ impl GivenGrants {
     }
 
     /// Before the first record of this machine is sent: whether another machine of the owner wrote to the feed. Then
-    /// this one goes on behind what is there, and what it would have said has to be told again.
+    /// this one goes on behind what is there, and what it would have said has to be told again; behind an end nothing is.
     ///
     /// # Errors
     /// [`ShareError::Store`]: somebody does not answer.
@@ -238,6 +242,14 @@ impl GivenGrants {
         let last = self.last_in(&secret.feed())?;
         if last.is_some_and(|last| last.index > found.index || last.hash == found.hash) {
             return Ok(false);
+        }
+        if let RecordState::Ended(why) = found.record.state {
+            // It was sent before anything else, and what noted it may be lost with the machine.
+            let when = found.record.time;
+            self.put(&Given {
+                state: GivenState::Ended { why, when },
+                ..self.read(&given.id)?
+            })?;
         }
         let said = GrantRecord::said(found.record.until, &found.record.state);
         self.put_last(

@@ -2,20 +2,16 @@ use std::time::Duration;
 
 use super::*;
 use crate::crypto::keys::ScopeId;
-use crate::format::grant::Renewed;
 use crate::format::rows::Inode;
 use crate::format::rows::Published;
-use crate::format::rows::Revocation;
 use crate::format::rows::SeenRecord;
 use crate::pod::Arrived;
 use crate::pod::Attr;
-use crate::pod::PodError;
 use crate::pod::fake::Network;
 use crate::share::back_id;
 use crate::share::back_terms;
-use crate::types::limits::ADOPTED_PATIENCE;
 
-const OWNER: Caller = Caller { uid: 0, gid: 0 };
+pub(super) const OWNER: Caller = Caller { uid: 0, gid: 0 };
 
 /// A folder of Anna's that Ben may change, and what of him came back.
 struct Lab {
@@ -28,12 +24,12 @@ struct Lab {
     was: Ino,
 }
 
-fn name(name: &str) -> Name {
+pub(super) fn name(name: &str) -> Name {
     Name::parse(name.as_bytes()).unwrap()
 }
 
 /// All of the newest version is here, or not yet.
-fn is_brought(sharing: &Sharing, received: &Received, is_brought: bool) {
+pub(super) fn is_brought(sharing: &Sharing, received: &Received, is_brought: bool) {
     let seen = SeenRecord {
         index: 1,
         hash: [0; 32],
@@ -43,7 +39,7 @@ fn is_brought(sharing: &Sharing, received: &Received, is_brought: bool) {
     sharing.received.is_seen(&received.feed, &seen).unwrap();
 }
 
-fn arrived(mode: u32, contents: u8, pages: u64) -> Arrived {
+pub(super) fn arrived(mode: u32, contents: u8, pages: u64) -> Arrived {
     Arrived {
         inode: Inode {
             size: pages * 4096,
@@ -198,17 +194,43 @@ async fn what_cannot_be_taken_over_or_removed_keeps_nothing_else_back() {
 async fn nothing_goes_before_what_it_may_have_been_renamed_to_is_there() {
     let lab = Lab::new(Machine::new(), 7);
     lab.removes_of("before", &[7; 4096]);
-    lab.removes("of another size");
+    lab.removes("changed since");
     lab.arrives(lab.now, "after", &arrived(0o100_400, 3, 1));
     lab.anna.fake.set(Network::Down);
     let told = lab.takes_over().await.unwrap();
     assert!(told.starts_with("\"after\": "), "{told}");
     assert!(told.contains("the network is down"), "{told}");
-    assert_eq!(lab.names(), ["before"]);
+    assert_eq!(lab.names(), ["before", "changed since"]);
     lab.pod().withdraw(lab.now, &name("after")).unwrap();
     lab.arrives(lab.now, "after", &arrived(0o100_400, 3, 0));
     assert_eq!(lab.takes_over().await, None);
     assert_eq!(lab.names(), ["after"]);
+}
+
+/// Whatever size is said of a file, what is written of it alone takes room.
+#[tokio::test]
+async fn a_hole_is_taken_over_as_a_hole() {
+    let lab = Lab::new(Machine::new(), 7);
+    let mut sparse = arrived(0o100_400, 3, 1);
+    sparse.inode.size = 1 << 40;
+    sparse.published.size = 1 << 40;
+    sparse.pages = std::iter::once(300..301).collect();
+    let came = lab.pod().receive(lab.now, &name("disk"), &sparse).unwrap();
+    lab.anna.fake.publish(came, [(300, [7; 4096])].into());
+    assert_eq!(lab.takes_over().await, None);
+    let disk = lab.pod().lookup(lab.dir, b"disk").unwrap();
+    assert_eq!((disk.size, disk.blocks), (1 << 40, 8));
+    let mut page = Vec::new();
+    lab.pod()
+        .read(disk.ino, 300 * 4096, 4096, &mut page)
+        .unwrap();
+    assert!(page == [7; 4096]);
+    // The same that came once more is there.
+    lab.pod().withdraw(lab.now, &name("disk")).unwrap();
+    let again = lab.pod().receive(lab.now, &name("disk"), &sparse).unwrap();
+    lab.anna.fake.publish(again, [(300, [7; 4096])].into());
+    assert_eq!(lab.takes_over().await, None);
+    assert_eq!(lab.names(), ["disk"]);
 }
 
 /// Ben renamed one over another, which she has open.
@@ -262,127 +284,4 @@ async fn one_whose_changes_take_long_keeps_nobody_else_waiting() {
         assert!(task.await.is_err());
     }
     assert!(becomes(&|| !is_merged(ids[0])).await, "it is stopped");
-}
-
-/// A large file of Ben's that Anna changed a page of, and has now in her tray.
-fn changed(anna: &Machine) -> (Received, Vec<u8>) {
-    const PAGES: u64 = 600;
-    let (sharing, pod, id) = (&anna.sharing, &anna.sharing.pod, [0xbe; 16]);
-    let rights = Rights::WRITE;
-    let grant = Grant {
-        terms: Terms { rights, ..terms() },
-        ..grant(id)
-    };
-    let came = sharing.received.arrives(print(BEN), grant, (0, at(5)));
-    came.unwrap();
-    sharing.received.accept(&id, &name("lab")).unwrap();
-    let ben = pod.receive_person(&name("Ben"), OWNER).unwrap();
-    let lab = arrived(0o040_500, 0, 0);
-    let lab = pod.receive(ben, &name("lab"), &lab).unwrap();
-    let scan = arrived(0o100_400, 1, PAGES);
-    let scan = pod.receive(lab, &name("scan"), &scan).unwrap();
-    let received = sharing.received.find(&id).unwrap().unwrap();
-    sharing.lay_tray(&received).unwrap();
-    let own = pod.to_change(scan).unwrap();
-    let page = |page: u64| [u8::try_from(page % 251).unwrap(); 4096];
-    let pages = (0..PAGES).map(|at| (at, page(at))).collect();
-    anna.fake.publish(own, pages);
-    pod.write(own, 4096, &[255; 4096], false).unwrap();
-    let mut bytes: Vec<u8> = (0..PAGES).flat_map(page).collect();
-    bytes[4096..8192].fill(255);
-    (received, bytes)
-}
-
-/// What was given back, and is read without any network.
-fn given_back(anna: &Machine) -> Result<Vec<u8>, PodError> {
-    anna.fake.forget();
-    anna.fake.set(Network::Down);
-    let pod = &anna.sharing.pod;
-    let lab = pod.lookup(ROOT, b"lab (not taken over)").unwrap();
-    let scan = pod.lookup(lab.ino, b"scan").unwrap();
-    let (mut bytes, mut piece) = (Vec::new(), Vec::new());
-    while (bytes.len() as u64) < scan.size {
-        pod.read(scan.ino, bytes.len() as u64, 1 << 20, &mut piece)?;
-        bytes.append(&mut piece);
-    }
-    assert_eq!(pod.check(true).unwrap().findings, []);
-    Ok(bytes)
-}
-
-#[tokio::test]
-async fn what_is_given_back_stays_though_the_other_one_keeps_it_no_more() {
-    let anna = Machine::new();
-    let (received, bytes) = changed(&anna);
-    anna.sharing.take_tray_away(&received).await.unwrap();
-    assert!(given_back(&anna).unwrap() == bytes);
-    // It is sealed as hers; then nothing is left of that, and nobody signs anything.
-    let pod = &anna.sharing.pod;
-    let asked = || {
-        let (from, to) = Key::all_revocations();
-        let rows = pod.rows().scan(&from, &to, 9).unwrap().into_iter();
-        rows.map(|(_, row)| Revocation::decode(&row).unwrap())
-            .collect::<Vec<_>>()
-    };
-    let rows = asked();
-    let lab = pod.lookup(ROOT, b"lab (not taken over)").unwrap();
-    assert_eq!((rows.len(), rows[0].target), (1, lab.ino));
-    assert!(rows[0].is_asked() && rows[0].is_of_adopted());
-    anna.sharing
-        .is_renewed(&rows[0], Renewed::default())
-        .unwrap();
-    assert_eq!(asked(), []);
-    anna.sharing.sign_receipts().await.unwrap();
-    assert_eq!(asked(), []);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_does_not_come_waits_for_weeks_and_is_given_back_as_it_is_then() {
-    let anna = Machine::new();
-    let (received, _) = changed(&anna);
-    let lab = || anna.sharing.pod.lookup(ROOT, b"lab (not taken over)");
-    for network in [Network::Silent, Network::Down] {
-        anna.fake.set(network);
-        assert!(anna.sharing.take_tray_away(&received).await.is_err());
-        assert!(matches!(lab(), Err(PodError::NotFound)));
-    }
-    let weeks = i64::try_from(ADOPTED_PATIENCE.as_secs()).unwrap();
-    anna.now.fetch_add(weeks, Ordering::Relaxed);
-    anna.sharing.take_tray_away(&received).await.unwrap();
-    assert!(matches!(given_back(&anna), Err(PodError::Absent { .. })));
-}
-
-#[tokio::test]
-async fn what_did_not_come_at_the_end_is_given_back_whole_once_it_does() {
-    let anna = Machine::new();
-    let (received, bytes) = changed(&anna);
-    anna.fake.set(Network::Down);
-    let told = anna.sharing.take_tray_away(&received).await.unwrap_err();
-    assert!(told.contains("the network is down"), "{told}");
-    anna.fake.set(Network::Good);
-    anna.sharing.take_tray_away(&received).await.unwrap();
-    assert!(given_back(&anna).unwrap() == bytes);
-}
-
-/// As when a machine was lost: the tray is here again before what it lies on.
-#[tokio::test]
-async fn what_was_removed_is_gone_though_not_all_came_yet() {
-    let anna = Machine::new();
-    let (received, _) = changed(&anna);
-    let (sharing, pod) = (&anna.sharing, &anna.sharing.pod);
-    let top = sharing.top_of(&received).unwrap().unwrap();
-    let (file, old) = (arrived(0o100_400, 4, 0), name("old"));
-    pod.receive(top, &old, &file).unwrap();
-    for removed in [&b"old"[..], b"scan"] {
-        pod.unlink(top, removed).unwrap();
-    }
-    pod.withdraw(top, &old).unwrap();
-    is_brought(sharing, &received, false);
-    assert_eq!(sharing.let_go_of(&received).await, Ok(true));
-    pod.receive(top, &old, &file).unwrap();
-    assert!(matches!(pod.lookup(top, b"old"), Err(PodError::NotFound)));
-    pod.withdraw(top, &old).unwrap();
-    is_brought(sharing, &received, true);
-    assert_eq!(sharing.let_go_of(&received).await, Ok(true));
-    pod.receive(top, &old, &file).unwrap();
-    pod.lookup(top, b"old").unwrap();
 }

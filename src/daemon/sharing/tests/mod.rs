@@ -74,12 +74,12 @@ fn root(person: u8) -> RootKey {
 }
 
 /// The card of a person whose signing key has this seed.
-fn card(person: u8, sign: &Secret<32>) -> SignedCard {
+fn card(epoch: u32, person: u8, sign: &Secret<32>) -> SignedCard {
     let (root, identity) = (root(person), root(person).identity(0));
     let card = Card {
         number: 0,
         identity_number: 0,
-        epoch: 0,
+        epoch,
         made: at(1),
         identity: identity.public_key(),
         sign: sign_public_key(sign),
@@ -177,12 +177,12 @@ impl Machine {
         let pod = Arc::new(pod.unwrap());
         let people = People::new(&pod, &bundle, Arc::clone(&clock), Arc::clone(&publishing));
         let people = Arc::new(people);
-        let own = card(1, &bundle.sign_seed);
+        let own = card(0, 1, &bundle.sign_seed);
         if has_card {
             people.contacts().use_own(&own).unwrap();
         }
         for (name, person) in [("Ben", BEN), ("Eve", EVE)] {
-            let found = Found::alone(card(person, &Secret::from_bytes(&[person; 32])));
+            let found = Found::alone(card(0, person, &Secret::from_bytes(&[person; 32])));
             let name = ContactName::parse(name).unwrap();
             people.contacts().pin(&name, &found, at(1)).unwrap();
         }
@@ -391,7 +391,10 @@ fn grant(id: [u8; 16]) -> Grant {
 
 mod ended;
 mod given;
+mod given_back;
+mod let_go;
 mod merged;
 mod moved;
+mod stopped;
 mod taken;
 mod witnessed;
