@@ -52,7 +52,8 @@ fn a_log_that_was_cut_is_named_by_whoever_countersigned_it() {
     share(&anna, &lab.join("blood.txt"), &[]);
     confirmed(&anna);
     assert_eq!(witnessed(&anna), Some(size));
-    is_named_outside(&anna, size);
+    let keys = json(&ben, &["keys", "list", "--json"]);
+    is_named_outside(&anna, text(&keys, "sign"), size);
     first.unmount();
 
     tamper(&anna, |log| log.truncate(size as usize - 1));
@@ -77,7 +78,7 @@ fn a_log_that_was_cut_is_named_by_whoever_countersigned_it() {
 }
 
 /// In what was written to a file, by podfs and by another program.
-fn is_named_outside(anna: &Pod, size: u64) {
+fn is_named_outside(anna: &Pod, key: &str, size: u64) {
     let file = anna.path("export");
     let name = file.to_str().unwrap();
     says(anna, &["audit", "export", "--out", name]);
@@ -85,7 +86,8 @@ fn is_named_outside(anna: &Pod, size: u64) {
     let lines: Vec<&str> = good.lines().take(size as usize).collect();
     fs::write(&file, lines.join("\n") + "\n").unwrap();
     let said = fails(anna, 62, &["audit", "verify", "--file", name]);
-    assert!(said.contains("the checkpoint that \"Ben\" holds"), "{said}");
+    let holder = format!("the checkpoint that \"Ben\", if the key on their card is {key}, holds");
+    assert!(said.contains(&holder), "{said}");
     let installed = tool("").with_file_name("foreign").join("installed");
     let needs = ["/usr/bin/python3", installed.to_str().unwrap()];
     if applicable(
