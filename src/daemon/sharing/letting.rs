@@ -274,10 +274,7 @@ impl Sharing {
                 }
                 theirs.kind != FileKind::Directory
             }
-            Some(theirs) => {
-                let base = self.read_base(note.ino).await?;
-                base.is_none() || self.pod.base_of(theirs.ino)? != base
-            }
+            Some(theirs) => !self.is_undecided(Some(note), Some(theirs)).await?,
         };
         if !is_settled {
             return Ok(());
