@@ -37,7 +37,16 @@ pub struct Target<'a> {
     /// Whether the one who added it may change what is there, attributes too.
     pub is_written: bool,
     /// What says what it was made from.
-    pub note: Option<Ino>,
+    pub note: Option<Note>,
+}
+
+/// What says what something was made from that arrived.
+#[derive(Clone, Copy)]
+pub struct Note {
+    /// Its inode.
+    pub ino: Ino,
+    /// Whether what came stands beside what the owner has, for that is another by now.
+    pub is_beside: bool,
 }
 
 impl Pod {
@@ -91,7 +100,7 @@ impl Pod {
     /// When it cannot be written.
     pub fn has_taken_over(
         &self,
-        (arrived, note): (Ino, Option<Ino>),
+        (arrived, note): (Ino, Option<Note>),
         made: Option<&Attr>,
     ) -> Result<(), PodError> {
         let _held = self.locks.lock(&[arrived]);
@@ -312,9 +321,9 @@ impl Pod {
     }
 }
 
-/// What arrived is taken over, and its note knows what was made of it.
+/// What arrived is taken over, and its note knows what was made of it, and whether that stands beside the owner's.
 fn put_taken(
-    (arrived, note): (Ino, Option<Ino>),
+    (arrived, note): (Ino, Option<Note>),
     made: Option<(Ino, Timespec)>,
     batch: &mut Batch,
 ) -> Result<(), PodError> {
@@ -325,10 +334,10 @@ fn put_taken(
     batch.put(Key::taken_over(arrived), taken.encode()?);
     if let Some(note) = note.filter(|_| made.is_some()) {
         let noted = Taken {
-            is_taken: false,
+            is_taken: note.is_beside,
             made,
         };
-        batch.put(Key::taken_over(note), noted.encode()?);
+        batch.put(Key::taken_over(note.ino), noted.encode()?);
     }
     Ok(())
 }

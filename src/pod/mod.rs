@@ -48,7 +48,7 @@ use crate::pod::tray::{Numbers, Trays};
 use crate::types::{Clock, Ino, ROOT, Timespec};
 
 pub use crate::format::rows::FileKind;
-pub use added::{Copy, Target};
+pub use added::{Copy, Note, Target};
 pub use attr::Attr;
 pub use boxes::{BoxError, Extent};
 pub use check::{Finding, Report};

@@ -1,7 +1,5 @@
-//! One file that others added or changed, or removed: taken over where the owner's is what they made it from, and else
-//! beside it.
+//! One file that others added or changed: taken over where the owner's is what they made it from, and else beside it.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -10,15 +8,16 @@ use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::far::Held;
 use crate::daemon::sharing::happened;
 use crate::daemon::sharing::rest::NotNow;
-use crate::daemon::sharing::rest::Rest;
 use crate::daemon::sharing::taking::Came;
 use crate::daemon::sharing::taking::Taking;
 use crate::format::audit::Kind;
 use crate::format::base::Base;
 use crate::format::rows::FileKind;
 use crate::format::rows::Given;
+use crate::format::rows::Taken;
 use crate::pod::Attr;
 use crate::pod::Copy;
+use crate::pod::Note;
 use crate::pod::PodError;
 use crate::pod::Target;
 use crate::types::Ino;
@@ -30,6 +29,16 @@ pub(super) struct Coming<'a> {
     pub(super) attr: Attr,
     /// What says what it was made from.
     pub(super) note: Option<Ino>,
+}
+
+impl Coming<'_> {
+    /// What its note is from then on, under the name of the nth copy.
+    fn noted(&self, nth: usize) -> Option<Note> {
+        self.note.map(|ino| Note {
+            ino,
+            is_beside: nth > 0,
+        })
+    }
 }
 
 impl Sharing {
@@ -62,7 +71,9 @@ impl Sharing {
             let over = match self.pod.lookup(dir, named.as_bytes()) {
                 Ok(there) if self.is_there(taking, (&arrived, of), &there).await? => {
                     let made = taking.is_written.then_some(&there);
-                    return Ok(self.pod.has_taken_over((of.attr.ino, of.note), made)?);
+                    return Ok(self
+                        .pod
+                        .has_taken_over((of.attr.ino, of.noted(nth)), made)?);
                 }
                 Ok(there) if self.is_replaced(taking, of, (&there, nth)).await? => Some(there),
                 Err(PodError::NotFound) if !self.was_removed(of, nth)? => None,
@@ -86,7 +97,7 @@ impl Sharing {
                 at: (dir, &named),
                 over: over.as_ref(),
                 is_written: taking.is_written,
-                note: of.note,
+                note: of.noted(nth),
             };
             let kind = if over.is_some() {
                 Kind::Changed
@@ -125,33 +136,33 @@ impl Sharing {
     }
 
     /// Whether it takes the place of what the owner has there: that is what they made it from, or what was taken over
-    /// from them last. A copy beside it is never replaced: they may have written it for something else by now.
+    /// from them last. A copy beside it only as long as it is made from the same: else they have let go what the copy is
+    /// of, and it has that alone.
     async fn is_replaced(
         &self,
         taking: &Taking<'_>,
         of: &Coming<'_>,
         (there, nth): (&Attr, usize),
     ) -> Result<bool, NotNow> {
-        if !taking.is_written || nth > 0 || there.kind != FileKind::Regular {
+        if !taking.is_written || there.kind != FileKind::Regular {
             return Ok(false);
         }
-        if self.was_made(of.attr.ino, there)? {
-            return Ok(true);
-        }
+        let was_made = self.was_made(of.attr.ino, there)?;
         match of.note {
-            Some(note) => self.is_base(note, there).await,
-            None => Ok(false),
+            Some(note) if nth > 0 => Ok(was_made && self.stands_beside(note)?),
+            Some(note) => Ok(was_made || self.is_base(note, there).await?),
+            None => Ok(was_made && nth == 0),
         }
     }
 
     /// Whether what the owner has is what was made of something that came, and nothing else since.
-    fn was_made(&self, came: Ino, there: &Attr) -> Result<bool, PodError> {
+    pub(super) fn was_made(&self, came: Ino, there: &Attr) -> Result<bool, PodError> {
         let made = self.pod.taken(came)?.and_then(|taken| taken.made);
         Ok(made == Some((there.ino, there.ctime)))
     }
 
     /// Whether a note is of what the owner has. As long as that is not published nobody knows.
-    async fn is_base(&self, note: Ino, there: &Attr) -> Result<bool, NotNow> {
+    pub(super) async fn is_base(&self, note: Ino, there: &Attr) -> Result<bool, NotNow> {
         let Some(base) = self.read_base(note).await? else {
             return Ok(false);
         };
@@ -174,12 +185,23 @@ impl Sharing {
     /// Whether the owner removed what they changed. What they removed themselves before is not that.
     fn was_removed(&self, of: &Coming<'_>, nth: usize) -> Result<bool, PodError> {
         match of.note {
-            Some(note) if nth == 0 => Ok(!self.pod.is_taken_over(note)?),
+            Some(note) if nth == 0 => Ok(!self.is_settled(note)?),
             _ => Ok(false),
         }
     }
 
-    async fn record(
+    /// Whether what was made from what a note says stands beside what the owner has.
+    fn stands_beside(&self, note: Ino) -> Result<bool, PodError> {
+        let noted = self.pod.taken(note)?;
+        Ok(noted.is_some_and(|noted| noted.is_taken && noted.made.is_some()))
+    }
+
+    /// Whether that something was removed is done, or will not be.
+    pub(super) fn is_settled(&self, note: Ino) -> Result<bool, PodError> {
+        Ok(self.pod.taken(note)? == Some(Taken::PLAIN))
+    }
+
+    pub(super) async fn record(
         &self,
         taking: &Taking<'_>,
         kind: Kind,
@@ -249,115 +271,10 @@ impl Sharing {
             },
         }
     }
-
-    /// What is in the notes and not there now goes, where the owner has what it was.
-    pub(super) async fn remove_what_went(
-        &self,
-        taking: &Taking<'_>,
-        (was, now): (Ino, Ino),
-        rest: &mut Rest,
-    ) {
-        let Ok(dir) = self.shared_folder(taking) else {
-            return;
-        };
-        let mut open = vec![(was, Some(now), dir)];
-        let mut left = Vec::new();
-        while let Some((was, now, dir)) = open.pop() {
-            let notes = self.pod.received_names(was);
-            let names = now.map_or(Ok(Vec::new()), |now| self.pod.received_names(now));
-            let (Ok(notes), Ok(names)) = (notes, names) else {
-                rest.add(Err(NotNow::Later));
-                continue;
-            };
-            let names: BTreeMap<Name, Ino> = names.into_iter().collect();
-            for (name, note) in notes {
-                let own = names.get(&name).copied();
-                let (Ok(of_note), Ok(there)) = (
-                    self.pod.getattr(note),
-                    self.pod.lookup(dir, name.as_bytes()),
-                ) else {
-                    continue;
-                };
-                let is_dir = of_note.kind == FileKind::Directory;
-                if is_dir && there.kind == FileKind::Directory {
-                    open.push((note, own, there.ino));
-                }
-                if own.is_some() {
-                    continue;
-                }
-                if is_dir {
-                    left.push((note, dir, name));
-                } else {
-                    let went = self.remove_one(taking, (note, rest), (dir, &name), there);
-                    let went = went.await;
-                    rest.add(went.map_err(|why| why.of(&name)));
-                }
-            }
-        }
-        for (note, dir, name) in left.into_iter().rev() {
-            let went = self.remove_folder(taking, note, (dir, &name)).await;
-            rest.add(went.map_err(|why| why.of(&name)));
-        }
-    }
-
-    async fn remove_one(
-        &self,
-        taking: &Taking<'_>,
-        (note, rest): (Ino, &Rest),
-        (dir, name): (Ino, &Name),
-        there: Attr,
-    ) -> Result<(), NotNow> {
-        if self.pod.is_taken_over(note)? {
-            return Ok(());
-        }
-        // What the owner changed meanwhile stays, and is not asked for again.
-        if !self.was_made(note, &there)? && !self.is_base(note, &there).await? {
-            return Ok(self.pod.has_taken_over((note, None), None)?);
-        }
-        if rest.may_be_renamed(&there) {
-            return Err(NotNow::Later);
-        }
-        if self.pod.is_open(there.ino) {
-            return Err(not_now(PodError::InUse));
-        }
-        self.record(taking, Kind::Removed, (dir, name)).await?;
-        self.shared_folder(taking)?;
-        let removed = self.pod.remove_over(note, (dir, name), &there);
-        removed.map_err(not_now)
-    }
-
-    async fn remove_folder(
-        &self,
-        taking: &Taking<'_>,
-        note: Ino,
-        (dir, name): (Ino, &Name),
-    ) -> Result<(), NotNow> {
-        if self.pod.is_taken_over(note)? {
-            return Ok(());
-        }
-        let there = match self.pod.lookup(dir, name.as_bytes()) {
-            Ok(there) if there.kind == FileKind::Directory => there,
-            Ok(_) | Err(PodError::NotFound) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        if !self.pod.own_names(there.ino)?.is_empty() {
-            return Ok(());
-        }
-        // A box stays, and is not asked for again.
-        if self.pod.box_at(there.ino).is_ok() {
-            return Ok(self.pod.has_taken_over((note, None), None)?);
-        }
-        self.record(taking, Kind::Removed, (dir, name)).await?;
-        self.shared_folder(taking)?;
-        match self.pod.remove_over(note, (dir, name), &there) {
-            Err(PodError::NotEmpty) => Ok(()),
-            removed => removed.map_err(not_now),
-        }
-    }
 }
 
 /// Why something is left as it is for now.
-fn not_now(error: PodError) -> NotNow {
+pub(super) fn not_now(error: PodError) -> NotNow {
     if matches!(error, PodError::InUse) {
         let why = "it was changed by them and is open here: it is taken over once it is closed";
         return NotNow::Failed(why.to_owned());

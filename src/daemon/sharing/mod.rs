@@ -19,6 +19,7 @@ mod looking;
 mod merging;
 mod moving;
 mod preview;
+mod removing;
 mod report;
 mod rest;
 mod revoking;

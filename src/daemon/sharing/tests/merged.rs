@@ -7,6 +7,7 @@ use crate::format::rows::Published;
 use crate::format::rows::SeenRecord;
 use crate::pod::Arrived;
 use crate::pod::Attr;
+use crate::pod::Note;
 use crate::pod::fake::Network;
 use crate::share::back_id;
 use crate::share::back_terms;
@@ -139,6 +140,10 @@ impl Lab {
             self.arrives(self.now, named, &file),
             self.arrives(self.was, named, &file),
         );
+        let note = Note {
+            ino: note,
+            is_beside: false,
+        };
         let taken = self.pod().has_taken_over((came, Some(note)), Some(&hers));
         taken.unwrap();
         self.pod().withdraw(self.now, &name(named)).unwrap();
@@ -247,6 +252,48 @@ async fn nothing_goes_before_what_it_may_have_been_renamed_over_is_taken_over() 
     lab.pod().release(over.ino).unwrap();
     assert_eq!(lab.takes_over().await, None);
     assert_eq!(lab.names(), ["over"]);
+}
+
+/// Ben goes on saving what she changed too.
+#[tokio::test]
+async fn what_stands_beside_hers_is_replaced_as_long_as_it_is_made_from_the_same() {
+    let lab = Lab::new(Machine::new(), 7);
+    let names = || {
+        let mut names = lab.names();
+        names.sort();
+        names
+    };
+    let saves = |version| lab.arrives(lab.now, "a", &arrived(0o100_400, version, version.into()));
+    lab.has("a", b"hers");
+    lab.arrives(lab.was, "a", &arrived(0o100_400, 1, 0));
+    for version in 2..6 {
+        saves(version);
+        assert_eq!(lab.takes_over().await, None);
+        assert_eq!(names(), ["a", "a (from Ben)"]);
+    }
+    // She wrote something into it.
+    lab.anna.now.store(20, Ordering::Relaxed);
+    let copy = lab.pod().lookup(lab.dir, b"a (from Ben)").unwrap();
+    lab.pod().write(copy.ino, 0, b"hers too", false).unwrap();
+    saves(6);
+    assert_eq!(lab.takes_over().await, None);
+    assert_eq!(names(), ["a", "a (from Ben 2)", "a (from Ben)"]);
+    // He made it from something else, for he saw the copy.
+    lab.arrives(lab.was, "a", &arrived(0o100_400, 7, 0));
+    saves(8);
+    assert_eq!(lab.takes_over().await, None);
+    assert_eq!(
+        names(),
+        ["a", "a (from Ben 2)", "a (from Ben 3)", "a (from Ben)"]
+    );
+    // She removed hers; his goes on where it is.
+    lab.pod().unlink(lab.dir, b"a").unwrap();
+    saves(9);
+    assert_eq!(lab.takes_over().await, None);
+    assert_eq!(
+        names(),
+        ["a (from Ben 2)", "a (from Ben 3)", "a (from Ben)"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
