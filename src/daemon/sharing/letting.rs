@@ -123,7 +123,8 @@ impl Sharing {
         let own = self.pod.own_names(at.now)?;
         for note in &notes {
             if !own.iter().any(|own| own.name == note.name) {
-                self.let_removed_go(at, note, theirs.get(&note.name))
+                is_all &= self
+                    .let_removed_go(at, note, theirs.get(&note.name))
                     .await?;
             }
         }
@@ -253,31 +254,34 @@ impl Sharing {
         Ok(())
     }
 
-    /// Lets the note of something go that was removed, once the other one does not have it, or has something else.
+    /// Lets the note of something go that was removed, once the other one does not have it, or has something else. Tells
+    /// whether everything below it was looked at.
     async fn let_removed_go(
         &self,
         at: Lying,
         note: &Dentry,
         theirs: Option<&Attr>,
-    ) -> Result<(), PodError> {
-        let Some(was) = at.was else { return Ok(()) };
+    ) -> Result<bool, PodError> {
+        let Some(was) = at.was else { return Ok(true) };
         let is_settled = match theirs {
             None => true,
             Some(theirs) if note.kind == FileKind::Directory => {
-                if theirs.kind == FileKind::Directory && self.has_more(theirs.ino, note.ino)? {
+                if theirs.kind == FileKind::Directory && self.has_more(theirs.ino, note.ino).await?
+                {
                     // It is there again, without what was removed in it.
                     let made = self
                         .pod
                         .mkdir(at.now, note.name.as_bytes(), 0o700, self.owner);
                     made?;
                     self.is_seen_anew(at, &note.name);
+                    return Ok(false);
                 }
                 theirs.kind != FileKind::Directory
             }
             Some(theirs) => !self.is_undecided(Some(note), Some(theirs)).await?,
         };
         if !is_settled {
-            return Ok(());
+            return Ok(true);
         }
         if note.kind == FileKind::Directory {
             self.clear(note.ino)?;
@@ -286,19 +290,23 @@ impl Sharing {
             self.pod.unlink(was, note.name.as_bytes())?;
         }
         self.is_seen_anew(at, &note.name);
-        Ok(())
+        Ok(true)
     }
 
-    /// Whether the other one has something in a directory that was not there when it was removed.
-    fn has_more(&self, theirs: Ino, notes: Ino) -> Result<bool, PodError> {
+    /// Whether the other one has something in a directory that was not there when it was removed, or was other than it is.
+    async fn has_more(&self, theirs: Ino, notes: Ino) -> Result<bool, PodError> {
         let mut left = vec![(theirs, notes)];
         while let Some((theirs, notes)) = left.pop() {
             let notes = self.pod.own_names(notes)?;
-            for (name, ino) in self.pod.received_names(theirs)? {
+            for (name, there) in self.names_in(theirs)? {
                 let note = notes.iter().find(|note| note.name == name);
-                let Some(note) = note else { return Ok(true) };
-                if note.kind == FileKind::Directory {
-                    left.push((ino, note.ino));
+                match note.map(|note| (note, note.kind, there.kind)) {
+                    Some((note, FileKind::Directory, FileKind::Directory)) => {
+                        left.push((there.ino, note.ino));
+                    }
+                    Some((note, FileKind::Regular, _))
+                        if self.is_undecided(Some(note), Some(&there)).await? => {}
+                    _ => return Ok(true),
                 }
             }
         }

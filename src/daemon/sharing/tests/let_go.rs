@@ -142,6 +142,37 @@ async fn a_copy_that_takes_the_place_of_what_it_stood_beside_waits_for_them() {
     assert_eq!(lab.tray(), [vec![], vec![copy]]);
 }
 
+/// They changed something in a folder meanwhile, and so kept that.
+#[tokio::test]
+async fn what_they_kept_of_a_folder_that_was_removed_is_seen_again() {
+    let lab = Lab::new(FileKind::Directory);
+    let folder = arrived(0o040_500, 0, 0);
+    let dir = lab.pod().receive(lab.dir, &name("d"), &folder).unwrap();
+    let theirs = |named: &str, version| {
+        let file = arrived(0o100_400, version, 1);
+        let ino = lab.pod().receive(dir, &name(named), &file).unwrap();
+        lab.machine.fake.publish(ino, [(0, [version; 4096])].into());
+    };
+    theirs("changed", 1);
+    theirs("gone", 2);
+    lab.is_laid();
+    for file in [&b"changed"[..], b"gone"] {
+        lab.pod().unlink(dir, file).unwrap();
+    }
+    lab.pod().rmdir(lab.dir, b"d").unwrap();
+    assert!(lab.lets_go().await);
+    assert!(lab.seen("d").is_none());
+    // They have not removed the other one yet.
+    theirs("changed", 3);
+    assert!(!lab.lets_go().await && lab.lets_go().await);
+    let seen = |named: &[u8]| lab.pod().lookup(dir, named).is_ok();
+    assert!(lab.seen("d").is_some() && seen(b"changed") && !seen(b"gone"));
+    lab.pod().withdraw(dir, &name("gone")).unwrap();
+    lab.lets_go().await;
+    assert_eq!(lab.tray(), [[""; 0], [""; 0]]);
+    assert!(seen(b"changed"));
+}
+
 /// A crash came after it was given back.
 #[tokio::test]
 async fn the_note_of_a_single_file_alone_hides_it_for_no_longer_than_a_look() {
