@@ -7,7 +7,7 @@
 use crate::format::rows::{FileKind, Inode, Key, Taken};
 use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
-use crate::pod::edit::{Edit, Spot};
+use crate::pod::edit::Edit;
 use crate::pod::error::PodError;
 use crate::pod::remove::Leaves;
 use crate::pod::setattr::{SetAttr, SetTime};
@@ -268,61 +268,10 @@ impl Pod {
         self.tell(dir, name.as_bytes());
         Ok(())
     }
-
-    /// What somebody removed goes, and its note gets the note that it went: one step.
-    ///
-    /// # Errors
-    /// [`PodError::Stale`]: it is another by now. [`PodError::InUse`]. [`PodError::NotEmpty`].
-    pub fn remove_over(
-        &self,
-        note: Ino,
-        (dir, name): (Ino, &Name),
-        over: &Attr,
-    ) -> Result<(), PodError> {
-        let spot = self.spot(dir, name.as_bytes())?;
-        self.rows.admit(0)?;
-        let held = self.locks.lock(&[dir, over.ino, note]);
-        let mut edit = Edit::new(self);
-        self.inode(note)?;
-        let mut batch = Batch::new(Class::Meta);
-        let leaves = self.unname_known(&mut edit, &spot, over, &mut batch)?;
-        batch.put(Key::taken_over(note), Vec::new());
-        edit.finish(&mut batch);
-        self.append_removal(batch, None, &leaves)?;
-        drop(held);
-        self.tell(dir, name.as_bytes());
-        Ok(())
-    }
-
-    /// Takes a name off what has it and looks as it did, and off nothing that is open.
-    fn unname_known(
-        &self,
-        edit: &mut Edit<'_>,
-        spot: &Spot,
-        known: &Attr,
-        batch: &mut Batch,
-    ) -> Result<Leaves<'_>, PodError> {
-        let is_named = edit.entry(spot)?.map(|(ino, _)| ino) == Some(known.ino);
-        if !is_named || Attr::of(known.ino, edit.inode(known.ino)?) != *known {
-            return Err(PodError::Stale);
-        }
-        let subdirs = i32::from(known.kind == FileKind::Directory);
-        edit.remove(spot)?;
-        edit.count(spot.dir, -1, -subdirs, self.now())?;
-        if self.is_open(known.ino) {
-            return Err(PodError::InUse);
-        }
-        let leaves = self.unname(edit, known.ino, batch)?;
-        if matches!(leaves, Leaves::Orphan(_)) {
-            self.revive(&leaves);
-            return Err(PodError::InUse);
-        }
-        Ok(leaves)
-    }
 }
 
 /// What arrived is taken over, and its note knows what was made of it, and whether that stands beside the owner's.
-fn put_taken(
+pub(super) fn put_taken(
     (arrived, note): (Ino, Option<Note>),
     made: Option<(Ino, Timespec)>,
     batch: &mut Batch,

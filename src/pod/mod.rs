@@ -19,6 +19,7 @@ pub(crate) mod fake;
 mod handles;
 mod locks;
 mod opens;
+mod placing;
 #[cfg(test)]
 mod power;
 mod received;
@@ -56,6 +57,7 @@ pub use contents::Seek;
 pub use desk::{Desk, Doing, Drawer, Item, Opening, ShareWish, Told, contact_of, told};
 pub use dir::Entry;
 pub use error::PodError;
+pub use placing::Placing;
 pub use received::{Arrived, Kernel};
 pub use remote::{Fetch, Nowhere, Remote};
 pub use rename::Taken;

@@ -109,6 +109,7 @@ impl Sharing {
             for note in self.pod.own_names(was)? {
                 let beside = own.iter().find(|own| own.name == note.name);
                 if note.kind == FileKind::Directory {
+                    // A file in the place of a folder has nothing below it.
                     left.push((beside.map(|beside| beside.ino), note.ino));
                 }
                 if beside.is_none() {

@@ -131,7 +131,7 @@ impl Sharing {
         for entry in own {
             let note = notes.iter().find(|note| note.name == entry.name);
             let there = theirs.get(&entry.name);
-            let is_undecided = self.is_undecided(note, there).await?;
+            let is_undecided = self.is_undecided_about(&entry, note, there).await?;
             // A copy that was changed here, or removed, is not what they keep this under.
             let is_file = |note: &Dentry| note.kind != FileKind::Directory;
             let is_noted = |name: &Name| notes.iter().any(|it| it.name == *name && is_file(it));
@@ -200,6 +200,7 @@ impl Sharing {
                 mine.is_as(&theirs).await?
             };
             if is_same {
+                self.drop_notes_below(at, &entry.name)?;
                 let went = self.pod.let_go((at.now, &entry.name), &ours, at.was)?;
                 self.is_seen_anew(at, &entry.name);
                 return Ok(if went { Went::Gone } else { Went::Open });
@@ -244,6 +245,7 @@ impl Sharing {
                 }
             }
         }
+        self.drop_notes_below(at, name)?;
         if let Some(was) = at.was {
             match self.pod.unlink(was, name.as_bytes()) {
                 Ok(()) | Err(PodError::NotFound) => {}
@@ -252,6 +254,19 @@ impl Sharing {
         }
         self.is_seen_anew(at, name);
         Ok(())
+    }
+
+    /// What a file was made from may have been a folder.
+    fn drop_notes_below(&self, at: Lying, name: &Name) -> Result<(), PodError> {
+        let Some(was) = at.was else { return Ok(()) };
+        match self.pod.lookup(was, name.as_bytes()) {
+            Ok(note) if note.kind == FileKind::Directory => {
+                self.clear(note.ino)?;
+                self.pod.rmdir(was, name.as_bytes())
+            }
+            Ok(_) | Err(PodError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lets the note of something go that was removed, once the other one does not have it, or has something else. Tells
@@ -283,34 +298,12 @@ impl Sharing {
         if !is_settled {
             return Ok(true);
         }
-        if note.kind == FileKind::Directory {
-            self.clear(note.ino)?;
-            self.pod.rmdir(was, note.name.as_bytes())?;
-        } else {
+        self.drop_notes_below(at, &note.name)?;
+        if note.kind != FileKind::Directory {
             self.pod.unlink(was, note.name.as_bytes())?;
         }
         self.is_seen_anew(at, &note.name);
         Ok(true)
-    }
-
-    /// Whether the other one has something in a directory that was not there when it was removed, or was other than it is.
-    async fn has_more(&self, theirs: Ino, notes: Ino) -> Result<bool, PodError> {
-        let mut left = vec![(theirs, notes)];
-        while let Some((theirs, notes)) = left.pop() {
-            let notes = self.pod.own_names(notes)?;
-            for (name, there) in self.names_in(theirs)? {
-                let note = notes.iter().find(|note| note.name == name);
-                match note.map(|note| (note, note.kind, there.kind)) {
-                    Some((note, FileKind::Directory, FileKind::Directory)) => {
-                        left.push((there.ino, note.ino));
-                    }
-                    Some((note, FileKind::Regular, _))
-                        if self.is_undecided(Some(note), Some(&there)).await? => {}
-                    _ => return Ok(true),
-                }
-            }
-        }
-        Ok(false)
     }
 
     /// A single file: when they have it, it goes; when they have another by then, it is given back, for nothing will
@@ -361,7 +354,7 @@ impl Sharing {
         }
     }
 
-    fn names_in(&self, dir: Ino) -> Result<Names, PodError> {
+    pub(super) fn names_in(&self, dir: Ino) -> Result<Names, PodError> {
         let mut names = Names::new();
         for (name, ino) in self.pod.received_names(dir)? {
             names.insert(name, self.pod.getattr(ino)?);

@@ -18,6 +18,7 @@ mod letting;
 mod looking;
 mod merging;
 mod moving;
+mod placing;
 mod preview;
 mod removing;
 mod report;

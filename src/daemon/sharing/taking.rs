@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::daemon::sharing::Sharing;
 use crate::daemon::sharing::merging::Coming;
+use crate::daemon::sharing::placing::OtherKind;
 use crate::daemon::sharing::rest::NotNow;
 use crate::daemon::sharing::rest::Rest;
 use crate::format::rows::FileKind;
@@ -83,12 +84,15 @@ impl Sharing {
         if taking.given.terms.kind != FileKind::Directory {
             return self.take_single_over(taking, came).await;
         }
-        self.take_over_below(taking, came, rest).await;
+        let others = self.take_over_below(taking, came, rest).await;
         // What was renamed is there under its new name before it goes under the old one.
         if let Some(was) = came.was
             && rest.is_known()
         {
             self.remove_what_went(taking, (was, came.now), rest).await;
+        }
+        if !rest.is_left() {
+            self.put_in_place(taking, &others, rest).await;
         }
         Ok(())
     }
@@ -114,8 +118,14 @@ impl Sharing {
         Ok(now.filter(|_| was.is_some()).map(|now| Came { now, was }))
     }
 
-    /// Everything below, one directory after the other.
-    async fn take_over_below(&self, taking: &Taking<'_>, top: Came, rest: &mut Rest) {
+    /// Everything below, one directory after the other. Gives what is of another kind than what it was made from.
+    async fn take_over_below(
+        &self,
+        taking: &Taking<'_>,
+        top: Came,
+        rest: &mut Rest,
+    ) -> Vec<OtherKind> {
+        let mut others = Vec::new();
         let mut open = vec![(top, Vec::<Name>::new())];
         while let Some((at, path)) = open.pop() {
             let names = self.pod.received_names(at.now);
@@ -129,15 +139,26 @@ impl Sharing {
             let notes: BTreeMap<Name, Ino> = notes.into_iter().collect();
             names.sort_unstable();
             for (name, ino) in names {
-                let Ok(attr) = self.pod.getattr(ino) else {
+                let note = notes.get(&name).copied();
+                let noted = note.map(|note| self.pod.getattr(note)).transpose();
+                let (Ok(attr), Ok(noted)) = (self.pod.getattr(ino), noted) else {
                     rest.is_unknown();
                     continue;
                 };
-                let note = notes.get(&name).copied();
-                if attr.kind == FileKind::Directory {
+                let is_dir = |attr: &Attr| attr.kind == FileKind::Directory;
+                let alike = note.filter(|_| noted.as_ref().map(is_dir) == Some(is_dir(&attr)));
+                if let (Some(note), None) = (note, alike) {
+                    others.push(OtherKind {
+                        path: path.clone(),
+                        name: name.clone(),
+                        came: ino,
+                        note,
+                    });
+                }
+                if is_dir(&attr) {
                     let below = Came {
                         now: ino,
-                        was: note,
+                        was: alike,
                     };
                     open.push((
                         below,
@@ -145,30 +166,31 @@ impl Sharing {
                     ));
                 }
                 let taken = self
-                    .take_one_over(taking, &path, (&name, &attr, note))
+                    .take_one_over(taking, &path, (&name, &attr, (note, alike)))
                     .await;
                 match &taken {
                     Ok(()) => {}
-                    Err(NotNow::Over) => return,
-                    Err(NotNow::Later | NotNow::Failed(_)) => rest.waits(&attr, note),
+                    Err(NotNow::Over) => return Vec::new(),
+                    Err(NotNow::Later | NotNow::Failed(_)) => rest.waits(&attr, alike),
                 }
                 rest.add(taken.map_err(|why| why.of(&name)));
             }
         }
+        others
     }
 
     async fn take_one_over(
         &self,
         taking: &Taking<'_>,
         path: &[Name],
-        (name, attr, note): (&Name, &Attr, Option<Ino>),
+        (name, attr, (note, alike)): (&Name, &Attr, (Option<Ino>, Option<Ino>)),
     ) -> Result<(), NotNow> {
         if self.pod.is_taken_over(attr.ino)? {
             return Ok(());
         }
         match attr.kind {
             // It is there, or was, and holds what was changed in it.
-            FileKind::Directory if note.is_some() => Ok(()),
+            FileKind::Directory if alike.is_some() => Ok(()),
             FileKind::Directory => {
                 let dir = self.into(taking, path)?;
                 self.folder(taking, dir, name)?;
@@ -232,7 +254,7 @@ impl Sharing {
     }
 
     /// The owner's folder at a path below the shared one; what is missing of it is made.
-    fn into(&self, taking: &Taking<'_>, path: &[Name]) -> Result<Ino, NotNow> {
+    pub(super) fn into(&self, taking: &Taking<'_>, path: &[Name]) -> Result<Ino, NotNow> {
         let mut at = self.shared_folder(taking)?;
         for name in path {
             at = self.folder(taking, at, name)?;

@@ -25,6 +25,23 @@ impl Sharing {
         Ok(base.is_some() && self.pod.base_of(there.ino)? == base)
     }
 
+    /// The same of a file that may have taken the place of a folder. They make place for it as long as they have nothing
+    /// in that but what was removed here.
+    pub(super) async fn is_undecided_about(
+        &self,
+        own: &Dentry,
+        note: Option<&Dentry>,
+        there: Option<&Attr>,
+    ) -> Result<bool, PodError> {
+        match (note, there) {
+            (Some(note), Some(there)) if note.kind == FileKind::Directory => {
+                let are_folders = [own.kind, there.kind].map(|kind| kind == FileKind::Directory);
+                Ok(are_folders == [false, true] && !self.has_more(there.ino, note.ino).await?)
+            }
+            _ => self.is_undecided(note, there).await,
+        }
+    }
+
     /// Whether they may be about to do what they were told before, which was something else: that it was removed, or
     /// another version. After a while nobody is.
     pub(super) fn may_be_done_otherwise(
@@ -46,6 +63,26 @@ impl Sharing {
         let changed = self.pod.getattr(own)?.ctime;
         let age = (self.clock)().secs.saturating_sub(changed.secs);
         Ok(age < i64::try_from(CHANGED_PATIENCE.as_secs()).unwrap_or(i64::MAX))
+    }
+
+    /// Whether the other one has something in a directory that was not there when it was removed, or was other than it is.
+    pub(super) async fn has_more(&self, theirs: Ino, notes: Ino) -> Result<bool, PodError> {
+        let mut left = vec![(theirs, notes)];
+        while let Some((theirs, notes)) = left.pop() {
+            let notes = self.pod.own_names(notes)?;
+            for (name, there) in self.names_in(theirs)? {
+                let note = notes.iter().find(|note| note.name == name);
+                match note.map(|note| (note, note.kind, there.kind)) {
+                    Some((note, FileKind::Directory, FileKind::Directory)) => {
+                        left.push((there.ino, note.ino));
+                    }
+                    Some((note, FileKind::Regular, _))
+                        if self.is_undecided(Some(note), Some(&there)).await? => {}
+                    _ => return Ok(true),
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// What a note says; nothing when it is none.

@@ -116,8 +116,8 @@ impl Pod {
     }
 
     /// Takes away an empty directory `name` of the notes in `was`, and the one in `now` that lies on it when that is
-    /// empty too: nothing there was changed. One of `now` that has no notes goes if the other one has it. Where there is
-    /// none in `now` the notes stay, for then they say that it is gone.
+    /// empty too: nothing there was changed. One of `now` that has no notes, or took the place of a file, goes if the other
+    /// one has it. Where there is none in `now` the notes stay, for then they say that it is gone.
     ///
     /// # Errors
     /// When the log fails.
@@ -141,23 +141,30 @@ impl Pod {
         if !is_named || edit.entry(&note)? != behind {
             return Ok(());
         }
+        let is_empty = edit.inode(own)?.size == 0;
         let is_noted = match behind {
-            Some((_, FileKind::Directory)) if edit.inode(noted)?.size == 0 => true,
-            Some(_) => return Ok(()),
+            Some((_, FileKind::Directory)) if edit.inode(noted)?.size > 0 => return Ok(()),
+            Some((_, FileKind::Directory)) => true,
+            // It says that the other one's file is gone, as long as something is here.
+            Some(_) if !is_theirs || !is_empty => return Ok(()),
+            Some(_) => true,
             None => false,
         };
-        let goes = (is_noted || is_theirs) && edit.inode(own)?.size == 0;
+        let goes = (is_noted || is_theirs) && is_empty;
         let at = self.now();
         let mut batch = Batch::new(Class::Meta);
-        let mut take = |is_gone: bool, spot: &Spot, ino| {
+        let mut take = |is_gone: bool, spot: &Spot, (ino, kind)| {
             if !is_gone {
                 return Ok(Leaves::Stays);
             }
             edit.remove(spot)?;
-            edit.count(spot.dir, -1, -1, at)?;
+            let subdirs = i32::from(kind == FileKind::Directory);
+            edit.count(spot.dir, -1, -subdirs, at)?;
             self.unname(&mut edit, ino, &mut batch)
         };
-        let (one, other) = (take(is_noted, &note, noted)?, take(goes, &spot, own)?);
+        let noted = behind.unwrap_or((was, FileKind::Directory));
+        let one = take(is_noted, &note, noted)?;
+        let other = take(goes, &spot, (own, FileKind::Directory))?;
         if is_noted || goes {
             edit.finish(&mut batch);
             self.append_removals(batch, None, [&one, &other])?;

@@ -71,8 +71,9 @@ pub(super) fn reads(path: &Path, wanted: &str) {
 
 fn lab(mount: &Mount<'_>) {
     let lab = mount.dir().join("lab");
-    fs::create_dir_all(lab.join("2026/march")).unwrap();
-    fs::create_dir_all(lab.join("empty")).unwrap();
+    for dir in ["2026/march", "empty", "a folder"] {
+        fs::create_dir_all(lab.join(dir)).unwrap();
+    }
     for (name, text) in [
         ("blood.txt", "good"),
         ("saved.txt", "before"),
@@ -83,6 +84,8 @@ fn lab(mount: &Mount<'_>) {
         ("run.sh", "#!/bin/sh\necho ran\n"),
         ("2026/old.txt", "old"),
         ("2026/march/deep.txt", "deep"),
+        ("a file", "a file"),
+        ("a folder/deep", "deep"),
     ] {
         fs::write(lab.join(name), text).unwrap();
     }
@@ -100,12 +103,20 @@ fn change(seen: &Path) {
     append("appended.txt").unwrap().write_all(b"two\n").unwrap();
     let cut = OpenOptions::new().write(true).open(seen.join("cut.txt"));
     cut.unwrap().set_len(6).unwrap();
-    fs::rename(seen.join("renamed.txt"), seen.join("2026/new name.txt")).unwrap();
+    let rename = |from: &str, to: &str| fs::rename(seen.join(from), seen.join(to)).unwrap();
+    rename("renamed.txt", "2026/new name.txt");
     fs::remove_file(seen.join("removed.txt")).unwrap();
     fs::remove_dir(seen.join("empty")).unwrap();
     fs::create_dir(seen.join("made")).unwrap();
     fs::write(seen.join("made/new.txt"), "new").unwrap();
-    fs::rename(seen.join("2026/march"), seen.join("april")).unwrap();
+    rename("2026/march", "april");
+    // One takes the place of the other, with what was in it.
+    rename("a folder/deep", "deep");
+    fs::remove_dir(seen.join("a folder")).unwrap();
+    rename("deep", "a folder");
+    rename("a file", "kept");
+    fs::create_dir(seen.join("a file")).unwrap();
+    rename("kept", "a file/kept");
     let run = seen.join("run.sh");
     fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).unwrap();
     // A page in the middle: the others stay where they are.
@@ -123,6 +134,8 @@ fn assert_changed(dir: &Path) {
         ("2026/old.txt", "old"),
         ("made/new.txt", "new"),
         ("april/deep.txt", "deep"),
+        ("a folder", "deep"),
+        ("a file/kept", "a file"),
     ] {
         reads(&dir.join(name), text);
     }
@@ -134,6 +147,8 @@ fn assert_changed(dir: &Path) {
     assert_eq!(mode.permissions().mode() & 0o100, 0o100);
     let all = [
         "2026",
+        "a file",
+        "a folder",
         "april",
         "appended.txt",
         "blood.txt",
@@ -159,7 +174,7 @@ fn what_is_changed_in_a_shared_folder_comes_to_its_owner() {
     acquainted(&anna, &ben);
     lab(&first);
     let (lab, seen, grant) = writable((&anna, &first), (&ben, &second), "lab");
-    until(&ben, "not all comes", || names(&seen).len() == 10);
+    until(&ben, "not all comes", || names(&seen).len() == 12);
     // Open before it was changed: it reads on.
     let mut open = File::open(seen.join("blood.txt")).unwrap();
     change(&seen);

@@ -173,6 +173,53 @@ async fn what_they_kept_of_a_folder_that_was_removed_is_seen_again() {
     assert!(seen(b"changed"));
 }
 
+/// What took the place of something of another kind goes once they have it there.
+#[tokio::test]
+async fn what_is_of_another_kind_is_let_go() {
+    let lab = Lab::new(FileKind::Directory);
+    let folder = arrived(0o040_500, 0, 0);
+    let dir = lab.pod().receive(lab.dir, &name("d"), &folder).unwrap();
+    let theirs = |dir, named: &str, version| {
+        let file = arrived(0o100_400, version, 1);
+        let ino = lab.pod().receive(dir, &name(named), &file).unwrap();
+        lab.machine.fake.publish(ino, [(0, [version; 4096])].into());
+    };
+    theirs(lab.dir, "a", 1);
+    theirs(dir, "in", 2);
+    lab.is_laid();
+    lab.pod().unlink(lab.dir, b"a").unwrap();
+    let own = lab.pod().mkdir(lab.dir, b"a", 0o700, OWNER).unwrap().ino;
+    let made = lab.pod().create(own, b"new", 0o600, OWNER).unwrap();
+    lab.pod().write(made.ino, 0, &[3; 4096], false).unwrap();
+    lab.pod().release(made.ino).unwrap();
+    lab.pod().unlink(dir, b"in").unwrap();
+    lab.pod().rmdir(lab.dir, b"d").unwrap();
+    lab.writes("d", 4);
+    let tray = || lab.tray().map(|names| names.join(" "));
+    // They know nothing of it, though they have such copies, for something else.
+    let copy = lab.pod().receive(lab.dir, &name("a (from Ben)"), &folder);
+    theirs(copy.unwrap(), "new", 3);
+    theirs(lab.dir, "d (from Ben)", 4);
+    for _ in 0..2 {
+        lab.lets_go().await;
+        assert_eq!(tray(), ["a d", "a d"]);
+    }
+    for (named, kind) in [("a", FileKind::Directory), ("d", FileKind::Regular)] {
+        assert_eq!(lab.seen(named).unwrap().kind, kind);
+        lab.pod().withdraw(lab.dir, &name(named)).unwrap();
+    }
+    let placed = lab.pod().receive(lab.dir, &name("a"), &folder).unwrap();
+    theirs(placed, "new", 3);
+    theirs(lab.dir, "d", 4);
+    for _ in 0..2 {
+        lab.lets_go().await;
+    }
+    assert_eq!(tray(), ["", ""]);
+    assert!(lab.pod().lookup(placed, b"new").is_ok());
+    assert_eq!(lab.seen("d").unwrap().kind, FileKind::Regular);
+    assert_eq!(lab.pod().check(true).unwrap().findings, []);
+}
+
 /// A crash came after it was given back.
 #[tokio::test]
 async fn the_note_of_a_single_file_alone_hides_it_for_no_longer_than_a_look() {

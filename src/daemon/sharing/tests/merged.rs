@@ -15,14 +15,14 @@ use crate::share::back_terms;
 pub(super) const OWNER: Caller = Caller { uid: 0, gid: 0 };
 
 /// A folder of Anna's that Ben may change, and what of him came back.
-struct Lab {
-    anna: Machine,
+pub(super) struct Lab {
+    pub(super) anna: Machine,
     /// What she has.
-    dir: Ino,
+    pub(super) dir: Ino,
     given: Given,
     /// What Ben has now, and what he made it from.
-    now: Ino,
-    was: Ino,
+    pub(super) now: Ino,
+    pub(super) was: Ino,
 }
 
 pub(super) fn name(name: &str) -> Name {
@@ -60,7 +60,7 @@ pub(super) fn arrived(mode: u32, contents: u8, pages: u64) -> Arrived {
 }
 
 impl Lab {
-    fn new(anna: Machine, id: u8) -> Self {
+    pub(super) fn new(anna: Machine, id: u8) -> Self {
         let (sharing, pod) = (&anna.sharing, &anna.sharing.pod);
         let label = [b'l', id];
         let dir = pod.mkdir(ROOT, &label, 0o700, OWNER).unwrap().ino;
@@ -102,7 +102,7 @@ impl Lab {
         }
     }
 
-    fn pod(&self) -> &Pod {
+    pub(super) fn pod(&self) -> &Pod {
         &self.anna.sharing.pod
     }
 
@@ -112,7 +112,7 @@ impl Lab {
     }
 
     /// Anna has a file that was made of what Ben has, and that he has not changed since.
-    fn has(&self, named: &str, bytes: &[u8]) -> Attr {
+    pub(super) fn has(&self, named: &str, bytes: &[u8]) -> Attr {
         let made = self
             .pod()
             .mknod(self.dir, named.as_bytes(), (0o600, 0), OWNER);
@@ -121,7 +121,7 @@ impl Lab {
         self.pod().getattr(made.ino).unwrap()
     }
 
-    fn arrives(&self, dir: Ino, named: &str, file: &Arrived) -> Ino {
+    pub(super) fn arrives(&self, dir: Ino, named: &str, file: &Arrived) -> Ino {
         let ino = self.pod().receive(dir, &name(named), file).unwrap();
         let pages = file.pages.iter().cloned().flatten();
         let pages = pages.map(|page| (page, [0; 4096])).collect();
@@ -161,13 +161,13 @@ impl Lab {
         hers
     }
 
-    async fn takes_over(&self) -> Option<String> {
+    pub(super) async fn takes_over(&self) -> Option<String> {
         let (sharing, received) = (&self.anna.sharing, self.received());
         let rest = sharing.take_over_from(&received, &self.given);
         rest.await.told()
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let names = self.pod().own_names(self.dir).unwrap().into_iter();
         let text = |name: Name| String::from_utf8_lossy(name.as_bytes()).into_owned();
         names.map(|entry| text(entry.name)).collect()

@@ -395,6 +395,7 @@ mod given_back;
 mod let_go;
 mod merged;
 mod moved;
+mod placed;
 mod stopped;
 mod taken;
 mod witnessed;
