@@ -83,12 +83,12 @@ impl Sharing {
                 Err(PodError::NotFound) => return Ok(None),
                 found => found?,
             };
-            let is_it = found.kind == came.kind
-                && match found.kind {
-                    FileKind::Directory => self.is_theirs_alone(found.ino, came.ino)?,
-                    _ => self.was_made(came.ino, &found)?,
-                };
-            if is_it {
+            let is_it = if found.kind == FileKind::Directory {
+                self.is_theirs_alone(found.ino, came.ino)?
+            } else {
+                self.was_made(came.ino, &found)?
+            };
+            if is_it && found.kind == came.kind {
                 return Ok(Some((name, found)));
             }
         }

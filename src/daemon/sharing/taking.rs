@@ -140,13 +140,13 @@ impl Sharing {
             names.sort_unstable();
             for (name, ino) in names {
                 let note = notes.get(&name).copied();
-                let noted = note.map(|note| self.pod.getattr(note)).transpose();
-                let (Ok(attr), Ok(noted)) = (self.pod.getattr(ino), noted) else {
+                let of_note = note.map(|note| self.pod.getattr(note)).transpose();
+                let (Ok(attr), Ok(of_note)) = (self.pod.getattr(ino), of_note) else {
                     rest.is_unknown();
                     continue;
                 };
                 let is_dir = |attr: &Attr| attr.kind == FileKind::Directory;
-                let alike = note.filter(|_| noted.as_ref().map(is_dir) == Some(is_dir(&attr)));
+                let alike = note.filter(|_| of_note.as_ref().map(is_dir) == Some(is_dir(&attr)));
                 if let (Some(note), None) = (note, alike) {
                     others.push(OtherKind {
                         path: path.clone(),
