@@ -103,6 +103,7 @@ struct Machine {
 }
 
 /// A node that refuses what it is told to.
+#[derive(Default)]
 struct Picky {
     inner: Memory,
     refuse: Mutex<BTreeMap<Address, Rejection>>,
@@ -189,12 +190,7 @@ impl Machine {
         let keys = replaced::grant_keys(&bundle);
         let owner = Caller { uid: 0, gid: 0 };
         let sharing = Sharing::new(&pod, &people, &publishing, keys, (owner, clock));
-        let node = Arc::new(Picky {
-            inner: Memory::default(),
-            refuse: Mutex::default(),
-            is_silent: AtomicBool::new(false),
-            loses: AtomicBool::new(false),
-        });
+        let node = Arc::new(Picky::default());
         let machine = Self {
             sharing,
             now,
