@@ -132,12 +132,17 @@ impl Sharing {
             let note = notes.iter().find(|note| note.name == entry.name);
             let there = theirs.get(&entry.name);
             let is_undecided = self.is_undecided_about(&entry, note, there).await?;
+            // They put what is of another kind than theirs beside it at first, and it may have to stay there.
+            let is_dir = |kind| kind == FileKind::Directory;
+            let is_placed = there.is_none_or(|there| is_dir(there.kind) == is_dir(entry.kind));
+            let is_early = is_undecided && (is_placed || self.is_changed_lately(entry.ino)?);
+            is_all &= is_placed || !is_early;
             // A copy that was changed here, or removed, is not what they keep this under.
             let is_file = |note: &Dentry| note.kind != FileKind::Directory;
             let is_noted = |name: &Name| notes.iter().any(|it| it.name == *name && is_file(it));
             let is_copy = |name: &Name| {
                 *name == entry.name
-                    || (!is_undecided && is_copy_name(&entry.name, name) && !is_noted(name))
+                    || (!is_early && is_copy_name(&entry.name, name) && !is_noted(name))
             };
             let copies = theirs.iter().filter(|(name, _)| is_copy(name));
             let copies = copies.map(|(_, copy)| *copy);
@@ -165,7 +170,10 @@ impl Sharing {
                     is_all = false;
                     continue;
                 }
-                is_all &= match self.let_file_go((at, there), &entry, &copies).await? {
+                is_all &= match self
+                    .let_file_go((at, there), (&entry, note), &copies)
+                    .await?
+                {
                     Went::Gone => true,
                     Went::Open => false,
                     Went::Stays => is_undecided || !self.waits_in_vain(at, &entry, there)?,
@@ -180,7 +188,7 @@ impl Sharing {
     async fn let_file_go(
         &self,
         (at, there): (Lying, Option<&Attr>),
-        entry: &Dentry,
+        (entry, note): (&Dentry, Option<&Dentry>),
         copies: &[Attr],
     ) -> Result<Went, PodError> {
         let makes_way = self.makes_way((entry.ino, there.map(|there| there.ino)))?;
@@ -199,6 +207,11 @@ impl Sharing {
                 let theirs = Held::open(&self.pod, copy.ino, copy.size)?;
                 mine.is_as(&theirs).await?
             };
+            // It may be what they were told first, and they are about to put in its place what they were told since.
+            let is_first = is_same && copy.mtime != ours.mtime;
+            if is_first && self.may_be_done_otherwise(note, entry.ino)? {
+                return Ok(Went::Open);
+            }
             if is_same {
                 self.drop_notes_below(at, &entry.name)?;
                 let went = self.pod.let_go((at.now, &entry.name), &ours, at.was)?;
@@ -330,7 +343,7 @@ impl Sharing {
             return Ok(false);
         }
         match self
-            .let_file_go((at, Some(&theirs)), &own, &[theirs])
+            .let_file_go((at, Some(&theirs)), (&own, note.as_ref()), &[theirs])
             .await?
         {
             Went::Gone => return Ok(true),

@@ -32,12 +32,9 @@ pub(super) struct Coming<'a> {
 }
 
 impl Coming<'_> {
-    /// What its note is from then on, under the name of the nth copy.
-    fn noted(&self, nth: usize) -> Option<Note> {
-        self.note.map(|ino| Note {
-            ino,
-            is_beside: nth > 0,
-        })
+    /// What its note is from then on.
+    fn noted(&self, is_beside: bool) -> Option<Note> {
+        self.note.map(|ino| Note { ino, is_beside })
     }
 }
 
@@ -71,9 +68,8 @@ impl Sharing {
             let over = match self.pod.lookup(dir, named.as_bytes()) {
                 Ok(there) if self.is_there(taking, (&arrived, of), &there).await? => {
                     let made = taking.is_written.then_some(&there);
-                    return Ok(self
-                        .pod
-                        .has_taken_over((of.attr.ino, of.noted(nth)), made)?);
+                    let note = of.noted(nth > 0 && self.is_its_copy(of, &there)?);
+                    return Ok(self.pod.has_taken_over((of.attr.ino, note), made)?);
                 }
                 Ok(there) if self.is_replaced(taking, of, (&there, nth)).await? => Some(there),
                 Err(PodError::NotFound) if !self.was_removed(of, nth)? => None,
@@ -97,7 +93,7 @@ impl Sharing {
                 at: (dir, &named),
                 over: over.as_ref(),
                 is_written: taking.is_written,
-                note: of.noted(nth),
+                note: of.noted(nth > 0),
             };
             let kind = if over.is_some() {
                 Kind::Changed
@@ -147,11 +143,15 @@ impl Sharing {
         if !taking.is_written || there.kind != FileKind::Regular {
             return Ok(false);
         }
-        let was_made = self.was_made(of.attr.ino, there)?;
+        if nth > 0 {
+            return Ok(self.is_its_copy(of, there)?);
+        }
+        if self.was_made(of.attr.ino, there)? {
+            return Ok(true);
+        }
         match of.note {
-            Some(note) if nth > 0 => Ok(was_made && self.stands_beside(note)?),
-            Some(note) => Ok(was_made || self.is_base(note, there).await?),
-            None => Ok(was_made && nth == 0),
+            Some(note) => self.is_base(note, there).await,
+            None => Ok(false),
         }
     }
 
@@ -190,10 +190,13 @@ impl Sharing {
         }
     }
 
-    /// Whether what was made from what a note says stands beside what the owner has.
-    fn stands_beside(&self, note: Ino) -> Result<bool, PodError> {
-        let noted = self.pod.taken(note)?;
-        Ok(noted.is_some_and(|noted| noted.is_taken && noted.made.is_some()))
+    /// Whether what the owner has beside theirs was put there of what was made from the same, and nothing else since.
+    fn is_its_copy(&self, of: &Coming<'_>, there: &Attr) -> Result<bool, PodError> {
+        let Some(note) = of.note else {
+            return Ok(false);
+        };
+        let stands_beside = self.pod.taken(note)?.is_some_and(|noted| noted.is_taken);
+        Ok(stands_beside && self.was_made(of.attr.ino, there)?)
     }
 
     /// Whether that something was removed is done, or will not be.

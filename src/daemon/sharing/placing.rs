@@ -42,12 +42,14 @@ impl Sharing {
         if self.is_settled(of.note)? {
             return Ok(());
         }
-        let dir = self.into(taking, &of.path)?;
-        let there = match self.pod.lookup(dir, of.name.as_bytes()) {
-            Ok(there) => Some(there),
-            Err(PodError::NotFound) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let mut dir = self.shared_folder(taking)?;
+        for name in &of.path {
+            match self.found(dir, name)? {
+                Some(there) if there.kind == FileKind::Directory => dir = there.ino,
+                _ => return Ok(()),
+            }
+        }
+        let there = self.found(dir, &of.name)?;
         let Some((name, beside)) = self.made_beside(taking, dir, of)? else {
             return Ok(());
         };
@@ -55,6 +57,9 @@ impl Sharing {
             // What the owner changed meanwhile stays.
             if !self.makes_place(of.note, there).await? {
                 return Ok(());
+            }
+            if self.pod.is_open(there.ino) {
+                return Err(not_now(PodError::InUse));
             }
             self.record(taking, Kind::Removed, (dir, &of.name)).await?;
         }
@@ -69,6 +74,14 @@ impl Sharing {
         self.pod.put_in_place(&placing).map_err(not_now)
     }
 
+    fn found(&self, dir: Ino, name: &Name) -> Result<Option<Attr>, PodError> {
+        match self.pod.lookup(dir, name.as_bytes()) {
+            Ok(there) => Ok(Some(there)),
+            Err(PodError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What was made of it beside what the owner has, if the owner has not changed that.
     fn made_beside(
         &self,
@@ -79,9 +92,8 @@ impl Sharing {
         let came = self.pod.getattr(of.came)?;
         for nth in 1..ADDED_COPIES_MAX {
             let name = taking.name(&of.name, nth)?;
-            let found = match self.pod.lookup(dir, name.as_bytes()) {
-                Err(PodError::NotFound) => return Ok(None),
-                found => found?,
+            let Some(found) = self.found(dir, &name)? else {
+                continue;
             };
             let is_it = if found.kind == FileKind::Directory {
                 self.is_theirs_alone(found.ino, came.ino)?

@@ -254,7 +254,7 @@ impl Sharing {
     }
 
     /// The owner's folder at a path below the shared one; what is missing of it is made.
-    pub(super) fn into(&self, taking: &Taking<'_>, path: &[Name]) -> Result<Ino, NotNow> {
+    fn into(&self, taking: &Taking<'_>, path: &[Name]) -> Result<Ino, NotNow> {
         let mut at = self.shared_folder(taking)?;
         for name in path {
             at = self.folder(taking, at, name)?;

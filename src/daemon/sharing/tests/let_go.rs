@@ -2,6 +2,7 @@
 
 use super::merged::{OWNER, arrived, is_brought, name};
 use super::*;
+use crate::pod::Arrived;
 use crate::pod::Attr;
 use crate::pod::Taken;
 
@@ -50,7 +51,19 @@ impl Lab {
 
     /// Ben has a page of these bytes there, in a version of its own.
     fn theirs(&self, named: &str, version: u8, byte: u8) {
-        let file = arrived(0o100_400, version, 1);
+        self.arrives(named, arrived(0o100_400, version, 1), byte);
+    }
+
+    /// Ben took over what stands in the tray.
+    fn is_taken_over(&self, named: &str, version: u8, byte: u8) {
+        let tray = self.machine.sharing.tray_of(&self.received);
+        let tray = tray.unwrap().unwrap().now;
+        let mut file = arrived(0o100_400, version, 1);
+        file.inode.mtime = self.pod().lookup(tray, named.as_bytes()).unwrap().mtime;
+        self.arrives(named, file, byte);
+    }
+
+    fn arrives(&self, named: &str, file: Arrived, byte: u8) {
         let ino = self.pod().receive(self.dir, &name(named), &file).unwrap();
         self.machine.fake.publish(ino, [(0, [byte; 4096])].into());
     }
@@ -116,7 +129,7 @@ async fn what_was_removed_and_made_again_waits_for_them() {
     assert!(!lab.lets_go().await);
     assert_eq!(lab.tray(), [["a"], ["a"]]);
     // They removed it, and put it there again.
-    lab.theirs("a", 2, 7);
+    lab.is_taken_over("a", 2, 7);
     assert!(lab.lets_go().await);
     assert_eq!(lab.tray(), [[""; 0], [""; 0]]);
     assert!(lab.seen("a").is_some());
@@ -173,6 +186,43 @@ async fn what_they_kept_of_a_folder_that_was_removed_is_seen_again() {
     assert!(seen(b"changed"));
 }
 
+/// They put it beside theirs, and theirs stays: there may be something in it that is not shared.
+#[tokio::test]
+async fn what_stands_beside_something_of_another_kind_is_let_go_after_a_while() {
+    let lab = Lab::new(FileKind::Directory);
+    let folder = arrived(0o040_500, 0, 0);
+    lab.pod().receive(lab.dir, &name("d"), &folder).unwrap();
+    lab.is_laid();
+    lab.pod().rmdir(lab.dir, b"d").unwrap();
+    lab.writes("d", 4);
+    lab.theirs("d (from Carl)", 2, 4);
+    assert!(!lab.lets_go().await);
+    assert_eq!(lab.tray(), [["d"], ["d"]]);
+    lab.machine.now.store(1000, Ordering::Relaxed);
+    assert!(lab.lets_go().await);
+    assert_eq!(lab.tray(), [[""; 0], [""; 0]]);
+    assert_eq!(lab.seen("d").unwrap().kind, FileKind::Directory);
+}
+
+/// What they have may be what they were told first, and they are about to do what they were told since.
+#[tokio::test]
+async fn what_is_saved_as_it_was_before_waits_for_them() {
+    let lab = Lab::new(FileKind::Directory);
+    lab.theirs("a", 1, 7);
+    lab.is_laid();
+    lab.pod().unlink(lab.dir, b"a").unwrap();
+    lab.is_told_of_note("a");
+    lab.machine.now.store(20, Ordering::Relaxed);
+    lab.writes("a", 9);
+    lab.theirs("a", 2, 9);
+    assert!(!lab.lets_go().await);
+    assert_eq!(lab.tray(), [["a"], ["a"]]);
+    // What they have is the one that was saved last.
+    lab.is_taken_over("a", 3, 9);
+    assert!(lab.lets_go().await);
+    assert_eq!(lab.tray(), [[""; 0], [""; 0]]);
+}
+
 /// What took the place of something of another kind goes once they have it there.
 #[tokio::test]
 async fn what_is_of_another_kind_is_let_go() {
@@ -201,7 +251,7 @@ async fn what_is_of_another_kind_is_let_go() {
     theirs(copy.unwrap(), "new", 3);
     theirs(lab.dir, "d (from Ben)", 4);
     for _ in 0..2 {
-        lab.lets_go().await;
+        assert!(!lab.lets_go().await);
         assert_eq!(tray(), ["a d", "a d"]);
     }
     for (named, kind) in [("a", FileKind::Directory), ("d", FileKind::Regular)] {

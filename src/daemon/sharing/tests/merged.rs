@@ -286,13 +286,34 @@ async fn what_stands_beside_hers_is_replaced_as_long_as_it_is_made_from_the_same
         names(),
         ["a", "a (from Ben 2)", "a (from Ben 3)", "a (from Ben)"]
     );
-    // She removed hers; his goes on where it is.
-    lab.pod().unlink(lab.dir, b"a").unwrap();
-    saves(9);
+    // He took what she keeps for him, and made something else of it: that stays, for he has it no more.
+    lab.arrives(lab.was, "a", &arrived(0o100_400, 9, 0));
+    lab.arrives(lab.now, "a", &arrived(0o100_400, 9, 8));
+    assert_eq!(lab.takes_over().await, None);
+    saves(10);
     assert_eq!(lab.takes_over().await, None);
     assert_eq!(
         names(),
-        ["a (from Ben 2)", "a (from Ben 3)", "a (from Ben)"]
+        [
+            "a",
+            "a (from Ben 2)",
+            "a (from Ben 3)",
+            "a (from Ben 4)",
+            "a (from Ben)"
+        ]
+    );
+    // She removed hers; his goes on where it is.
+    lab.pod().unlink(lab.dir, b"a").unwrap();
+    saves(11);
+    assert_eq!(lab.takes_over().await, None);
+    assert_eq!(
+        names(),
+        [
+            "a (from Ben 2)",
+            "a (from Ben 3)",
+            "a (from Ben 4)",
+            "a (from Ben)"
+        ]
     );
 }
 
