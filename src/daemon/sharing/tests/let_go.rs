@@ -51,7 +51,7 @@ impl Lab {
 
     /// Ben has a page of these bytes there, in a version of its own.
     fn theirs(&self, named: &str, version: u8, byte: u8) {
-        self.arrives(named, arrived(0o100_400, version, 1), byte);
+        self.arrives(named, &arrived(0o100_400, version, 1), byte);
     }
 
     /// Ben took over what stands in the tray.
@@ -60,11 +60,11 @@ impl Lab {
         let tray = tray.unwrap().unwrap().now;
         let mut file = arrived(0o100_400, version, 1);
         file.inode.mtime = self.pod().lookup(tray, named.as_bytes()).unwrap().mtime;
-        self.arrives(named, file, byte);
+        self.arrives(named, &file, byte);
     }
 
-    fn arrives(&self, named: &str, file: Arrived, byte: u8) {
-        let ino = self.pod().receive(self.dir, &name(named), &file).unwrap();
+    fn arrives(&self, named: &str, file: &Arrived, byte: u8) {
+        let ino = self.pod().receive(self.dir, &name(named), file).unwrap();
         self.machine.fake.publish(ino, [(0, [byte; 4096])].into());
     }
 
