@@ -9,7 +9,6 @@ use crate::journal::{Batch, Class};
 use crate::pod::attr::Attr;
 use crate::pod::edit::Edit;
 use crate::pod::error::PodError;
-use crate::pod::remove::Leaves;
 use crate::pod::setattr::{SetAttr, SetTime};
 use crate::pod::{Caller, Pod};
 use crate::types::{ADDED, Ino, Name, Timespec};
@@ -238,11 +237,7 @@ impl Pod {
             return Err(PodError::NotFound);
         }
         let mut batch = Batch::new(Class::Meta);
-        let leaves = match target.over {
-            None if edit.entry(&spot)?.is_some() => return Err(PodError::Exists),
-            None => Leaves::Stays,
-            Some(over) => self.unname_known(&mut edit, &spot, over, &mut batch)?,
-        };
+        let leaves = self.make_room(&mut edit, &spot, target.over, &mut batch)?;
         let now = self.now();
         let placed = edit.remove(&source).and_then(|()| {
             edit.count(copy.dir, -1, 0, now)?;

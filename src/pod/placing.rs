@@ -49,11 +49,7 @@ impl Pod {
         self.inode(arrived)?;
         self.inode(placing.note)?;
         let mut batch = Batch::new(Class::Meta);
-        let leaves = match over {
-            None if edit.entry(&spot)?.is_some() => return Err(PodError::Exists),
-            None => Leaves::Stays,
-            Some(over) => self.unname_known(&mut edit, &spot, over, &mut batch)?,
-        };
+        let leaves = self.make_room(&mut edit, &spot, over, &mut batch)?;
         let now = self.now();
         let placed = edit.remove(&source).and_then(|()| {
             edit.insert(&spot, moved.ino, moved.kind)?;
@@ -101,8 +97,23 @@ impl Pod {
         Ok(())
     }
 
+    /// Takes a name off what is replaced, if that looks as it did; where nothing is, nothing has it.
+    pub(super) fn make_room(
+        &self,
+        edit: &mut Edit<'_>,
+        spot: &Spot,
+        over: Option<&Attr>,
+        batch: &mut Batch,
+    ) -> Result<Leaves<'_>, PodError> {
+        match over {
+            None if edit.entry(spot)?.is_some() => Err(PodError::Exists),
+            None => Ok(Leaves::Stays),
+            Some(over) => self.unname_known(edit, spot, over, batch),
+        }
+    }
+
     /// Takes a name off what has it and looks as it did, and off nothing that is open.
-    pub(super) fn unname_known(
+    fn unname_known(
         &self,
         edit: &mut Edit<'_>,
         spot: &Spot,

@@ -44,12 +44,12 @@ impl Sharing {
         }
         let mut dir = self.shared_folder(taking)?;
         for name in &of.path {
-            match self.found(dir, name)? {
+            match self.found(dir, name.as_bytes())? {
                 Some(there) if there.kind == FileKind::Directory => dir = there.ino,
                 _ => return Ok(()),
             }
         }
-        let there = self.found(dir, &of.name)?;
+        let there = self.found(dir, of.name.as_bytes())?;
         let Some((name, beside)) = self.made_beside(taking, dir, of)? else {
             return Ok(());
         };
@@ -74,8 +74,9 @@ impl Sharing {
         self.pod.put_in_place(&placing).map_err(not_now)
     }
 
-    fn found(&self, dir: Ino, name: &Name) -> Result<Option<Attr>, PodError> {
-        match self.pod.lookup(dir, name.as_bytes()) {
+    /// What has that name, if anything does.
+    pub(super) fn found(&self, dir: Ino, name: &[u8]) -> Result<Option<Attr>, PodError> {
+        match self.pod.lookup(dir, name) {
             Ok(there) => Ok(Some(there)),
             Err(PodError::NotFound) => Ok(None),
             Err(error) => Err(error),
@@ -92,7 +93,7 @@ impl Sharing {
         let came = self.pod.getattr(of.came)?;
         for nth in 1..ADDED_COPIES_MAX {
             let name = taking.name(&of.name, nth)?;
-            let Some(found) = self.found(dir, &name)? else {
+            let Some(found) = self.found(dir, name.as_bytes())? else {
                 continue;
             };
             let is_it = if found.kind == FileKind::Directory {

@@ -100,10 +100,9 @@ impl Sharing {
     /// What came back, if it is here.
     fn came(&self, received: &Received, taking: &Taking<'_>) -> Result<Option<Came>, NotNow> {
         let name = added_name(received).map_err(NotNow::Failed)?;
-        let find = |dir, name: &[u8]| match self.pod.lookup(dir, name) {
-            Ok(found) => Ok(Some(found.ino)),
-            Err(PodError::NotFound) => Ok(None),
-            Err(error) => Err(NotNow::from(error)),
+        let find = |dir, name: &[u8]| {
+            let found = self.found(dir, name)?;
+            Ok::<_, NotNow>(found.map(|found| found.ino))
         };
         let Some(top) = find(ADDED, name.as_bytes())? else {
             return Ok(None);
